@@ -1,0 +1,40 @@
+"""The one error family: what went wrong, and what to type next.
+
+The command line prints the message as one line and exits with `exit_code`.
+"""
+
+from __future__ import annotations
+
+
+class SpikeRainError(Exception):
+    """Base of every error that the package raises on purpose.
+
+    Args:
+        cause: what is wrong, naming the file, camera or value.
+        remedy: what to do about it, ideally a command to type.
+    """
+
+    exit_code = 2
+
+    def __init__(self, cause: str, remedy: str = "") -> None:
+        super().__init__(f"{cause}; {remedy}" if remedy else cause)
+        self.cause = cause
+        self.remedy = remedy
+
+
+class InputError(SpikeRainError):
+    """The request cannot be served as asked: bad input or bad usage."""
+
+    exit_code = 2
+
+
+class StreamError(SpikeRainError):
+    """A source or a sink failed for good."""
+
+    exit_code = 3
+
+
+class ModelError(SpikeRainError):
+    """A model or an engine cannot be used."""
+
+    exit_code = 4

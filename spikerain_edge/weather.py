@@ -1,0 +1,232 @@
+"""Renders rain with NumPy and OpenCV: for the demo camera, for training and for evaluation.
+
+A `RainStyle` says what the rain looks like, a `Rain` is one seeded shower of that style over an
+image size. Drops have a place, a velocity and a brightness; a frame shows each as the streak it
+draws during the exposure, so a shower rendered at successive times moves like rain on video.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+Layer = npt.NDArray[np.float32]
+Blend = Literal["additive", "screen", "alpha"]
+
+_SUPERSAMPLE = 2
+_SUBPIXEL_BITS = 4
+_MAX_DROPS_PER_LAYER = 60_000
+
+
+@dataclass(frozen=True)
+class RainStyle:
+    """What a shower looks like. Lengths are in pixels of the rendered image.
+
+    Attributes:
+        coverage: share of the picture under streaks of the nearest layer, about 0 to 1.
+        length: mean streak length in the nearest layer.
+        width: mean streak width in the nearest layer.
+        angle: direction of fall in degrees from the vertical; positive leans to the right.
+        spread: standard deviation of the angle from drop to drop, degrees.
+        brightness: mean strength of a streak, 0 to 1.
+        variation: relative standard deviation of length and brightness from drop to drop.
+        softness: standard deviation of the defocus blur, pixels.
+        layers: depth layers; each farther one has shorter, thinner, dimmer and more streaks.
+        blend: how light of a streak joins the picture. `additive` adds it, `screen` saturates
+            gently, `alpha` covers the picture with the colour of the rain.
+        colour: BGR of the rain, 0 to 1.
+        mist: strength of the veil of unresolved drops, 0 to 1.
+        speed: streak lengths that a drop falls from one frame to the next.
+    """
+
+    coverage: float = 0.08
+    length: float = 24.0
+    width: float = 1.4
+    angle: float = 8.0
+    spread: float = 1.5
+    brightness: float = 0.5
+    variation: float = 0.35
+    softness: float = 0.4
+    layers: int = 2
+    blend: Blend = "screen"
+    colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    mist: float = 0.0
+    speed: float = 1.3
+
+
+@dataclass(frozen=True)
+class _Drops:
+    """Drops of one depth layer; every array has one entry per drop, dimmest first."""
+
+    origin: npt.NDArray[np.float64]
+    velocity: npt.NDArray[np.float64]
+    streak: npt.NDArray[np.float64]
+    brightness: npt.NDArray[np.float64]
+    thickness: int
+    smear: float
+    angle: float
+
+
+class Rain:
+    """One seeded shower over images of one size.
+
+    Args:
+        style: what the rain looks like.
+        size: height and width of the images in pixels.
+        seed: same seed, style and size give the same shower.
+    """
+
+    def __init__(self, style: RainStyle, size: tuple[int, int], seed: int) -> None:
+        self.style = style
+        self.size = size
+        rng = np.random.default_rng(seed)
+        self._margin = math.ceil(2.0 * style.length * (1 + style.variation)) + 8
+        self._layers = [self._scatter(depth, rng) for depth in range(style.layers)]
+        self._veil = rng.random((4, 6)).astype(np.float32)
+
+    def streaks(self, time: float = 0.0) -> Layer:
+        """Strength of the streaks at `time` (in frames), shape (H, W), float32 in 0 to 1."""
+        light = np.zeros(self.size, np.float32)
+        for drops in self._layers:
+            light = np.maximum(light, self._expose(drops, time))
+        return light
+
+    def render(self, image: Image, time: float = 0.0, strength: float = 1.0) -> Image:
+        """`image` (H, W, 3 uint8 BGR) with this shower in front of it.
+
+        Args:
+            image: the rain-free picture, of the size this shower was made for.
+            time: moment of the picture, in frames since the shower began.
+            strength: scales streaks and mist; 0 leaves the picture as it is.
+
+        Raises:
+            ValueError: the image has another size.
+        """
+        if image.shape[:2] != self.size:
+            raise ValueError(f"this shower was made for {self.size}, not {image.shape[:2]}")
+        picture = image.astype(np.float32) / 255.0
+        colour = np.asarray(self.style.colour, np.float32)
+        if self.style.mist > 0:
+            veil = (strength * self.style.mist * self._mist(time))[..., None]
+            picture = picture * (1 - np.minimum(veil, 1)) + np.minimum(veil, 1) * colour * 0.8
+        light = strength * self.streaks(time)[..., None]
+        blended = blend(picture, light, colour, self.style.blend)
+        rendered: Image = np.clip(blended * 255.0 + 0.5, 0, 255).astype(np.uint8)
+        return rendered
+
+    def _scatter(self, depth: int, rng: np.random.Generator) -> _Drops:
+        style, far = self.style, 0.6**depth
+        height, width = (side + 2 * self._margin for side in self.size)
+        length, thickness = max(1.0, style.length * far), max(0.5, style.width * far)
+        wanted = style.coverage * height * width / (length * thickness)
+        count = min(_MAX_DROPS_PER_LAYER, int(rng.poisson(wanted)))
+        angle = np.radians(style.angle + style.spread * rng.standard_normal(count))
+        direction = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+        scale = np.maximum(0.2, 1 + style.variation * rng.standard_normal((count, 2)))
+        streak = direction * (length * scale[:, :1])
+        brightness = np.sort(style.brightness * far**0.5 * scale[:, 1])
+        return _Drops(
+            origin=rng.random((count, 2)) * (width, height),
+            velocity=direction * length * style.speed,
+            streak=streak,
+            brightness=brightness,
+            thickness=max(1, round(_SUPERSAMPLE * thickness - 0.5)),
+            smear=0.3 * length,
+            angle=style.angle,
+        )
+
+    def _expose(self, drops: _Drops, time: float) -> Layer:
+        """Draws each drop as an anti-aliased line on a finer canvas, shrinks and smears it."""
+        height, width = self.size
+        canvas = np.zeros((height * _SUPERSAMPLE, width * _SUPERSAMPLE), np.uint8)
+        span = np.array([width, height]) + 2 * self._margin
+        head = (drops.origin + drops.velocity * time) % span - self._margin
+        tail = head - drops.streak * 0.8
+        visible = ~(
+            (np.maximum(head, tail) < 0).any(axis=1)
+            | (np.minimum(head, tail) >= (width, height)).any(axis=1)
+        )
+        scale = _SUPERSAMPLE << _SUBPIXEL_BITS
+        ends = np.rint(np.hstack([head, tail])[visible] * scale).astype(int).tolist()
+        levels = np.clip(drops.brightness[visible] * 255, 0, 255).tolist()
+        for (x0, y0, x1, y1), level in zip(ends, levels, strict=True):
+            cv2.line(
+                canvas, (x0, y0), (x1, y1), level, drops.thickness, cv2.LINE_AA, _SUBPIXEL_BITS
+            )
+        light = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
+        if drops.smear >= 1:
+            light = cv2.filter2D(light, -1, _motion_kernel(drops.smear, drops.angle))
+        if self.style.softness > 0.2:
+            light = cv2.GaussianBlur(light, (0, 0), self.style.softness)
+        return light.astype(np.float32) / 255.0
+
+    def _mist(self, time: float) -> Layer:
+        """A slowly drifting veil, shape (H, W), between 0.4 and 1."""
+        shift = 0.02 * time
+        rows = (np.arange(4)[:, None] + shift) % 4
+        columns = (np.arange(6)[None, :] + shift) % 6
+        drifted = cv2.remap(
+            self._veil,
+            np.broadcast_to(columns, (4, 6)).astype(np.float32),
+            np.broadcast_to(rows, (4, 6)).astype(np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_WRAP,
+        )
+        height, width = self.size
+        smooth = cv2.resize(drifted, (width, height), interpolation=cv2.INTER_CUBIC)
+        veil: Layer = np.clip(0.4 + 0.6 * smooth, 0.4, 1.0).astype(np.float32)
+        return veil
+
+
+def blend(picture: Layer, light: Layer, colour: Layer, mode: Blend) -> Layer:
+    """Joins streak light (H, W, 1) of a colour (3,) with a picture (H, W, 3), all 0 to 1."""
+    if mode == "additive":
+        return picture + light * colour
+    alpha = np.clip(light, 0, 1)
+    if mode == "screen":
+        return 1 - (1 - picture) * (1 - alpha * colour)
+    return picture * (1 - alpha) + alpha * colour
+
+
+def sample_style(rng: np.random.Generator) -> RainStyle:
+    """A random style: drizzle to downpour, streaks of 2 to 100 pixels, all angles and blends."""
+    short, long = (2, 8) if rng.random() < 0.1 else (7, 80)
+    length = float(np.exp(rng.uniform(np.log(short), np.log(long))))
+    width = float(min(np.exp(rng.uniform(np.log(0.6), np.log(4.0))), max(0.7, length / 4)))
+    leaning = rng.random() < 0.85
+    angle = rng.normal(0, 16) if leaning else rng.uniform(-90, 90)
+    blends: tuple[Blend, ...] = ("additive", "screen", "alpha")
+    shade = rng.uniform(0.75, 1.0)
+    return RainStyle(
+        coverage=float(np.exp(rng.uniform(np.log(0.015), np.log(0.5)))),
+        length=length,
+        width=width,
+        angle=float(np.clip(angle, -90, 90)),
+        spread=float(rng.exponential(1.5)),
+        brightness=float(rng.uniform(0.12, 0.8)),
+        variation=float(rng.uniform(0.1, 0.6)),
+        softness=float(rng.uniform(0.0, 0.9)),
+        layers=int(rng.integers(1, 4)),
+        blend=blends[rng.choice(3, p=(0.5, 0.25, 0.25))],
+        colour=tuple(float(c) for c in np.clip(shade + rng.normal(0, 0.02, 3), 0, 1)),  # type: ignore[arg-type]
+        mist=float(rng.uniform(0.02, 0.2)) if rng.random() < 0.25 else 0.0,
+    )
+
+
+def _motion_kernel(length: float, angle: float) -> Layer:
+    """Box kernel of `length` pixels along the direction of fall."""
+    reach = max(1, math.ceil(length / 2))
+    side = 2 * reach + 1
+    dx, dy = length / 2 * math.sin(math.radians(angle)), length / 2 * math.cos(math.radians(angle))
+    ends = np.rint(16 * np.array([reach - dx, reach - dy, reach + dx, reach + dy])).astype(int)
+    x0, y0, x1, y1 = ends.tolist()
+    kernel = np.zeros((side, side), np.uint8)
+    cv2.line(kernel, (x0, y0), (x1, y1), 255, 1, cv2.LINE_AA, 4)
+    normalised: Layer = (kernel / kernel.sum()).astype(np.float32)
+    return normalised

@@ -1,0 +1,1 @@
+"""Trains SpikeRain networks: neuron, blocks, network, data, losses and the training loop."""

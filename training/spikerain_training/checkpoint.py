@@ -1,0 +1,102 @@
+"""Checkpoints: a folder of safetensors and JSON, never pickle.
+
+`config.json` builds the network, `weights.safetensors` fills it (the averaged weights), and
+`training.safetensors` holds what a resumed run needs: live weights and optimiser moments.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from spikerain_training.config import NetworkConfig
+from spikerain_training.network import SpikeRain
+
+CONFIG, WEIGHTS, TRAINING = "config.json", "weights.safetensors", "training.safetensors"
+
+
+def save_network(folder: Path, config: NetworkConfig, weights: dict[str, Tensor]) -> None:
+    """Writes `config.json` and `weights.safetensors`; each file appears whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace_text(folder / CONFIG, json.dumps(config.to_dict(), indent=2) + "\n")
+    _replace_tensors(folder / WEIGHTS, weights)
+
+
+def load_network(folder: Path) -> SpikeRain:
+    """The network of a checkpoint folder, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: no such checkpoint.
+        ValueError: the configuration or the weights do not fit each other.
+    """
+    try:
+        config = NetworkConfig.from_dict(json.loads((folder / CONFIG).read_text()))
+        network = SpikeRain(config)
+        network.load_state_dict(load_file(folder / WEIGHTS), strict=True)
+    except (RuntimeError, SafetensorError) as error:
+        raise ValueError(f"{folder}: weights do not fit config.json: {error}") from error
+    return network.eval()
+
+
+def save_training(
+    folder: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: nn.Module,
+    step: int,
+) -> None:
+    """Writes live and averaged weights, optimiser moments and the step reached."""
+    state = {f"network/{name}": value for name, value in network.state_dict().items()}
+    state |= {f"average/{name}": value for name, value in average.state_dict().items()}
+    names = [name for name, _ in network.named_parameters()]
+    for index, moments in optimizer.state_dict()["state"].items():
+        state |= {f"optimizer/{names[index]}/{key}": value for key, value in moments.items()}
+    state["step"] = torch.tensor(step)
+    _replace_tensors(folder / TRAINING, state)
+
+
+def load_training(
+    folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module
+) -> int:
+    """Restores what `save_training` wrote; returns the step reached.
+
+    Raises:
+        FileNotFoundError: the folder holds no training state.
+        ValueError: the training state is damaged or of another network.
+    """
+    try:
+        state = load_file(folder / TRAINING)
+        network.load_state_dict(_below("network/", state), strict=True)
+        average.load_state_dict(_below("average/", state), strict=True)
+    except (RuntimeError, SafetensorError) as error:
+        raise ValueError(f"{folder}: training state does not fit the network: {error}") from error
+    moments: dict[int, dict[str, Tensor]] = {}
+    for index, (name, _) in enumerate(network.named_parameters()):
+        found = _below(f"optimizer/{name}/", state)
+        if found:
+            moments[index] = found
+    groups: list[dict[str, Any]] = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    return int(state["step"])
+
+
+def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+
+
+def _replace_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    partial = path.with_suffix(".partial")
+    save_file({name: value.contiguous().cpu() for name, value in tensors.items()}, partial)
+    partial.replace(path)
+
+
+def _replace_text(path: Path, text: str) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(text)
+    partial.replace(path)

@@ -1,0 +1,94 @@
+"""The SpikeRain network: spiking encoder and decoder, temporal fusion, analogue output."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spikerain_training.blocks import ARFE, DSRB, Down, Merge, TemporalFusion, Up
+from spikerain_training.config import NetworkConfig
+
+
+def _blocks(count: int, channels: int, config: NetworkConfig) -> nn.Sequential:
+    return nn.Sequential(*(DSRB(channels, config) for _ in range(count)))
+
+
+class SpikeRain(nn.Module):
+    """Removes rain from single images (WACV 2026).
+
+    The forward pass keeps no state. Input and output are RGB in [0, 1], float, shape
+    `(B, 3, H, W)`; any `H, W` of at least two pixels: what is no multiple of `config.stride` is
+    reflect-padded on the right and bottom and cropped after. The output is not clipped.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        fine, middle, coarse = (config.width * scale for scale in (1, 2, 4))
+        tail, pixels = config.tail_width, 3 * config.shuffle**2
+
+        self.embed = nn.Conv2d(pixels, fine, 3, padding=1, bias=False)
+        self.encoder1 = _blocks(config.encoder[0], fine, config)
+        self.down1 = Down(fine, config)
+        self.encoder2 = _blocks(config.encoder[1], middle, config)
+        self.down2 = Down(middle, config)
+        self.encoder3 = _blocks(config.encoder[2], coarse, config)
+        self.decoder3 = _blocks(config.decoder[2], coarse, config)
+        self.up2 = Up(coarse, config)
+        self.merge2 = Merge(2 * middle, middle, config)
+        self.decoder2 = _blocks(config.decoder[1], middle, config)
+        self.up1 = Up(middle, config)
+        self.merge1 = Merge(2 * fine, fine, config) if config.merge_finest else None
+        self.decoder1 = _blocks(config.decoder[0], tail, config)
+        self.fuse = TemporalFusion(config.timesteps)
+        self.enhance = ARFE(tail, config.enhancement_reduction)
+        self.output = nn.Conv2d(tail, pixels, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        height, width = image.shape[-2:]
+        padded = pad_to_multiple(image, self.config.stride)
+        return (padded + self.residual(padded))[..., :height, :width]
+
+    def residual(self, image: Tensor) -> Tensor:
+        """What the network adds to an image whose size is a multiple of the stride."""
+        shuffled = functional.pixel_unshuffle(image, self.config.shuffle)
+        # The image is the same at every timestep (direct encoding): embed it once.
+        fine = self.embed(shuffled).repeat(self.config.timesteps, 1, 1, 1)
+        fine = self.encoder1(fine)
+        middle = self.encoder2(self.down1(fine))
+        coarse = self.decoder3(self.encoder3(self.down2(middle)))
+        middle = self.decoder2(self.merge2(self.up2(coarse), middle))
+        decoded = self.up1(middle)
+        if self.merge1 is None:
+            fine = torch.cat([decoded, fine], dim=1)
+        else:
+            fine = self.merge1(decoded, fine)
+        fused = self.fuse(self.decoder1(fine))
+        return functional.pixel_shuffle(self.output(self.enhance(fused)), self.config.shuffle)
+
+
+def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
+    """Reflect-pads `(B, C, H, W)` on the right and bottom up to multiples of `multiple`.
+
+    An edge shorter than the padding it needs is reflected repeatedly.
+    """
+    for axis in (-2, -1):
+        size = image.shape[axis]
+        missing = -size % multiple
+        if missing:
+            index = reflected_indices(size, size + missing)
+            image = image.index_select(axis, index.to(image.device))
+    return image
+
+
+def reflected_indices(size: int, length: int) -> Tensor:
+    """Indices `0 .. length-1` reflected into `0 .. size-1` without repeating the border."""
+    period = max(1, 2 * (size - 1))
+    index = torch.arange(length) % period
+    return torch.minimum(index, period - index) if size > 1 else torch.zeros_like(index)
+
+
+def parameter_count(network: nn.Module) -> int:
+    """Trainable parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,78 @@
+"""Seeded rain of known strength in front of clean photographs, and what a network makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from spikerain_edge.weather import Rain, sample_style
+from spikerain_training.metrics import psnr_luma
+
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Severity:
+    """Rain of a severity: its density, and the PSNR on luma that the rainy picture is set to."""
+
+    name: str
+    psnr: float
+    coverage: tuple[float, float]
+
+
+def severities() -> dict[str, Severity]:
+    """The repository's seeded rain, by name."""
+    levels = (
+        Severity("light", 30.0, (0.015, 0.08)),
+        Severity("medium", 25.0, (0.03, 0.15)),
+        Severity("heavy", 17.0, (0.12, 0.5)),
+    )
+    return {level.name: level for level in levels}
+
+
+def seeded_rain(clean: Image, severity: Severity, seed: int) -> Image:
+    """`clean` (H, W, 3 uint8 BGR) behind a random shower of exactly the severity's PSNR.
+
+    The style is drawn with `seed`; its strength is then bisected until the rainy picture is
+    within 0.02 dB of the target, so that an average over pictures means what it says.
+
+    Raises:
+        ValueError: no strength reaches the target (a picture that is white already).
+    """
+    rng = np.random.default_rng(seed)
+    low_cover, high_cover = np.log(severity.coverage)
+    coverage = float(np.exp(rng.uniform(low_cover, high_cover)))
+    style = replace(sample_style(rng), coverage=coverage, mist=0.0)
+    shower = Rain(style, clean.shape[:2], seed)
+    low, high = 0.0, 1.0
+    while psnr_luma(shower.render(clean, strength=high), clean) > severity.psnr:
+        low, high = high, 2 * high
+        if high > 64:
+            style = replace(style, coverage=2 * style.coverage, blend="alpha", colour=(0.8,) * 3)
+            shower, low, high = Rain(style, clean.shape[:2], seed), 0.0, 1.0
+        if style.coverage > 64:
+            raise ValueError(f"no rain takes this picture down to {severity.psnr} dB")
+    rainy = clean
+    for _ in range(24):
+        middle = (low + high) / 2
+        rainy = shower.render(clean, strength=middle)
+        reached = psnr_luma(rainy, clean)
+        if abs(reached - severity.psnr) < 0.02:
+            break
+        low, high = (middle, high) if reached > severity.psnr else (low, middle)
+    return rainy
+
+
+def mean_gain(
+    derain: Callable[[Image], Image], cleans: Iterable[Image], severity: Severity
+) -> tuple[float, float]:
+    """Mean PSNR on luma before and after `derain`, in dB, over `cleans` behind seeded rain."""
+    pairs = []
+    for seed, clean in enumerate(cleans):
+        rainy = seeded_rain(clean, severity, seed)
+        pairs.append((psnr_luma(rainy, clean), psnr_luma(derain(rainy), clean)))
+    before, after = np.mean(pairs, axis=0)
+    return float(before), float(after)
