@@ -1,0 +1,105 @@
+"""Emits ONNX nodes and initializers under readable names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+Array = npt.NDArray[Any]
+
+
+class GraphBuilder:
+    """Collects the nodes of one graph; every tensor is known by the name of what made it."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._initializers: dict[str, onnx.TensorProto] = {}
+
+    def node(self, operator: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
+        """Adds a node with one output; returns the output's name, which is `name`."""
+        self._nodes.append(
+            helper.make_node(operator, list(inputs), [name], name=name, **attributes)
+        )
+        return name
+
+    def constant(self, name: str, value: Array) -> str:
+        """Adds an initializer once; a second call under the same name must agree.
+
+        Raises:
+            ValueError: another value is already known under this name.
+        """
+        tensor = numpy_helper.from_array(np.asarray(value, order="C"), name)
+        known = self._initializers.setdefault(name, tensor)
+        if known != tensor:
+            raise ValueError(f"two different constants are named {name}")
+        return name
+
+    def scalar(self, value: float) -> str:
+        """A float32 scalar, shared by all its readers."""
+        return self.constant(f"scalar/{value:g}", np.float32(value))
+
+    def convolution(
+        self,
+        source: str,
+        name: str,
+        layer: str,
+        weight: Array,
+        bias: Array | None = None,
+        *,
+        stride: int = 1,
+        padding: int | None = None,
+    ) -> str:
+        """Adds a convolution; timesteps of one `layer` share its weights.
+
+        Args:
+            source: tensor (1, C, H, W) to read.
+            name: name of the output.
+            layer: name under which weights are kept.
+            weight: (outputs, inputs, k, k).
+            bias: (outputs,) or none.
+            stride: step between outputs.
+            padding: zeros on each side; half the kernel unless given.
+        """
+        kernel = weight.shape[-1]
+        inputs = [source, self.constant(f"{layer}/weight", weight)]
+        if bias is not None:
+            inputs.append(self.constant(f"{layer}/bias", bias))
+        pad = kernel // 2 if padding is None else padding
+        return self.node(
+            "Conv",
+            inputs,
+            name,
+            kernel_shape=[kernel, kernel],
+            strides=[stride, stride],
+            pads=[pad] * 4,
+        )
+
+    def model(
+        self,
+        name: str,
+        inputs: Sequence[onnx.ValueInfoProto],
+        outputs: Sequence[onnx.ValueInfoProto],
+        opset: int,
+    ) -> onnx.ModelProto:
+        """The finished model, checked, with nothing in it that nobody reads."""
+        graph = helper.make_graph(
+            self._nodes, name, list(inputs), list(outputs), list(self._initializers.values())
+        )
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", opset)],
+            ir_version=8,
+            producer_name="spikerain-edge",
+        )
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+def image_value(name: str) -> onnx.ValueInfoProto:
+    """One BGR image of free height and width, uint8 (1, height, width, 3)."""
+    return helper.make_tensor_value_info(name, TensorProto.UINT8, [1, "height", "width", 3])

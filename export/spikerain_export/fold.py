@@ -1,0 +1,64 @@
+"""Rewrites trained weights into what the unrolled graph multiplies by. Each step is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+Weights = Mapping[str, npt.NDArray[np.generic]]
+
+_NORM_EPSILON = 1e-5
+
+
+def fold_batch_norm(weights: Weights, prefix: str) -> tuple[Array, Array]:
+    """Weight and bias of a convolution with the batch norm after it folded in.
+
+    Args:
+        weights: the network's tensors.
+        prefix: name of the pair; reads `{prefix}.conv.weight` and `{prefix}.norm.*`.
+    """
+    kernel = weights[f"{prefix}.conv.weight"].astype(np.float64)
+    scale, shift, mean, variance = (
+        weights[f"{prefix}.norm.{name}"].astype(np.float64)
+        for name in ("weight", "bias", "running_mean", "running_var")
+    )
+    factor = scale / np.sqrt(variance + _NORM_EPSILON)
+    folded = kernel * factor[:, None, None, None]
+    return folded.astype(np.float32), (shift - mean * factor).astype(np.float32)
+
+
+def embedding_for_bytes(kernel: npt.NDArray[np.generic], shuffle: int) -> Array:
+    """Patch embedding that reads BGR bytes, (C, 3, 3s, 3s), to be applied with stride `s`.
+
+    Reorders RGB to BGR, divides by 255, and swallows the pixel-unshuffle by `s` before it: a 3x3
+    convolution over the `s*s` phases of each channel is a 3s x 3s convolution over the pixels.
+
+    Args:
+        kernel: trained weights (C, 3*s*s, 3, 3) on unshuffled RGB in [0, 1].
+        shuffle: the unshuffle factor `s`.
+    """
+    width = kernel.shape[0]
+    phases = kernel.astype(np.float64).reshape(width, 3, shuffle, shuffle, 3, 3)
+    pixels = phases.transpose(0, 1, 4, 2, 5, 3).reshape(width, 3, 3 * shuffle, 3 * shuffle)
+    return (pixels[:, ::-1] / 255.0).astype(np.float32)
+
+
+def output_for_bytes(
+    kernel: npt.NDArray[np.generic], bias: npt.NDArray[np.generic], shuffle: int
+) -> tuple[Array, Array]:
+    """Output convolution that speaks BGR bytes: channels reordered, values times 255.
+
+    Args:
+        kernel: trained weights (3*s*s, C, 3, 3), RGB-major.
+        bias: (3*s*s,).
+        shuffle: the pixel-shuffle factor `s` after it.
+    """
+
+    def reorder(values: npt.NDArray[np.generic]) -> Array:
+        colours = values.astype(np.float64).reshape(3, shuffle**2, *values.shape[1:])
+        return (colours[::-1].reshape(values.shape) * 255.0).astype(np.float32)
+
+    return reorder(kernel), reorder(bias)

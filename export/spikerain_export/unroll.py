@@ -1,0 +1,166 @@
+"""Unrolls a SpikeRain network over its T timesteps into one graph of plain operators."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from spikerain_edge.spec import ModelSpec, NeuronLayer
+from spikerain_export.builder import GraphBuilder, image_value
+from spikerain_export.fold import Weights, embedding_for_bytes, output_for_bytes
+from spikerain_export.layers import Feature, LayerEmitter
+from spikerain_training.config import NetworkConfig
+
+IMAGE, DERAINED, RATES, SILENT = "image", "derained", "firing_rates", "silent_channels"
+
+
+def unroll(
+    config: NetworkConfig, weights: Weights, *, name: str, probe: bool = False, opset: int = 17
+) -> tuple[onnx.ModelProto, ModelSpec]:
+    """The network as one stateless graph, and its description.
+
+    Batch norm is folded, each feature is turned into spikes once, the patch embedding runs once,
+    and layout, scaling and rounding of images are part of the graph.
+
+    Args:
+        config: shape of the network.
+        weights: its tensors by `state_dict` name.
+        name: what the model is called.
+        probe: adds the outputs `firing_rates`, float32 (layers, T), and `silent_channels`,
+            float32 (layers,).
+        opset: ONNX operator set.
+
+    Returns:
+        The model, input `image` and output `derained` both uint8 (1, height, width, 3) BGR with
+        free height and width (multiples of the stride), and the ModelSpec, not yet sealed.
+
+    Raises:
+        KeyError: a tensor is missing from `weights`.
+        ValueError: a tensor in `weights` belongs to no layer.
+    """
+    graph = GraphBuilder()
+    emitter = LayerEmitter(graph, config, weights)
+    pixels = graph.node("Cast", [IMAGE], "pixels", to=TensorProto.FLOAT)
+    planes = graph.node("Transpose", [pixels], "planes", perm=[0, 3, 1, 2])
+    residual = graph.node("Transpose", [_network(emitter, planes)], "residual", perm=[0, 2, 3, 1])
+    derained = graph.node("Round", [graph.node("Add", [pixels, residual], "sum")], "rounded")
+    limits = [graph.scalar(0.0), graph.scalar(255.0)]
+    clipped = graph.node("Clip", [derained, *limits], "clipped")
+    graph.node("Cast", [clipped], DERAINED, to=TensorProto.UINT8)
+    outputs = [image_value(DERAINED)]
+    if probe:
+        shape = [len(emitter.neurons), config.timesteps]
+        _firing_rates(graph, emitter.neurons, shape)
+        _silent_channels(graph, emitter.neurons)
+        outputs.append(helper.make_tensor_value_info(RATES, TensorProto.FLOAT, shape))
+        outputs.append(helper.make_tensor_value_info(SILENT, TensorProto.FLOAT, shape[:1]))
+    model = graph.model(f"spikerain-{config.variant}", [image_value(IMAGE)], outputs, opset)
+    spec = ModelSpec(
+        name=name,
+        variant=config.variant,
+        timesteps=config.timesteps,
+        stride=config.stride,
+        precision="fp32",
+        parameters=_parameters(weights),
+        tau=config.tau,
+        threshold=config.threshold,
+        neurons=tuple(emitter.neurons),
+        operations=tuple(emitter.operations),
+        weights_sha256=weights_digest(weights),
+        probe=probe,
+        image_input=IMAGE,
+        image_output=DERAINED,
+        rates_output=RATES,
+        silent_output=SILENT,
+    )
+    return model, spec
+
+
+def weights_digest(weights: Weights) -> str:
+    """SHA-256 over names, shapes and values of all tensors, independent of their file."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        tensor = np.ascontiguousarray(weights[name])
+        digest.update(f"{name}{tensor.shape}{tensor.dtype}".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()
+
+
+def _network(emit: LayerEmitter, planes: str) -> str:
+    """From BGR planes (1, 3, H, W) in 0..255 to what is added to them."""
+    config, graph = emit.config, emit.graph
+    shuffle, area = config.shuffle, config.shuffle**2
+
+    kernel = embedding_for_bytes(emit.weights["embed.weight"], shuffle)
+    embedded = graph.convolution(
+        planes, "embed/0", "embed", kernel, stride=shuffle, padding=shuffle
+    )
+    emit.count("embed", kernel.size / area)
+    fine = Feature((embedded,) * config.timesteps, config.width, area)
+    fine = _blocks(emit, "encoder1", config.encoder[0], fine)
+    middle = emit.normed("down1.convolve", emit.fire("down1.neuron", fine), stride=2)
+    middle = _blocks(emit, "encoder2", config.encoder[1], middle)
+    coarse = emit.normed("down2.convolve", emit.fire("down2.neuron", middle), stride=2)
+    coarse = _blocks(emit, "encoder3", config.encoder[2], coarse)
+    coarse = _blocks(emit, "decoder3", config.decoder[2], coarse)
+    middle = emit.merge("merge2", emit.up("up2", coarse), middle)
+    middle = _blocks(emit, "decoder2", config.decoder[1], middle)
+    decoded = emit.up("up1", middle)
+    joined = emit.merge if config.merge_finest else emit.join
+    fine = joined("merge1", decoded, fine)
+    fine = _blocks(emit, "decoder1", config.decoder[0], fine)
+
+    enhanced = emit.enhance(emit.fuse(fine), fine.reduction)
+    weight, bias = output_for_bytes(
+        emit.weights["output.weight"], emit.weights["output.bias"], shuffle
+    )
+    output = graph.convolution(enhanced, "output/0", "output", weight, bias)
+    emit.count("output", weight.size / area)
+    if shuffle == 1:
+        return output
+    return graph.node("DepthToSpace", [output], "shuffled", blocksize=shuffle, mode="CRD")
+
+
+def _blocks(emit: LayerEmitter, name: str, count: int, feature: Feature) -> Feature:
+    for index in range(count):
+        feature = emit.dense_block(f"{name}.{index}", feature)
+    return feature
+
+
+def _firing_rates(graph: GraphBuilder, neurons: list[NeuronLayer], shape: list[int]) -> None:
+    """Mean of every spike tensor; sums of zeros and ones are exact in float32."""
+    means = [
+        graph.node("ReduceMean", [spikes], f"{spikes}/rate", keepdims=0)
+        for layer in neurons
+        for spikes in layer.spikes
+    ]
+    axis = graph.constant("rates/axis", np.array([0], np.int64))
+    rows = [graph.node("Unsqueeze", [mean, axis], f"{mean}/row") for mean in means]
+    line = graph.node("Concat", rows, "rates/line", axis=0)
+    target = graph.constant("rates/shape", np.array(shape, np.int64))
+    graph.node("Reshape", [line, target], RATES)
+
+
+def _silent_channels(graph: GraphBuilder, neurons: list[NeuronLayer]) -> None:
+    """Share of the channels in which no neuron fires at any timestep, per layer."""
+    axis, one = graph.constant("rates/axis", np.array([0], np.int64)), graph.scalar(1.0)
+    rows = []
+    for layer in neurons:
+        peaks = [
+            graph.node("ReduceMax", [spikes], f"{spikes}/peak", axes=[2, 3], keepdims=0)
+            for spikes in layer.spikes
+        ]
+        ever = graph.node("Max", peaks, f"{layer.name}/ever")
+        active = graph.node("ReduceMean", [ever], f"{layer.name}/active", keepdims=0)
+        silent = graph.node("Sub", [one, active], f"{layer.name}/silent")
+        rows.append(graph.node("Unsqueeze", [silent, axis], f"{layer.name}/silent/row"))
+    graph.node("Concat", rows, SILENT, axis=0)
+
+
+def _parameters(weights: Weights) -> int:
+    """Trainable values: everything but the running statistics of batch norm."""
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    return sum(tensor.size for name, tensor in weights.items() if not name.endswith(statistics))

@@ -1,0 +1,188 @@
+"""ModelSpec: what a graph says about itself.
+
+It travels as JSON in the metadata of the ONNX file (key `METADATA_KEY`). Whoever loads a file reads
+it first and refuses what it cannot serve.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spikerain_edge.errors import ModelError
+
+METADATA_KEY = "spikerain.spec"
+SPEC_VERSION = 1
+
+
+@dataclass(frozen=True)
+class NeuronLayer:
+    """One population of LIF neurons.
+
+    Attributes:
+        name: where in the network it stands.
+        channels: its feature channels.
+        reduction: image pixels per neuron and channel (16: a quarter of height and width).
+        spikes: names of its spike tensors in the graph, one per timestep; they hold only 0 and 1.
+    """
+
+    name: str
+    channels: int
+    reduction: int
+    spikes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One convolution, counted over all timesteps as if its input were dense.
+
+    Attributes:
+        name: where in the network it stands.
+        macs_per_pixel: multiply-accumulates per pixel of the (padded) image.
+        macs_per_image: multiply-accumulates that do not grow with the image.
+        neurons: neuron layers whose spikes it reads, in channel order; empty for an analogue
+            operation.
+    """
+
+    name: str
+    macs_per_pixel: float
+    macs_per_image: int = 0
+    neurons: tuple[str, ...] = ()
+
+    @property
+    def spiking(self) -> bool:
+        """Whether the input holds spikes."""
+        return bool(self.neurons)
+
+    def macs(self, height: int, width: int) -> float:
+        """Dense multiply-accumulates for an image of this size."""
+        return self.macs_per_pixel * height * width + self.macs_per_image
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Self-description of a graph.
+
+    Attributes:
+        name: what the model is called.
+        variant: the network it is an instance of.
+        timesteps: `T`, unrolled in the graph.
+        stride: height and width of an input must be multiples of this.
+        precision: `fp32`.
+        parameters: trainable parameters of the network before folding.
+        tau: membrane time constant in timesteps.
+        threshold: firing threshold.
+        neurons: every neuron layer; the probe graph reports their firing rates in this order.
+        operations: every convolution.
+        weights_sha256: digest of the weights the graph was made from.
+        probe: whether the graph reports firing rates and silent channels too.
+        graph_bytes: length of the serialised graph, which the metadata follows.
+        graph_sha256: digest of those bytes.
+        image_input: name of the input, uint8 (1, H, W, 3) BGR.
+        image_output: name of the output, of the same type and shape.
+        rates_output: name of the probe graph's second output, firing rates float32 (layers, T).
+        silent_output: name of its third, the share of channels that never fire, float32 (layers,).
+        spec_version: version of this description.
+    """
+
+    name: str
+    variant: str
+    timesteps: int
+    stride: int
+    precision: Literal["fp32"]
+    parameters: int
+    tau: float
+    threshold: float
+    neurons: tuple[NeuronLayer, ...]
+    operations: tuple[Operation, ...]
+    weights_sha256: str
+    probe: bool
+    graph_bytes: int = 0
+    graph_sha256: str = ""
+    image_input: str = "image"
+    image_output: str = "derained"
+    rates_output: str = "firing_rates"
+    silent_output: str = "silent_channels"
+    spec_version: int = SPEC_VERSION
+
+    def to_json(self) -> str:
+        """The description as it is written into a file."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelSpec:
+        """Reads a description.
+
+        Raises:
+            ModelError: it is not one, or of a version this program does not know.
+        """
+        try:
+            values = json.loads(text)
+            version = values["spec_version"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError("the model's description is damaged", "export it again") from error
+        if version != SPEC_VERSION:
+            raise ModelError(
+                f"the model's description has version {version!r}, this program reads "
+                f"{SPEC_VERSION}",
+                "export it again, or install a matching spikerain-edge",
+            )
+        return _build(values)
+
+    def sealed(self, graph: bytes) -> ModelSpec:
+        """This description with length and digest of the serialised graph filled in."""
+        digest = hashlib.sha256(graph).hexdigest()
+        return replace(self, graph_bytes=len(graph), graph_sha256=digest)
+
+    def macs(self, height: int, width: int) -> float:
+        """Dense multiply-accumulates of one frame, all timesteps, all convolutions."""
+        return sum(operation.macs(height, width) for operation in self.operations)
+
+    def analog_macs(self, height: int, width: int) -> float:
+        """The part of `macs` whose inputs are no spikes."""
+        analog = (operation for operation in self.operations if not operation.spiking)
+        return sum(operation.macs(height, width) for operation in analog)
+
+    def synaptic_operations(self, height: int, width: int, rates: npt.NDArray[np.float32]) -> float:
+        """SOPs of one frame: dense MACs times the firing rate of what each convolution reads.
+
+        Args:
+            height: rows of the (padded) image.
+            width: columns of the (padded) image.
+            rates: firing rates, float32 (layers, T), in the order of `neurons`.
+        """
+        mean_rate = {
+            layer.name: float(rate)
+            for layer, rate in zip(self.neurons, rates.mean(axis=1), strict=True)
+        }
+        channels = {layer.name: layer.channels for layer in self.neurons}
+        total = 0.0
+        for operation in self.operations:
+            if operation.spiking:
+                spiking = sum(channels[name] * mean_rate[name] for name in operation.neurons)
+                present = sum(channels[name] for name in operation.neurons)
+                total += operation.macs(height, width) * spiking / present
+        return total
+
+
+def _build(values: Mapping[str, Any]) -> ModelSpec:
+    known = {field.name for field in fields(ModelSpec)}
+    try:
+        neurons = tuple(
+            NeuronLayer(**{**layer, "spikes": tuple(layer["spikes"])})
+            for layer in values["neurons"]
+        )
+        operations = tuple(
+            Operation(**{**operation, "neurons": tuple(operation["neurons"])})
+            for operation in values["operations"]
+        )
+        plain = {key: value for key, value in values.items() if key in known}
+        return ModelSpec(**{**plain, "neurons": neurons, "operations": operations})
+    except (KeyError, TypeError) as error:
+        raise ModelError("the model's description is incomplete", "export it again") from error
