@@ -39,7 +39,6 @@ def unroll(
 
     Raises:
         KeyError: a tensor is missing from `weights`.
-        ValueError: a tensor in `weights` belongs to no layer.
     """
     graph = GraphBuilder()
     emitter = LayerEmitter(graph, config, weights)
