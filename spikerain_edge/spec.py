@@ -83,7 +83,7 @@ class ModelSpec:
         weights_sha256: digest of the weights the graph was made from.
         probe: whether the graph reports firing rates and silent channels too.
         graph_bytes: length of the serialised graph, which the metadata follows.
-        graph_sha256: digest of those bytes.
+        graph_sha256: digest of those bytes and of this description, this field left empty.
         image_input: name of the input, uint8 (1, H, W, 3) BGR.
         image_output: name of the output, of the same type and shape.
         rates_output: name of the probe graph's second output, firing rates float32 (layers, T).
@@ -137,8 +137,16 @@ class ModelSpec:
 
     def sealed(self, graph: bytes) -> ModelSpec:
         """This description with length and digest of the serialised graph filled in."""
-        digest = hashlib.sha256(graph).hexdigest()
-        return replace(self, graph_bytes=len(graph), graph_sha256=digest)
+        described = replace(self, graph_bytes=len(graph), graph_sha256="")
+        return replace(described, graph_sha256=described._digest(graph))
+
+    def seals(self, content: bytes) -> bool:
+        """Whether a file is what was exported: its graph and this description, unchanged."""
+        unsealed = replace(self, graph_sha256="")
+        return unsealed._digest(content[: self.graph_bytes]) == self.graph_sha256
+
+    def _digest(self, graph: bytes) -> str:
+        return hashlib.sha256(graph + self.to_json().encode()).hexdigest()
 
     def macs(self, height: int, width: int) -> float:
         """Dense multiply-accumulates of one frame, all timesteps, all convolutions."""

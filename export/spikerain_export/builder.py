@@ -27,6 +27,13 @@ class GraphBuilder:
         )
         return name
 
+    def split(self, source: str, names: Sequence[str]) -> tuple[str, ...]:
+        """Cuts a tensor (1, C, H, W) into equal parts along its channels."""
+        self._nodes.append(
+            helper.make_node("Split", [source], list(names), name=f"{source}/split", axis=1)
+        )
+        return tuple(names)
+
     def constant(self, name: str, value: Array) -> str:
         """Adds an initializer once; a second call under the same name must agree.
 

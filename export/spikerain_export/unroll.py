@@ -9,6 +9,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from spikerain_edge.spec import ModelSpec, NeuronLayer
+from spikerain_export.attention import enhance
+from spikerain_export.blocks import dense_block, fuse, merge, up
 from spikerain_export.builder import GraphBuilder, image_value
 from spikerain_export.fold import Weights, embedding_for_bytes, output_for_bytes
 from spikerain_export.layers import Feature, LayerEmitter
@@ -105,14 +107,16 @@ def _network(emit: LayerEmitter, planes: str) -> str:
     coarse = emit.normed("down2.convolve", emit.fire("down2.neuron", middle), stride=2)
     coarse = _blocks(emit, "encoder3", config.encoder[2], coarse)
     coarse = _blocks(emit, "decoder3", config.decoder[2], coarse)
-    middle = emit.merge("merge2", emit.up("up2", coarse), middle)
+    middle = merge(emit, "merge2", up(emit, "up2", coarse), middle)
     middle = _blocks(emit, "decoder2", config.decoder[1], middle)
-    decoded = emit.up("up1", middle)
-    joined = emit.merge if config.merge_finest else emit.join
-    fine = joined("merge1", decoded, fine)
+    decoded = up(emit, "up1", middle)
+    if config.merge_finest:
+        fine = merge(emit, "merge1", decoded, fine)
+    else:
+        fine = emit.join("skip1", decoded, fine)
     fine = _blocks(emit, "decoder1", config.decoder[0], fine)
 
-    enhanced = emit.enhance(emit.fuse(fine), fine.reduction)
+    enhanced = enhance(emit, fuse(emit, fine), fine.reduction)
     weight, bias = output_for_bytes(
         emit.weights["output.weight"], emit.weights["output.bias"], shuffle
     )
@@ -125,7 +129,7 @@ def _network(emit: LayerEmitter, planes: str) -> str:
 
 def _blocks(emit: LayerEmitter, name: str, count: int, feature: Feature) -> Feature:
     for index in range(count):
-        feature = emit.dense_block(f"{name}.{index}", feature)
+        feature = dense_block(emit, f"{name}.{index}", feature)
     return feature
 
 

@@ -84,7 +84,7 @@ def test_time_is_unrolled_into_plain_operators(network: SpikeRain) -> None:
     assert model.opset_import[0].version >= 17
     # One comparison per neuron layer and timestep: no feature is turned into spikes twice.
     layers = len({tensor for layer in spec.neurons for tensor in layer.spikes})
-    assert operators["GreaterOrEqual"] == layers
+    assert operators["LessOrEqual"] == layers
 
 
 def test_the_patch_embedding_is_computed_once(network: SpikeRain) -> None:
@@ -151,7 +151,7 @@ def _by_network_layer(spec: ModelSpec, rates: npt.NDArray[np.float64]) -> npt.ND
 
 def test_silent_channels_are_counted(nano: SpikeRain) -> None:
     model, spec = unrolled(nano, probe=True)
-    names = [tensor for tensor in spec.neurons[0].spikes]
+    names = list(spec.neurons[0].spikes)
     for name in names:
         model.graph.output.append(onnx.helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
     silent, *spikes = run(model, photograph(64, 64), "silent_channels", *names)

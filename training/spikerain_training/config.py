@@ -98,7 +98,6 @@ def variants() -> dict[str, NetworkConfig]:
         NetworkConfig(
             "nano",
             24,
-            growth=16,
             units=3,
             timesteps=2,
             encoder=(1, 1, 1),
@@ -108,7 +107,6 @@ def variants() -> dict[str, NetworkConfig]:
         NetworkConfig(
             "tiny",
             32,
-            growth=16,
             units=4,
             timesteps=4,
             encoder=(1, 2, 2),

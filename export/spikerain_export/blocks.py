@@ -1,0 +1,96 @@
+"""Emits SpikeRain's spiking blocks and the temporal fusion."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spikerain_export.attention import attend
+from spikerain_export.fold import fold_batch_norm
+from spikerain_export.layers import Feature, LayerEmitter, Spikes, each_step
+
+
+def dense_block(emit: LayerEmitter, name: str, features: Feature) -> Feature:
+    """DSRB. Each feature is turned into spikes once and read by all later units.
+
+    All units read the block input, mostly the widest part of what they read: one convolution
+    takes it to all of them, and only what the units emit themselves is gathered.
+    """
+    entry = emit.fire(f"{name}.neurons.0", features)
+    currents = _enter_units(emit, name, entry)
+    emitted = emit.fire(f"{name}.neurons.1", currents[0])
+    for unit in range(1, emit.config.units):
+        current = _add_recurrent(emit, f"{name}.units.{unit}", currents[unit], emitted)
+        fresh = emit.fire(f"{name}.neurons.{unit + 1}", current)
+        emitted = emit.gather(f"{name}.emitted.{unit + 1}", emitted, fresh)
+    spikes = emit.gather(f"{name}.spikes", entry, emitted)
+    merged = emit.convolve(f"{name}.merge", spikes, emit.array(f"{name}.merge.weight"))
+    attended = attend(emit, f"{name}.attention", merged)
+    return emit.add(name, features, attended)
+
+
+def _enter_units(emit: LayerEmitter, name: str, entry: Spikes) -> list[Feature]:
+    """What the block input and the biases contribute to the current of each unit."""
+    width = sum(layer.channels for layer in entry.layers)
+    folded = [
+        fold_batch_norm(emit.weights, f"{name}.units.{unit}") for unit in range(emit.config.units)
+    ]
+    weight = np.concatenate([kernel[:, :width] for kernel, _ in folded])
+    bias = np.concatenate([offset for _, offset in folded])
+    stacked = emit.convolve(f"{name}.units.entry", entry, weight, bias)
+    parts = [
+        emit.graph.split(step, [f"{name}.units.{unit}.entry/{t}" for unit in range(len(folded))])
+        for t, step in enumerate(stacked.steps)
+    ]
+    return [
+        Feature(steps, emit.config.growth, stacked.reduction) for steps in zip(*parts, strict=True)
+    ]
+
+
+def _add_recurrent(emit: LayerEmitter, name: str, current: Feature, emitted: Spikes) -> Feature:
+    """Adds to a unit's current what earlier units of the block contribute."""
+    width = sum(layer.channels for layer in emitted.layers)
+    weight, _ = fold_batch_norm(emit.weights, name)
+    return emit.add(f"{name}.current", current, emit.convolve(name, emitted, weight[:, -width:]))
+
+
+def up(emit: LayerEmitter, name: str, features: Feature) -> Feature:
+    """Bilinear doubling with half-pixel centres, neuron, convolution."""
+    scales = emit.graph.constant("doubling", np.array([1, 1, 2, 2], np.float32))
+    doubled = each_step(
+        lambda t, step: emit.graph.node(
+            "Resize",
+            [step, "", scales],
+            f"{name}.doubled/{t}",
+            mode="linear",
+            coordinate_transformation_mode="half_pixel",
+        ),
+        features.steps,
+    )
+    finer = Feature(doubled, features.channels, features.reduction // 4)
+    return emit.normed(f"{name}.convolve", emit.fire(f"{name}.neuron", finer))
+
+
+def merge(emit: LayerEmitter, name: str, decoded: Feature, skipped: Feature) -> Feature:
+    """Joins decoder and skip connection and brings the width back down.
+
+    Spikes of a concatenation are the concatenation of spikes: only spikes are joined.
+    """
+    joined = emit.gather(
+        f"{name}.spikes",
+        emit.fire(f"{name}.neuron.decoded", decoded),
+        emit.fire(f"{name}.neuron.skipped", skipped),
+    )
+    return emit.normed(f"{name}.convolve", joined)
+
+
+def fuse(emit: LayerEmitter, features: Feature) -> str:
+    """Temporal fusion: after training, a sum with constant weights."""
+    raw = emit.weights["fuse.weights"].astype(np.float64)
+    weights = np.exp(raw - raw.max())
+    weights /= weights.sum()
+    fused = ""
+    for t, step in enumerate(features.steps):
+        factor = emit.graph.constant(f"fuse/weight/{t}", np.float32(weights[t]))
+        term = emit.graph.node("Mul", [step, factor], f"fuse/term/{t}")
+        fused = emit.graph.node("Add", [fused, term], f"fuse/sum/{t}") if fused else term
+    return fused

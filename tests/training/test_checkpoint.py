@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from spikerain_training.checkpoint import (
+    load_network,
+    load_training,
+    save_network,
+    save_training,
+)
+from spikerain_training.config import NetworkConfig, variants
+from spikerain_training.network import SpikeRain
+
+SMALL = NetworkConfig(
+    "small", 16, growth=8, units=1, timesteps=2, encoder=(1, 1, 1), decoder=(1, 1, 1), shuffle=2
+)
+
+
+def small_network(seed: int) -> SpikeRain:
+    torch.manual_seed(seed)
+    return SpikeRain(SMALL)
+
+
+def trained(seed: int, steps: int) -> tuple[SpikeRain, torch.optim.Optimizer, AveragedModel]:
+    network = small_network(seed)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    average = AveragedModel(network, use_buffers=True)
+    for step in range(steps):
+        images = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        network(images).square().mean().backward()
+        optimizer.step()
+        average.update_parameters(network)
+    return network, optimizer, average
+
+
+def assert_same_state(first: nn.Module, second: nn.Module) -> None:
+    assert_same_tensors(first.state_dict(), second.state_dict())
+
+
+def assert_same_tensors(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
+    assert list(first) == list(second)
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+        assert value.dtype is second[name].dtype, name
+
+
+def test_a_network_comes_back_bit_by_bit(tmp_path: Path) -> None:
+    network, _, _ = trained(seed=0, steps=2)
+    images = torch.rand(1, 3, 19, 22)
+
+    save_network(tmp_path / "new" / "folder", network.config, network.state_dict())
+    loaded = load_network(tmp_path / "new" / "folder")
+
+    assert loaded.config == SMALL
+    assert not loaded.training
+    assert_same_state(loaded, network)
+    with torch.no_grad():
+        assert torch.equal(loaded(images), network.eval()(images))
+
+
+def test_saving_again_replaces_the_network_and_leaves_no_other_files(tmp_path: Path) -> None:
+    save_network(tmp_path, SMALL, small_network(0).state_dict())
+    second = small_network(1)
+    save_network(tmp_path, SMALL, second.state_dict())
+
+    assert_same_state(load_network(tmp_path), second)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "weights.safetensors"}
+
+
+@pytest.mark.parametrize("config", [*variants().values(), SMALL], ids=lambda c: str(c.variant))
+def test_a_configuration_survives_json(config: NetworkConfig) -> None:
+    assert NetworkConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    save_network(tmp_path, variants()["nano"], small_network(0).state_dict())
+
+    with pytest.raises(ValueError, match=r"do not fit config\.json"):
+        load_network(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["missing", "surplus"])
+def test_incomplete_and_surplus_weights_are_refused(tmp_path: Path, damage: str) -> None:
+    weights = small_network(0).state_dict()
+    if damage == "missing":
+        del weights["embed.weight"]
+    else:
+        weights["embed.bias"] = torch.zeros(16)
+    save_network(tmp_path, SMALL, weights)
+
+    with pytest.raises(ValueError, match=r"embed\."):
+        load_network(tmp_path)
+
+
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+    save_network(tmp_path, SMALL, small_network(0).state_dict())
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+
+    with pytest.raises(ValueError, match="weights"):
+        load_network(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"colour": "red"}, "colour"), ({"width": None}, "width")],
+    ids=["unknown", "missing"],
+)
+def test_a_configuration_that_does_not_fit_is_refused(
+    tmp_path: Path, change: dict[str, str | None], named: str
+) -> None:
+    save_network(tmp_path, SMALL, small_network(0).state_dict())
+    values = {**SMALL.to_dict(), **change}
+    (tmp_path / "config.json").write_text(
+        json.dumps({key: value for key, value in values.items() if value is not None})
+    )
+
+    with pytest.raises(ValueError, match=named):
+        load_network(tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["config.json", "weights.safetensors"])
+def test_an_incomplete_checkpoint_is_not_found(tmp_path: Path, missing: str) -> None:
+    save_network(tmp_path, SMALL, small_network(0).state_dict())
+    (tmp_path / missing).unlink()
+
+    with pytest.raises(FileNotFoundError, match=missing):
+        load_network(tmp_path)
+
+
+def test_training_continues_from_the_same_state(tmp_path: Path) -> None:
+    network, optimizer, average = trained(seed=0, steps=3)
+    save_training(tmp_path, network, optimizer, average, step=3)
+    fresh, fresh_optimizer, fresh_average = trained(seed=1, steps=0)
+
+    assert load_training(tmp_path, fresh, fresh_optimizer, fresh_average) == 3
+
+    assert_same_state(fresh, network)
+    assert_same_state(fresh_average, average)
+    moments, expected = fresh_optimizer.state_dict()["state"], optimizer.state_dict()["state"]
+    assert list(moments) == list(expected)
+    for index, tensors in expected.items():
+        assert set(moments[index]) == set(tensors)
+        for key, value in tensors.items():
+            assert torch.equal(moments[index][key], value)
+
+
+def test_training_state_of_another_network_is_refused(tmp_path: Path) -> None:
+    save_training(tmp_path, *trained(seed=0, steps=1), step=1)
+    other = SpikeRain(variants()["nano"])
+    optimizer = torch.optim.AdamW(other.parameters())
+
+    with pytest.raises(ValueError, match="training state"):
+        load_training(tmp_path, other, optimizer, AveragedModel(other, use_buffers=True))
+
+
+def test_resuming_from_nothing_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        load_training(tmp_path, *trained(seed=0, steps=0))

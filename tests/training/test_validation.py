@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from spikerain_training.metrics import Image, psnr_luma
+from spikerain_training.validation import mean_gain, seeded_rain, severities
+
+TARGETS = {"light": 30.0, "medium": 25.0, "heavy": 17.0}
+
+
+def scene(seed: int, brightness: float = 128.0) -> Image:
+    rng = np.random.default_rng(seed)
+    coarse = rng.normal(brightness, 40, (6, 8, 3))
+    smooth = cv2.resize(coarse, (96, 64), interpolation=cv2.INTER_CUBIC)
+    noisy = smooth + rng.normal(0, 3, smooth.shape)
+    return np.asarray(np.clip(noisy, 0, 255), np.uint8)
+
+
+def test_severities_have_the_documented_strengths() -> None:
+    assert {name: severity.psnr for name, severity in severities().items()} == TARGETS
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("brightness", [30.0, 90.0, 150.0])
+def test_seeded_rain_is_as_strong_as_its_severity_says(name: str, brightness: float) -> None:
+    for seed in range(6):
+        clean = scene(seed, brightness)
+        rainy = seeded_rain(clean, severities()[name], seed)
+
+        assert rainy.shape == clean.shape
+        assert rainy.dtype == np.uint8
+        assert psnr_luma(rainy, clean) == pytest.approx(TARGETS[name], abs=0.05)
+
+
+def test_a_white_picture_gets_rain_too() -> None:
+    white = np.full((64, 96, 3), 255, np.uint8)
+
+    rainy = seeded_rain(white, severities()["medium"], seed=0)
+
+    assert psnr_luma(rainy, white) == pytest.approx(TARGETS["medium"], abs=0.05)
+
+
+def test_a_picture_of_the_rain_s_own_colour_cannot_get_heavy_rain() -> None:
+    pale = np.full((16, 16, 3), 225, np.uint8)
+
+    with pytest.raises(ValueError, match="no rain"):
+        seeded_rain(pale, severities()["heavy"], seed=0)
+
+
+def test_seeded_rain_is_the_same_for_the_same_seed_only() -> None:
+    clean, medium = scene(0), severities()["medium"]
+    untouched = clean.copy()
+
+    first = seeded_rain(clean, medium, seed=3)
+
+    np.testing.assert_array_equal(first, seeded_rain(clean, medium, seed=3))
+    assert not np.array_equal(first, seeded_rain(clean, medium, seed=4))
+    np.testing.assert_array_equal(clean, untouched)
+
+
+def test_doing_nothing_gains_nothing() -> None:
+    before, after = mean_gain(
+        lambda image: image, [scene(seed) for seed in range(3)], severities()["medium"]
+    )
+
+    assert before == after == pytest.approx(TARGETS["medium"], abs=0.05)
+
+
+def test_halving_the_rain_gains_six_decibels() -> None:
+    cleans = [scene(seed) for seed in range(3)]
+    pending = iter(cleans)
+
+    def halve(rainy: Image) -> Image:
+        clean = next(pending).astype(np.float64)
+        return np.rint((rainy + clean) / 2).astype(np.uint8)
+
+    before, after = mean_gain(halve, cleans, severities()["heavy"])
+
+    assert after - before == pytest.approx(20 * np.log10(2), abs=0.1)
