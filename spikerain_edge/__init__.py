@@ -1,0 +1,14 @@
+"""Removes rain from camera streams on edge devices with the SpikeRain spiking neural network."""
+
+from spikerain_edge.errors import InputError, ModelError, SpikeRainError, StreamError
+from spikerain_edge.inference import Derainer
+from spikerain_edge.spec import ModelSpec
+
+__all__ = [
+    "Derainer",
+    "InputError",
+    "ModelError",
+    "ModelSpec",
+    "SpikeRainError",
+    "StreamError",
+]

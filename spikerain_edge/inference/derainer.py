@@ -1,0 +1,174 @@
+"""Derains images of any size: pads, calls the engine, crops."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.inference.engine import Activity, Engine, Images, Rates
+from spikerain_edge.inference.onnx_runtime import CPU, OnnxRuntimeEngine
+from spikerain_edge.models import find_model
+from spikerain_edge.spec import ModelSpec
+
+Image = npt.NDArray[np.uint8]
+MIN_SIDE = 16
+
+
+class Derainer:
+    """Removes rain from single images.
+
+    >>> derainer = Derainer.load("nano")
+    >>> clean = derainer(image_bgr)
+
+    Args:
+        engine: executes the graph.
+        prober: executes the probe graph, where firing rates are wanted.
+    """
+
+    def __init__(self, engine: Engine, prober: OnnxRuntimeEngine | None = None) -> None:
+        self._engine = engine
+        self._prober = prober
+
+    @classmethod
+    def load(
+        cls,
+        model: str = "nano",
+        *,
+        provider: str = CPU,
+        threads: int | None = None,
+        probe: bool = False,
+    ) -> Derainer:
+        """Loads a shipped model by name or an exported ONNX file by path.
+
+        Args:
+            model: `nano`, or a path.
+            provider: ONNX Runtime execution provider.
+            threads: threads within an operator; all cores unless given.
+            probe: load the probe graph too, for `derain_and_probe`; left out where there is none.
+
+        Raises:
+            InputError: no such model or provider.
+            ModelError: the model cannot be used.
+        """
+        files = find_model(model)
+        engine = OnnxRuntimeEngine(files.graph.read(), str(files.graph.path), provider, threads)
+        prober = None
+        if probe and files.probe is not None:
+            prober = OnnxRuntimeEngine(files.probe.read(), str(files.probe.path), provider, threads)
+        return cls(engine, prober)
+
+    @classmethod
+    def from_bytes(cls, content: bytes, *, provider: str = CPU) -> Derainer:
+        """A derainer for an ONNX file that is in memory."""
+        return cls(OnnxRuntimeEngine(content, "the graph in memory", provider))
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model says about itself."""
+        return self._engine.spec
+
+    @property
+    def engine(self) -> Engine:
+        """What executes the graph; takes what `prepare` makes."""
+        return self._engine
+
+    @property
+    def backend(self) -> str:
+        """Runtime and device that execute the graph."""
+        return self._engine.backend
+
+    @property
+    def can_probe(self) -> bool:
+        """Whether `derain_and_probe` is available."""
+        return self._prober is not None
+
+    def __call__(self, image: Image) -> Image:
+        """Derains one image.
+
+        Args:
+            image: uint8 (H, W, 3) BGR as OpenCV reads it, at least 16x16.
+
+        Returns:
+            New uint8 array of the same shape.
+
+        Raises:
+            InputError: type, shape or size cannot be served.
+        """
+        return self.finish(self._engine.infer(self.prepare(image)), image)
+
+    def derain_and_probe(self, image: Image) -> tuple[Image, Rates]:
+        """Derains one image with the probe graph.
+
+        Returns:
+            What calling the derainer returns, and the firing rates, float32 (layers, T), in the
+            order of `spec.neurons`.
+
+        Raises:
+            InputError: the model came without a probe graph, or the image cannot be served.
+        """
+        derained, rates = self._probe().probe(self.prepare(image))
+        return self.finish(derained, image), rates
+
+    def activity(self, image: Image) -> Activity:
+        """What the neurons do on one image.
+
+        Raises:
+            InputError: the model came without a probe graph, or the image cannot be served.
+        """
+        return self._probe().activity(self.prepare(image))
+
+    def padded_size(self, image: Image) -> tuple[int, int]:
+        """Height and width of the image as the engine gets it."""
+        height, width = image.shape[:2]
+        return height + -height % self.spec.stride, width + -width % self.spec.stride
+
+    def prepare(self, image: Image) -> Images:
+        """The image as the engine gets it: (1, H', W', 3), reflect-padded right and bottom.
+
+        Raises:
+            InputError: type, shape or size cannot be served.
+        """
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise InputError(
+                f"expected an image uint8 (H, W, 3) BGR, got {image.dtype} {image.shape}"
+            )
+        height, width = image.shape[:2]
+        if min(height, width) < MIN_SIDE:
+            raise InputError(
+                f"the image is {width}x{height}, the smallest is {MIN_SIDE}x{MIN_SIDE}"
+            )
+        padded_height, padded_width = self.padded_size(image)
+        below, beside = padded_height - height, padded_width - width
+        if below or beside:
+            image = np.pad(image, ((0, below), (0, beside), (0, 0)), mode="reflect")
+        return np.ascontiguousarray(image[None])
+
+    def finish(self, derained: Images, image: Image) -> Image:
+        """What the engine returned (1, H', W', 3), cropped to the size of the image."""
+        height, width = image.shape[:2]
+        return derained[0, :height, :width]
+
+    def _probe(self) -> OnnxRuntimeEngine:
+        if self._prober is None:
+            raise InputError("this model came without a probe graph", "load it with probe=True")
+        return self._prober
+
+    def close(self) -> None:
+        """Releases engine and prober."""
+        self._engine.close()
+        if self._prober is not None:
+            self._prober.close()
+
+    def __enter__(self) -> Derainer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

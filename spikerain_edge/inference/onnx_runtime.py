@@ -1,0 +1,167 @@
+"""ONNX Runtime engine."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.inference.engine import Activity, Images, Rates
+from spikerain_edge.spec import METADATA_KEY, ModelSpec
+
+CPU = "CPUExecutionProvider"
+_PROVIDER = "ExecutionProvider"
+
+
+class OnnxRuntimeEngine:
+    """Runs a sealed SpikeRain graph with ONNX Runtime.
+
+    Args:
+        content: the ONNX file.
+        origin: what to call it in messages.
+        provider: execution provider; asking for one that is absent is an error.
+        threads: threads within an operator; all cores unless given.
+
+    Raises:
+        InputError: the provider is not available.
+        ModelError: the file is no ONNX graph, no SpikeRain graph, of another version, or changed.
+    """
+
+    def __init__(
+        self, content: bytes, origin: str, provider: str = CPU, threads: int | None = None
+    ) -> None:
+        available = onnxruntime.get_available_providers()
+        if provider not in available:
+            raise InputError(
+                f"the execution provider {provider} is not available here",
+                f"choose one of {', '.join(available)}",
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        options.log_severity_level = 3
+        session = _open(content, origin, options, provider)
+        self.spec = _read_spec(session, content, origin)
+        self._session: onnxruntime.InferenceSession | None = session
+        self.backend = f"onnxruntime {onnxruntime.__version__} {provider}"
+
+    def infer(self, images: Images) -> Images:
+        """Derains uint8 (1, H, W, 3) BGR images whose sides are multiples of the stride."""
+        (derained,) = self._run(images, [self.spec.image_output])
+        return derained
+
+    def probe(self, images: Images) -> tuple[Images, Rates]:
+        """What `infer` returns, and the firing rate of every neuron layer, float32 (layers, T).
+
+        Raises:
+            ModelError: the graph is no probe graph.
+        """
+        self._require_probe()
+        derained, rates = self._run(images, [self.spec.image_output, self.spec.rates_output])
+        return derained, rates
+
+    def activity(self, images: Images) -> Activity:
+        """What the neurons do on the images that `infer` takes.
+
+        Raises:
+            ModelError: the graph is no probe graph.
+        """
+        self._require_probe()
+        rates, silent = self._run(images, [self.spec.rates_output, self.spec.silent_output])
+        return Activity(rates, silent)
+
+    def close(self) -> None:
+        """Releases the session; nothing can be run any more."""
+        self._session = None
+
+    def __enter__(self) -> OnnxRuntimeEngine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _require_probe(self) -> None:
+        if not self.spec.probe:
+            raise ModelError(
+                f"{self.spec.name} is no probe graph", "load the .probe.onnx beside it"
+            )
+
+    def _run(self, images: Images, outputs: list[str]) -> list[npt.NDArray[Any]]:
+        stride = self.spec.stride
+        if images.ndim != 4 or images.dtype != np.uint8 or images.shape[0::3] != (1, 3):
+            raise InputError(f"expected uint8 (1, H, W, 3), got {images.dtype} {images.shape}")
+        if images.shape[1] % stride or images.shape[2] % stride:
+            raise InputError(f"height and width must be multiples of {stride}: {images.shape}")
+        if self._session is None:
+            raise ModelError(f"the model {self.spec.name} has been closed", "load it again")
+        try:
+            results: list[npt.NDArray[Any]] = self._session.run(
+                outputs, {self.spec.image_input: images}
+            )
+        except Exception as error:
+            raise ModelError(
+                f"ONNX Runtime failed on an image of {images.shape[2]}x{images.shape[1]} "
+                f"({_reason(error)})",
+                "try smaller images or export the model again",
+            ) from error
+        return results
+
+
+def provider_named(name: str) -> str:
+    """An execution provider by its full or short name: `cuda` is `CUDAExecutionProvider`.
+
+    Raises:
+        InputError: there is none of this name here.
+    """
+    available: list[str] = onnxruntime.get_available_providers()
+    for provider in available:
+        if name.lower() in (provider.lower(), provider.removesuffix(_PROVIDER).lower()):
+            return provider
+    short = ", ".join(provider.removesuffix(_PROVIDER).lower() for provider in available)
+    raise InputError(f"the backend {name!r} is not available here", f"choose one of {short}")
+
+
+def _open(
+    content: bytes, origin: str, options: onnxruntime.SessionOptions, provider: str
+) -> onnxruntime.InferenceSession:
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=[provider])
+    except Exception as error:
+        raise ModelError(
+            f"{origin} is no usable ONNX graph ({_reason(error)})", "export it again"
+        ) from error
+
+
+def _read_spec(session: onnxruntime.InferenceSession, content: bytes, origin: str) -> ModelSpec:
+    try:
+        metadata = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        raise ModelError(
+            f"the description in {origin} is damaged", "export the model again"
+        ) from error
+    if METADATA_KEY not in metadata:
+        raise ModelError(
+            f"{origin} is an ONNX graph, but none of SpikeRain's",
+            "make one with: spikerain-edge export CHECKPOINT",
+        )
+    spec = ModelSpec.from_json(metadata[METADATA_KEY])
+    if not spec.seals(content):
+        raise ModelError(
+            f"{origin} has been changed since it was exported (its SHA-256 is wrong)",
+            "export it again",
+        )
+    return spec
+
+
+def _reason(error: Exception) -> str:
+    """What ONNX Runtime says, whose errors share no base class, in one line."""
+    return " ".join(str(error).split())[:200]

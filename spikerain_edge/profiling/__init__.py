@@ -1,0 +1,1 @@
+"""What a frame costs: operations, spikes, energy, time."""

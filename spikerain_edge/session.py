@@ -1,0 +1,182 @@
+"""One run of the stream: opens everything, derains, measures, and says what it did."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.inference import Derainer
+from spikerain_edge.profiling.latency import percentiles_ms
+from spikerain_edge.profiling.live import CostMeter, FrameCost
+from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.pipeline import Pipeline, Traffic
+from spikerain_edge.stream.sinks import Sink, may_replace, open_sink
+from spikerain_edge.stream.sources import Source, open_source, without_password
+
+Image = npt.NDArray[np.uint8]
+_PROBE_EVERY = 16
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the user asked for; see `spikerain-edge run --help`."""
+
+    camera: str
+    outputs: tuple[str, ...]
+    model: str = "nano"
+    size: tuple[int, int] | None = None
+    max_frames: int | None = None
+    side_by_side: bool = False
+    threads: int | None = None
+
+
+class Session:
+    """A source, a derainer and sinks, opened and connected.
+
+    Args:
+        options: what the user asked for.
+        report: called with every frame written.
+
+    Raises:
+        SpikeRainError: something cannot be opened; nothing has been written.
+    """
+
+    def __init__(
+        self, options: RunOptions, report: Callable[[Frame], None] = lambda frame: None
+    ) -> None:
+        with ExitStack() as opened:
+            self._derainer = Derainer.load(options.model, threads=options.threads, probe=True)
+            opened.callback(self._derainer.close)
+            self._source = open_source(options.camera)
+            opened.callback(self._source.close)
+            _check_outputs(options.outputs, self._source)
+            sinks: list[Sink] = []
+            for name in options.outputs:
+                sinks.append(open_sink(name, self._source.rate))
+                opened.callback(sinks[-1].close)
+            opened.pop_all()
+        self._costs = CostMeter(self._derainer.spec)
+        self._seen = 0
+        self._options = options
+        self._pipeline = Pipeline(
+            self._source,
+            self._derain,
+            sinks,
+            size=options.size,
+            max_frames=options.max_frames,
+            side_by_side=options.side_by_side,
+            report=report,
+        )
+
+    @property
+    def expected(self) -> int | None:
+        """How many frames will come, where that is known."""
+        known = [n for n in (self._source.length, self._options.max_frames) if n is not None]
+        return min(known) if known else None
+
+    @property
+    def traffic(self) -> Traffic:
+        """What has gone through so far."""
+        return self._pipeline.traffic
+
+    def stop(self) -> None:
+        """Asks for an early end; safe in a signal handler."""
+        self._pipeline.stop()
+
+    def run(self) -> None:
+        """Runs to the end.
+
+        Raises:
+            SpikeRainError: the source, the engine or a sink failed; what was written is complete.
+        """
+        with self._derainer:
+            self._pipeline.run()
+
+    def summary(self) -> dict[str, Any]:
+        """What was done and what it cost, as `--json` writes it."""
+        traffic, spec = self.traffic, self._derainer.spec
+        cost = self._costs.mean() or FrameCost(0.0, None, None, None)
+        fps = traffic.frames / traffic.elapsed if traffic.elapsed else 0.0
+        return {
+            "frames": traffic.frames,
+            "dropped": traffic.dropped,
+            "seconds": round(traffic.elapsed, 3),
+            "fps": round(fps, 3),
+            "latency_ms": percentiles_ms(traffic.inference),
+            "end_to_end_ms": percentiles_ms(traffic.whole_way),
+            "model": spec.name,
+            "variant": spec.variant,
+            "timesteps": spec.timesteps,
+            "precision": spec.precision,
+            "backend": self._derainer.backend,
+            "gmacs_per_frame": _rounded(cost.gmacs),
+            "firing_rate": _rounded(cost.firing_rate),
+            "gsops_per_frame": _rounded(cost.gsops),
+            "energy_mj_per_frame": _rounded(cost.energy_mj),
+            "energy_prices": "snn-derain: 12.5 pJ per analogue MAC, 77 fJ per SOP; estimated, "
+            "without memory traffic and neuron updates",
+            "options": {
+                **asdict(self._options),
+                "camera": without_password(self._options.camera),
+            },
+        }
+
+    def _derain(self, image: Image) -> Image:
+        """Derains a frame; of every sixteenth the probe graph reports the firing rates too."""
+        height, width = self._derainer.padded_size(image)
+        sampled = self._derainer.can_probe and self._seen % _PROBE_EVERY == 0
+        self._seen += 1
+        if sampled:
+            derained, rates = self._derainer.derain_and_probe(image)
+            self._costs.add(height, width, rates)
+            return derained
+        self._costs.add(height, width)
+        return self._derainer(image)
+
+
+def check_summary_place(path: Path) -> None:
+    """Looks, before a long run, whether its summary can be written.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError(f"cannot write {path}", "name a file in a folder that can be written")
+
+
+def write_summary(summary: dict[str, Any], path: Path) -> None:
+    """Writes a summary as a JSON file.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    try:
+        path.write_text(json.dumps(summary, indent=2) + "\n")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _check_outputs(outputs: Sequence[str], source: Source) -> None:
+    """Refuses outputs that would replace each other or what the source still has to read."""
+    places = [Path(output).resolve() for output in outputs]
+    for output, place in zip(outputs, places, strict=True):
+        if any(may_replace(output, path) for path in source.paths):
+            raise InputError(
+                f"{output} is the input, which the output would replace",
+                "name another place with --output",
+            )
+        if places.count(place) > 1:
+            raise InputError(f"{output} is named twice", "give every --output its own place")
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -1,0 +1,27 @@
+"""What travels from a source to the sinks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture on its way.
+
+    Attributes:
+        image: uint8 (H, W, 3) BGR.
+        sequence: number of the frame in its source, from 0; gaps are frames that were dropped.
+        captured: when it was captured, seconds on the clock of `time.perf_counter`.
+        name: what a folder should call it, without suffix.
+    """
+
+    image: Image
+    sequence: int
+    captured: float
+    name: str

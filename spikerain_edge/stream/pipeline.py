@@ -1,0 +1,181 @@
+"""Moves frames from a source through a function to sinks; the three overlap."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+import cv2
+import numpy as np
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.stream.frame import Frame, Image
+from spikerain_edge.stream.handover import Handover
+from spikerain_edge.stream.sinks import Sink
+from spikerain_edge.stream.sources import Source
+
+_CAPACITY = 4
+_TIMES_KEPT = 1 << 16
+
+
+def _times() -> deque[float]:
+    return deque(maxlen=_TIMES_KEPT)
+
+
+@dataclass
+class Traffic:
+    """What went through a pipeline. Times are in seconds, one per frame, of the latest 65536.
+
+    Attributes:
+        frames: frames written.
+        dropped: frames of a live source that were too old to be worth it.
+        inference: time in the function.
+        whole_way: time from capture until the last sink had the frame.
+        elapsed: from start to end.
+    """
+
+    frames: int = 0
+    dropped: int = 0
+    inference: deque[float] = field(default_factory=_times)
+    whole_way: deque[float] = field(default_factory=_times)
+    elapsed: float = 0.0
+
+
+class Pipeline:
+    """Capture, inference and writing, each on a thread of its own.
+
+    A file's frames are waited for and none is lost; of a live source the newest frames win.
+
+    Args:
+        source: where frames come from.
+        process: what happens to each image.
+        sinks: where results go.
+        size: width and height to scale frames to first.
+        max_frames: stop after so many frames; dropped ones do not count.
+        side_by_side: write the input left of the result.
+        report: called with every frame written.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        process: Callable[[Image], Image],
+        sinks: Sequence[Sink],
+        *,
+        size: tuple[int, int] | None = None,
+        max_frames: int | None = None,
+        side_by_side: bool = False,
+        report: Callable[[Frame], None] = lambda frame: None,
+    ) -> None:
+        self._source = source
+        self._process = process
+        self._sinks = sinks
+        self._size = size
+        self._max_frames = max_frames
+        self._side_by_side = side_by_side
+        self._report = report
+        self._captured: Handover[Frame] = Handover(_CAPACITY, drop_oldest=source.live)
+        self._finished: Handover[tuple[Frame, Image]] = Handover(_CAPACITY)
+        self._stopped = threading.Event()
+        self.traffic = Traffic()
+
+    def stop(self) -> None:
+        """Asks for an early end; what is derained already is still written.
+
+        Safe in a signal handler. `run` returns even where a camera sends nothing any more.
+        """
+        self._stopped.set()
+
+    def run(self) -> Traffic:
+        """Runs to the end of the source, to `max_frames` or to `stop`; then closes everything.
+
+        Raises:
+            SpikeRainError: source, function or a sink failed; what was written before is complete.
+        """
+        start = time.perf_counter()
+        failures: list[BaseException] = []
+        capture = threading.Thread(target=self._capture, name="capture", daemon=True)
+        writing = threading.Thread(target=self._write, args=(failures,), name="writing")
+        stopping = threading.Thread(target=self._end_when_stopped, name="stopping", daemon=True)
+        for thread in (capture, writing, stopping):
+            thread.start()
+        try:
+            self._infer()
+        finally:
+            self._captured.close()
+            self._finished.close()
+            writing.join()
+            self.traffic.dropped = self._captured.dropped
+            self.traffic.elapsed = time.perf_counter() - start
+            self._stopped.set()
+            capture.join(timeout=5)
+            if not capture.is_alive():
+                self._source.close()
+        if failures:
+            raise failures[0]
+        return self.traffic
+
+    def _capture(self) -> None:
+        limit = None if self._source.live else self._max_frames
+        try:
+            for frame in islice(self._source, limit):
+                if self._stopped.is_set() or not self._captured.put(self._scaled(frame)):
+                    break
+            self._captured.close()
+        except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
+            self._captured.close(error)
+
+    def _infer(self) -> None:
+        for frame in islice(self._captured, self._max_frames):
+            if self._stopped.is_set():
+                break
+            start = time.perf_counter()
+            image = self._processed(frame)
+            self.traffic.inference.append(time.perf_counter() - start)
+            if not self._finished.put((frame, image)):
+                break
+
+    def _processed(self, frame: Frame) -> Image:
+        try:
+            return self._process(frame.image)
+        except InputError as error:
+            raise InputError(f"{frame.name}: {error.cause}", error.remedy) from error
+
+    def _end_when_stopped(self) -> None:
+        """Wakes whoever waits for a camera, which a signal handler must not do itself."""
+        self._stopped.wait()
+        self._captured.close()
+
+    def _write(self, failures: list[BaseException]) -> None:
+        try:
+            for frame, image in self._finished:
+                shown = np.hstack([frame.image, image]) if self._side_by_side else image
+                for sink in self._sinks:
+                    sink.write(frame, shown)
+                self.traffic.frames += 1
+                self.traffic.whole_way.append(time.perf_counter() - frame.captured)
+                self._report(frame)
+        except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
+            failures.append(error)
+        finally:
+            self._finished.close()
+            self._close_sinks(failures)
+
+    def _close_sinks(self, failures: list[BaseException]) -> None:
+        for sink in self._sinks:
+            try:
+                sink.close()
+            except Exception as error:  # noqa: BLE001 - the other sinks must be closed too
+                failures.append(error)
+
+    def _scaled(self, frame: Frame) -> Frame:
+        if self._size is None or frame.image.shape[1::-1] == self._size:
+            return frame
+        smaller = self._size[0] < frame.image.shape[1]
+        method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+        image = np.asarray(cv2.resize(frame.image, self._size, interpolation=method), np.uint8)
+        return replace(frame, image=image)

@@ -1,0 +1,1 @@
+"""What the demo camera sees: a street, its buildings, trees and traffic, drawn without assets."""

@@ -1,0 +1,265 @@
+"""Where frames come from: one grammar of URIs, four kinds of source."""
+
+from __future__ import annotations
+
+import glob
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from spikerain_edge.errors import InputError, StreamError
+from spikerain_edge.stream.demo import DemoScene
+from spikerain_edge.stream.frame import Frame, Image
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_DEFAULT_RATE = 25.0
+_DEVICES = ("/dev/video", "/dev/v4l/")
+
+
+class Source(Protocol):
+    """Yields frames once.
+
+    Attributes:
+        live: whether frames come when they come; a live source is never waited for.
+        rate: frames per second, nominal.
+        length: number of frames, where it is known before.
+        paths: files it reads.
+    """
+
+    live: bool
+    rate: float
+    length: int | None
+    paths: Sequence[Path]
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None:
+        """Releases the camera or file."""
+        ...
+
+
+class DemoSource:
+    """The built-in camera: a rendered street in the rain, six seconds long.
+
+    Args:
+        frames: how many frames it shows.
+    """
+
+    live = False
+    rate = _DEFAULT_RATE
+
+    def __init__(self, frames: int = 150) -> None:
+        self.length: int | None = frames
+        self.paths: Sequence[Path] = ()
+        self._scene = DemoScene()
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(self.length or 0):
+            yield Frame(self._scene.rainy(index), index, time.perf_counter(), _numbered(index))
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class ImageSource:
+    """Image files. Grey, alpha and 16-bit files are read as 8-bit BGR, turned as EXIF says.
+
+    Args:
+        paths: the files, in order. Frames are named as their files, without suffix where that
+            keeps them apart.
+    """
+
+    live = False
+    rate = _DEFAULT_RATE
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths: Sequence[Path] = list(paths)
+        self.length: int | None = len(self.paths)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, (path, name) in enumerate(zip(self.paths, _names(self.paths), strict=True)):
+            captured = time.perf_counter()
+            yield Frame(read_image(path), index, captured, name)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class CaptureSource:
+    """A camera, a stream or a video file, through OpenCV.
+
+    Args:
+        target: what `cv2.VideoCapture` opens.
+        label: what to call it in messages.
+        live: whether it is a camera or a stream.
+
+    Raises:
+        StreamError: it cannot be opened, or ends although it is live.
+        InputError: the file cannot be opened or holds no frames.
+    """
+
+    def __init__(self, target: int | str, label: str, *, live: bool) -> None:
+        self.live = live
+        self.paths: Sequence[Path] = () if live else (Path(str(target)),)
+        self._label = label
+        self._capture = cv2.VideoCapture(target)
+        if not self._capture.isOpened():
+            raise _not_opened(label, live=live)
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rate = rate if 0 < rate <= 1000 else _DEFAULT_RATE
+        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.length: int | None = count if not live and count > 0 else None
+
+    def __iter__(self) -> Iterator[Frame]:
+        index = 0
+        while True:
+            read, image = self._capture.read()
+            if not read:
+                break
+            yield Frame(np.asarray(image, np.uint8), index, time.perf_counter(), _numbered(index))
+            index += 1
+        if index == 0:
+            raise _not_opened(self._label, live=self.live)
+        if self.live:
+            raise StreamError(f"{self._label} stopped sending frames after {index}")
+        self.length = index
+
+    def close(self) -> None:
+        """Releases the camera or file."""
+        self._capture.release()
+
+
+def open_source(uri: str) -> Source:
+    """Opens `demo`, a camera number, `/dev/videoN`, a video, an image, a folder, a glob or a URL.
+
+    Raises:
+        InputError: a file or folder is missing, empty or unreadable.
+        StreamError: a camera or stream cannot be opened.
+    """
+    if uri == "demo":
+        return DemoSource()
+    if re.fullmatch(r"\d{1,4}", uri, re.ASCII):
+        return CaptureSource(int(uri), f"camera {uri}", live=True)
+    path = _local_path(uri)
+    if path is None:
+        return CaptureSource(uri, without_password(uri), live=True)
+    if path.startswith(_DEVICES):
+        return _open_device(path)
+    try:
+        return _open_files(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def without_password(uri: str) -> str:
+    """A URI as messages may show it: without user, password and query."""
+    if _local_path(uri) is not None:
+        return uri
+    # A password may hold any character, if its owner forgot to encode it.
+    return re.sub(r"\?.*", "", re.sub(r"(?<=://).*@", "", uri))
+
+
+def read_image(path: Path) -> Image:
+    """Reads an image file as uint8 (H, W, 3) BGR.
+
+    Raises:
+        InputError: it is missing or cannot be decoded.
+    """
+    try:
+        packed = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        image = cv2.imdecode(packed, cv2.IMREAD_COLOR) if packed.size else None
+    except cv2.error:
+        image = None
+    if image is None or _is_cut_off_jpeg(packed):
+        raise InputError(f"{path} is no image that can be decoded", "remove or replace the file")
+    return np.asarray(image, np.uint8)
+
+
+def _local_path(uri: str) -> str | None:
+    """The path that a URI means, or none where it is a URL."""
+    scheme, separator, path = uri.partition("://")
+    if not separator or "/" in scheme:
+        return uri
+    return unquote(path.removeprefix("localhost")) if scheme in {"file", "v4l2"} else None
+
+
+def _open_device(path: str) -> CaptureSource:
+    if not Path(path).exists():
+        raise StreamError(f"there is no camera {path}", "list the cameras with: ls /dev/video*")
+    return CaptureSource(path, path, live=True)
+
+
+def _open_files(path: str) -> Source:
+    if path and Path(path).is_dir():
+        files = [entry for entry in Path(path).iterdir() if _is_image(entry)]
+        if not files:
+            raise InputError(f"the folder {path} holds no images", _suffix_hint())
+        return ImageSource(sorted(files))
+    if Path(path).is_file():
+        if _is_image(Path(path)):
+            return ImageSource([Path(path)])
+        # FFmpeg takes what is before a colon in a relative path for a protocol.
+        return CaptureSource(str(Path(path).absolute()), path, live=False)
+    if glob.has_magic(path):
+        files = [Path(match) for match in glob.glob(path) if _is_image(Path(match))]
+        if not files:
+            raise InputError(f"no image matches {path}", _suffix_hint())
+        return ImageSource(sorted(files))
+    raise InputError(
+        f"there is no file or folder {path}",
+        "give demo, a camera number, /dev/videoN, a video, an image, a folder, a glob or a URL",
+    )
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Names without a suffix, or with suffix and folder where files would share one."""
+    stems = Counter(path.stem for path in paths)
+    names = Counter(path.name for path in paths)
+    chosen: dict[str, None] = {}
+    for path in paths:
+        name = path.stem
+        if stems[name] > 1:
+            name = path.name if names[path.name] == 1 else f"{path.parent.name}_{path.name}"
+        while name in chosen:
+            name += "_"
+        chosen[name] = None
+    return list(chosen)
+
+
+def _is_cut_off_jpeg(packed: npt.NDArray[np.uint8]) -> bool:
+    """Whether a JPEG ends before its last scan does, which OpenCV 4 fills with grey silently."""
+    content = packed.tobytes()
+    scan, end = content.rfind(b"\xff\xda"), content.rfind(b"\xff\xd9")
+    return content.startswith(b"\xff\xd8") and end < scan
+
+
+def _suffix_hint() -> str:
+    return f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}"
+
+
+def _numbered(index: int) -> str:
+    return f"frame_{index:06d}"
+
+
+def _not_opened(label: str, *, live: bool) -> InputError | StreamError:
+    if live:
+        return StreamError(
+            f"{label} cannot be opened or sends no frames",
+            "check that it is there and that no other program uses it",
+        )
+    return InputError(f"{label} is no video that can be decoded")

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from spikerain_edge.cli import app
+from spikerain_edge.inference import Derainer
+
+Image = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="session")
+def derainer() -> Iterator[Derainer]:
+    with Derainer.load("nano", threads=1, probe=True) as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="session")
+def picture() -> Callable[..., Image]:
+    """A smooth picture that differs from those of other seeds."""
+
+    def draw(seed: int = 0, height: int = 48, width: int = 64) -> Image:
+        noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+        return np.asarray(cv2.GaussianBlur(noise, (0, 0), 2), np.uint8)
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def make_video(picture: Callable[..., Image]) -> Callable[..., Path]:
+    """Writes a video with OpenCV alone."""
+
+    def make(path: Path, frames: int, rate: float = 25.0) -> Path:
+        codec = cv2.VideoWriter.fourcc(*("MJPG" if path.suffix == ".avi" else "mp4v"))
+        writer = cv2.VideoWriter(str(path), codec, rate, (64, 48))
+        for index in range(frames):
+            writer.write(picture(index % 16))
+        writer.release()
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def read_video() -> Callable[[Path], list[Image]]:
+    """The frames of a video, with OpenCV alone."""
+
+    def read(path: Path) -> list[Image]:
+        capture = cv2.VideoCapture(str(path))
+        frames = []
+        while True:
+            there, image = capture.read()
+            if not there:
+                break
+            frames.append(np.asarray(image, np.uint8))
+        capture.release()
+        return frames
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def ffprobe() -> Callable[[Path], dict[str, str]]:
+    """What FFmpeg's own tool says about the video stream of a file; skips where it is absent."""
+    tool = shutil.which("ffprobe")
+
+    def probe(path: Path) -> dict[str, str]:
+        if tool is None:
+            pytest.skip("ffprobe is not installed here")
+        entries = "stream=nb_read_frames,r_frame_rate,width,height"
+        command = [tool, "-v", "error", "-select_streams", "v:0", "-count_frames"]
+        listed = subprocess.run(
+            [*command, "-show_entries", entries, "-of", "default=noprint_wrappers=1", path],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return dict(line.split("=") for line in listed.stdout.split())
+
+    return probe
+
+
+@pytest.fixture(scope="session")
+def files() -> Callable[[Path], list[str]]:
+    """Everything below a folder, hidden files too."""
+    return lambda folder: sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.fixture
+def spikerain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command in this process and a folder of its own, on one thread.
+
+    What libraries print past Python is captured too.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        with pytest.raises(SystemExit) as ended:
+            app(["run", "--threads", "1", *arguments])
+        captured = capfd.readouterr()
+        code = ended.value.code or 0
+        assert isinstance(code, int)
+        return subprocess.CompletedProcess(arguments, code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the installed command in a process and a folder of its own."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [Path(sys.executable).with_name("spikerain-edge"), *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    return run

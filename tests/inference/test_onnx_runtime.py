@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.inference import Derainer, OnnxRuntimeEngine
+from spikerain_edge.models import find_model, shipped_models
+from spikerain_edge.spec import METADATA_KEY, SPEC_VERSION, ModelSpec
+
+Image = npt.NDArray[np.uint8]
+Draw = Callable[..., Image]
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    return find_model("nano").graph.read()
+
+
+@pytest.fixture(scope="module")
+def spec(derainer: Derainer) -> ModelSpec:
+    return derainer.spec
+
+
+def described(graph: bytes, description: str) -> bytes:
+    """A graph with another description."""
+    trailer = onnx.ModelProto()
+    entry = trailer.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, description
+    return graph + bytes(trailer.SerializeToString())
+
+
+def identity(image: str, output: str) -> onnx.ModelProto:
+    """An ONNX graph that works, but is no network of ours."""
+    shape: list[str | int | None] = [1, "height", "width", 3]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", [image], [output])],
+        "identity",
+        [helper.make_tensor_value_info(image, TensorProto.UINT8, shape)],
+        [helper.make_tensor_value_info(output, TensorProto.UINT8, shape)],
+    )
+    return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+
+
+def refusal(content: bytes) -> str:
+    with pytest.raises(ModelError) as raised:
+        OnnxRuntimeEngine(content, "mine.onnx", threads=1)
+    assert raised.value.exit_code == 4
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("where", [0.3, 0.5, 0.7, 0.9])
+def test_a_flipped_byte_in_a_weight_is_noticed(
+    content: bytes, spec: ModelSpec, where: float
+) -> None:
+    model = onnx.load_model_from_string(content)
+    weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    changed = bytearray(content)
+    changed[content.index(weight.raw_data) + int(where * len(weight.raw_data))] ^= 0x01
+    assert len(changed) > spec.graph_bytes
+    message = refusal(bytes(changed))
+    assert "mine.onnx has been changed" in message
+    assert "SHA-256" in message
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_no_graph(content: bytes, kept: float) -> None:
+    message = refusal(content[: int(len(content) * kept)])
+    assert "mine.onnx is no usable ONNX graph" in message
+
+
+def test_a_file_without_its_description_is_not_ours(content: bytes, spec: ModelSpec) -> None:
+    assert "none of SpikeRain's" in refusal(content[: spec.graph_bytes])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_bytes_are_no_graph(seed: int) -> None:
+    assert "no usable ONNX graph" in refusal(np.random.default_rng(seed).bytes(4000))
+
+
+def test_text_is_no_graph() -> None:
+    assert "no usable ONNX graph" in refusal(b"<html>404: not found</html>\n")
+
+
+def test_another_graph_is_not_ours() -> None:
+    message = refusal(identity("image", "derained").SerializeToString())
+    assert "mine.onnx is an ONNX graph, but none of SpikeRain's" in message
+    assert "spikerain-edge export" in message
+
+
+@pytest.mark.parametrize("version", [SPEC_VERSION + 1, 0, "next"])
+def test_another_version_of_the_description_is_named_with_ours(
+    content: bytes, spec: ModelSpec, version: int | str
+) -> None:
+    other = replace(spec, spec_version=version)  # type: ignore[arg-type]
+    message = refusal(described(content[: spec.graph_bytes], other.to_json()))
+    assert f"version {version!r}" in message
+    assert f"reads {SPEC_VERSION};" in message
+
+
+@pytest.mark.parametrize(
+    "description", ["", "{", "[]", "7", "{}", '"text"', f'{{"spec_version": {SPEC_VERSION}}}']
+)
+def test_a_broken_description_is_said(content: bytes, spec: ModelSpec, description: str) -> None:
+    message = refusal(described(content[: spec.graph_bytes], description))
+    assert "description is" in message
+    assert "again" in message
+
+
+def test_a_description_that_is_no_text_is_said(content: bytes) -> None:
+    changed = bytearray(content)
+    changed[-50] ^= 0x80
+    assert "the description in mine.onnx is damaged" in refusal(bytes(changed))
+
+
+def test_a_graph_that_belies_its_description_fails_in_one_line(
+    spec: ModelSpec, picture: Draw
+) -> None:
+    graph = identity("image", "something else").SerializeToString()
+    belied = described(graph, spec.sealed(graph).to_json())
+    with Derainer.from_bytes(belied) as derainer, pytest.raises(ModelError) as raised:
+        derainer(picture())
+    assert "failed on an image of 64x48" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_absent_provider_is_answered_with_those_available(content: bytes) -> None:
+    with pytest.raises(InputError, match=r"NopeExecutionProvider .*one of .*CPUExecutionProvider"):
+        OnnxRuntimeEngine(content, "nano", "NopeExecutionProvider")
+
+
+def test_a_plain_graph_cannot_be_probed(content: bytes) -> None:
+    with (
+        OnnxRuntimeEngine(content, "nano", threads=1) as engine,
+        pytest.raises(ModelError, match=r"no probe graph; .*\.probe\.onnx"),
+    ):
+        engine.probe(np.zeros((1, 16, 16, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((16, 16, 3), np.uint8),
+        np.zeros((2, 16, 16, 3), np.uint8),
+        np.zeros((1, 3, 16, 16), np.uint8),
+        np.zeros((1, 16, 16, 3), np.float32),
+        np.zeros((1, 18, 19, 3), np.uint8),
+    ],
+)
+def test_what_the_graph_cannot_take_is_refused(
+    content: bytes, images: npt.NDArray[np.uint8]
+) -> None:
+    with OnnxRuntimeEngine(content, "nano", threads=1) as engine, pytest.raises(InputError):
+        engine.infer(images)
+
+
+def test_the_number_of_threads_does_not_matter(content: bytes, picture: Draw) -> None:
+    results = []
+    for threads in (1, 2):
+        with OnnxRuntimeEngine(content, "nano", threads=threads) as engine:
+            results.append(engine.infer(picture()[None]))
+    assert np.abs(results[0].astype(int) - results[1]).max() <= 1
+
+
+def test_a_shipped_model_that_was_changed_is_refused(tmp_path: Path, content: bytes) -> None:
+    changed = bytearray(content)
+    changed[len(content) // 2] ^= 0x01
+    (tmp_path / "nano.onnx").write_bytes(changed)
+    shipped = replace(find_model("nano").graph, path=tmp_path / "nano.onnx")
+    with pytest.raises(ModelError, match=r"nano\.onnx has been changed .*SHA-256.*reinstall"):
+        shipped.read()
+
+
+def test_a_shipped_model_that_is_missing_is_said(tmp_path: Path) -> None:
+    shipped = replace(find_model("nano").graph, path=tmp_path / "nano.onnx")
+    with pytest.raises(InputError, match=r"no model file .*nano\.onnx"):
+        shipped.read()
+
+
+def test_every_shipped_model_is_whole() -> None:
+    assert "nano" in shipped_models()
+    for name in shipped_models():
+        model = find_model(name)
+        assert model.probe is not None
+        for file in (model.graph, model.probe):
+            described = OnnxRuntimeEngine(file.read(), name, threads=1).spec
+            assert described.name == name
+            assert described.probe is (file is model.probe)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from spikerain_edge.profiling.energy import PriceList, energy_mj, snn_derain
+from spikerain_edge.profiling.latency import percentiles_ms
+from spikerain_edge.profiling.live import CostMeter
+from spikerain_edge.spec import ModelSpec, NeuronLayer, Operation
+
+# Per pixel 100 analogue MACs and 400 + 30 spiking ones, and 5000 spiking ones per image.
+SPEC = ModelSpec(
+    name="toy",
+    variant="toy",
+    timesteps=2,
+    stride=4,
+    precision="fp32",
+    parameters=10,
+    tau=2.0,
+    threshold=1.0,
+    neurons=(
+        NeuronLayer("first", channels=8, reduction=1, spikes=("s0", "s1")),
+        NeuronLayer("second", channels=24, reduction=4, spikes=("s2", "s3")),
+    ),
+    operations=(
+        Operation("stem", macs_per_pixel=100),
+        Operation("body", macs_per_pixel=400, neurons=("first",)),
+        Operation("merge", macs_per_pixel=30, macs_per_image=5000, neurons=("first", "second")),
+    ),
+    weights_sha256="",
+    probe=True,
+)
+
+
+def rates(first: tuple[float, float], second: tuple[float, float]) -> npt.NDArray[np.float32]:
+    return np.array([first, second], np.float32)
+
+
+def test_dense_operations_grow_with_the_image() -> None:
+    assert SPEC.macs(10, 20) == 530 * 200 + 5000
+    assert SPEC.analog_macs(10, 20) == 100 * 200
+
+
+def test_synaptic_operations_are_dense_ones_times_the_rate_of_what_they_read() -> None:
+    # "merge" reads 8 channels that fire at 0.3 and 24 that fire at 0.1: on average at 0.15.
+    expected = 400 * 200 * 0.3 + (30 * 200 + 5000) * 0.15
+    measured = SPEC.synaptic_operations(10, 20, rates((0.2, 0.4), (0.1, 0.1)))
+    assert measured == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.25, 1.0])
+def test_where_all_fire_alike_it_is_that_part_of_the_spiking_operations(rate: float) -> None:
+    spiking = SPEC.macs(10, 20) - SPEC.analog_macs(10, 20)
+    measured = SPEC.synaptic_operations(10, 20, rates((rate, rate), (rate, rate)))
+    assert measured == pytest.approx(spiking * rate)
+
+
+def test_rates_must_fit_the_neurons() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        SPEC.synaptic_operations(10, 20, np.zeros((3, 2), np.float32))
+
+
+def test_energy_is_what_the_literature_computes() -> None:
+    # 2e9 MACs at 12.5 pJ are 25 mJ, 10e9 SOPs at 0.077 pJ are 0.77 mJ.
+    assert energy_mj(2e9, 0, snn_derain()) == pytest.approx(25.0)
+    assert energy_mj(0, 10e9, snn_derain()) == pytest.approx(0.77)
+    assert energy_mj(2e9, 10e9, snn_derain()) == pytest.approx(25.77)
+    assert energy_mj(1e9, 1e9, PriceList("mine", 4.6, 0.9, "")) == pytest.approx(5.5)
+    assert energy_mj(0, 0, snn_derain()) == 0
+
+
+def test_a_probed_frame_costs_its_analogue_operations_and_its_spikes() -> None:
+    meter = CostMeter(SPEC)
+    meter.add(10, 20, rates((0.2, 0.4), (0.1, 0.1)))
+    cost = meter.mean()
+
+    assert cost is not None
+    sops = 400 * 200 * 0.3 + (30 * 200 + 5000) * 0.15
+    assert cost.gmacs == pytest.approx((530 * 200 + 5000) * 1e-9)
+    assert cost.firing_rate == pytest.approx(0.2)
+    assert cost.gsops == pytest.approx(sops * 1e-9)
+    assert cost.energy_mj == pytest.approx((100 * 200 * 12.5 + sops * 0.077) * 1e-9)
+
+
+def test_unprobed_frames_leave_the_cost_of_a_frame_as_it_is() -> None:
+    meter = CostMeter(SPEC)
+    meter.add(10, 20, rates((0.2, 0.4), (0.1, 0.1)))
+    sampled = meter.mean()
+    for _ in range(15):
+        meter.add(10, 20)
+    mixed = meter.mean()
+    assert sampled is not None
+    assert mixed is not None
+    assert mixed.gsops == pytest.approx(sampled.gsops)
+    assert mixed.energy_mj == pytest.approx(sampled.energy_mj)
+    assert mixed.gmacs == pytest.approx(sampled.gmacs)
+
+
+def test_the_mean_is_over_frames_of_every_size() -> None:
+    meter = CostMeter(SPEC)
+    meter.add(10, 20, rates((0.5, 0.5), (0.5, 0.5)))
+    meter.add(20, 30, rates((0.1, 0.1), (0.1, 0.1)))
+    cost = meter.mean()
+    assert cost is not None
+    assert cost.gmacs == pytest.approx((530 * (200 + 600) / 2 + 5000) * 1e-9)
+    assert cost.firing_rate == pytest.approx(0.3)
+
+
+def test_without_rates_only_dense_operations_are_known() -> None:
+    meter = CostMeter(SPEC)
+    meter.add(10, 20)
+    cost = meter.mean()
+    assert cost is not None
+    assert cost.gmacs == pytest.approx((530 * 200 + 5000) * 1e-9)
+    assert (cost.firing_rate, cost.gsops, cost.energy_mj) == (None, None, None)
+
+
+def test_before_the_first_frame_nothing_is_known() -> None:
+    assert CostMeter(SPEC).mean() is None
+
+
+def test_a_network_that_never_fires_costs_its_analogue_operations() -> None:
+    meter = CostMeter(SPEC)
+    meter.add(10, 20, np.zeros((2, 2), np.float32))
+    cost = meter.mean()
+    assert cost is not None
+    assert cost.gsops == 0
+    assert cost.energy_mj == pytest.approx(100 * 200 * 12.5e-9)
+
+
+def test_percentiles_are_in_milliseconds() -> None:
+    measured = percentiles_ms([number / 1000 for number in range(101)])
+    assert measured == {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0}
+    assert percentiles_ms([0.02]) == {"p50": 20.0, "p90": 20.0, "p95": 20.0, "p99": 20.0}
+    assert percentiles_ms([]) == {}

@@ -1,0 +1,88 @@
+"""Ends of a pipeline that do what a test wants."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from spikerain_edge.stream.frame import Frame
+
+Image = npt.NDArray[np.uint8]
+
+
+class Recorder:
+    """A sink that remembers, does something with every frame, and says when it is closed."""
+
+    def __init__(self, then: Callable[[int], None] = lambda number: None) -> None:
+        self.frames: list[Frame] = []
+        self.images: list[Image] = []
+        self.closed = threading.Event()
+        self._then = then
+
+    @property
+    def numbers(self) -> list[int]:
+        return [frame.sequence for frame in self.frames]
+
+    def write(self, frame: Frame, image: Image) -> None:
+        self._then(frame.sequence)
+        self.frames.append(frame)
+        self.images.append(image)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class Camera:
+    """A live source whose frames come when the test wants them to."""
+
+    live = True
+    rate = 25.0
+    length: int | None = None
+    paths: Sequence[Path] = ()
+
+    def __init__(self, frames: int, before: Callable[[int], None] = lambda number: None) -> None:
+        self.closed = False
+        self.ended = threading.Event()
+        self._frames = frames
+        self._before = before
+
+    def __iter__(self) -> Iterator[Frame]:
+        for number in range(self._frames):
+            self._before(number)
+            yield Frame(shade(number), number, time.perf_counter(), f"live {number}")
+        self.ended.set()
+        self._before(self._frames)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def shade(number: int) -> Image:
+    return np.full((16, 24, 3), number, np.uint8)
+
+
+def inverted(image: Image) -> Image:
+    return 255 - image
+
+
+def wait(event: threading.Event, since: int) -> Callable[[int], None]:
+    """Lets the frames before a number come at once, and the others after the event."""
+
+    def check(number: int) -> None:
+        if number >= since:
+            event.wait()
+
+    return check
+
+
+def fail(error: BaseException, at: int) -> Callable[[int], None]:
+    def check(number: int) -> None:
+        if number == at:
+            raise error
+
+    return check

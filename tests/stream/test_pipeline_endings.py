@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from stream_parts import Camera, Recorder, fail, inverted, wait
+
+from spikerain_edge.errors import InputError, ModelError, StreamError
+from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.pipeline import Pipeline
+from spikerain_edge.stream.sinks import FolderSink, Sink, VideoSink, write_image
+from spikerain_edge.stream.sources import ImageSource, open_source
+
+Image = npt.NDArray[np.uint8]
+ReadVideo = Callable[[Path], list[Image]]
+Files = Callable[[Path], list[str]]
+
+
+def test_what_is_derained_when_asked_to_stop_is_written(
+    shades: ImageSource, tmp_path: Path, files: Files
+) -> None:
+    def stop_at_five(image: Image) -> Image:
+        if image[0, 0, 0] == 5:
+            pipeline.stop()
+        return image
+
+    pipeline = Pipeline(shades, stop_at_five, [FolderSink(tmp_path / "out")])
+    traffic = pipeline.run()
+
+    assert traffic.frames == 6
+    assert files(tmp_path / "out") == [f"{number:02d}.png" for number in range(6)]
+
+
+def test_stops_though_the_camera_sends_nothing_any_more() -> None:
+    unplugged = threading.Event()
+    camera = Camera(3, wait(unplugged, since=3))
+
+    class Last(Recorder):
+        def close(self) -> None:
+            super().close()
+            # The camera hangs until the last sink is closed, so it cannot have helped.
+            unplugged.set()
+
+    def stop_after_two(frame: Frame) -> None:
+        if frame.sequence == 2:
+            pipeline.stop()
+
+    sink = Last()
+    pipeline = Pipeline(camera, inverted, [sink], report=stop_after_two)
+    pipeline.run()
+
+    assert sink.numbers == [0, 1, 2]
+    assert sink.closed.is_set()
+
+
+def test_may_be_stopped_before_it_runs(shades: ImageSource, tmp_path: Path, files: Files) -> None:
+    pipeline = Pipeline(shades, inverted, [VideoSink(tmp_path / "out" / "out.mp4", 25)])
+    pipeline.stop()
+    assert pipeline.run().frames == 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_error_of_the_source_comes_after_its_frames() -> None:
+    failure = StreamError("unplugged")
+    camera = Camera(3, fail(failure, at=2))
+    sink = Recorder()
+
+    with pytest.raises(StreamError) as raised:
+        Pipeline(camera, inverted, [sink]).run()
+
+    assert raised.value is failure
+    assert sink.numbers == [0, 1]
+    assert sink.closed.is_set()
+    assert camera.closed
+
+
+@pytest.mark.parametrize("failure", [ModelError("worn out"), ValueError("a bug")])
+def test_an_error_of_the_function_reaches_the_caller(
+    shades: ImageSource, failure: Exception, tmp_path: Path, read_video: ReadVideo, files: Files
+) -> None:
+    def break_at_five(image: Image) -> Image:
+        if image[0, 0, 0] == 5:
+            raise failure
+        return image
+
+    out = tmp_path / "out"
+    with pytest.raises(type(failure)) as raised:
+        Pipeline(shades, break_at_five, [VideoSink(out / "out.mp4", 25)]).run()
+
+    assert raised.value is failure
+    assert files(out) == ["out.mp4"]
+    assert len(read_video(out / "out.mp4")) == 5
+
+
+def test_an_image_that_cannot_be_served_is_named(shades: ImageSource) -> None:
+    def refuse(image: Image) -> Image:
+        if image[0, 0, 0] == 5:
+            raise InputError("too small", "take a larger one")
+        return image
+
+    with pytest.raises(InputError, match=r"^05: too small; take a larger one$"):
+        Pipeline(shades, refuse, []).run()
+
+
+def test_an_error_of_a_sink_reaches_the_caller_and_closes_all(shades: ImageSource) -> None:
+    failure = StreamError("disk full")
+    sinks = [Recorder(), Recorder(fail(failure, at=3)), Recorder()]
+
+    with pytest.raises(StreamError) as raised:
+        Pipeline(shades, inverted, sinks).run()
+
+    assert raised.value is failure
+    assert [sink.numbers for sink in sinks] == [[0, 1, 2, 3], [0, 1, 2], [0, 1, 2]]
+    assert all(sink.closed.is_set() for sink in sinks)
+
+
+def test_a_sink_that_cannot_be_closed_does_not_keep_others_open(shades: ImageSource) -> None:
+    failure = StreamError("disk full")
+
+    class Stuck(Recorder):
+        def close(self) -> None:
+            raise failure
+
+    last = Recorder()
+    sinks: list[Sink] = [Stuck(), last]
+    with pytest.raises(StreamError) as raised:
+        Pipeline(shades, inverted, sinks).run()
+    assert raised.value is failure
+    assert last.closed.is_set()
+
+
+def test_an_error_before_the_first_frame_leaves_nothing(tmp_path: Path, files: Files) -> None:
+    (tmp_path / "in.png").write_text("no image")
+    sinks: list[Sink] = [FolderSink(tmp_path / "out"), VideoSink(tmp_path / "new" / "out.mp4", 25)]
+    with pytest.raises(InputError, match=r"in\.png"):
+        Pipeline(open_source(str(tmp_path / "in.png")), inverted, sinks).run()
+    assert files(tmp_path) == ["in.png"]
+
+
+def test_an_error_in_mid_stream_leaves_a_video_that_plays(
+    shades: ImageSource, tmp_path: Path, read_video: ReadVideo, files: Files
+) -> None:
+    write_image(shades.paths[6], np.zeros((20, 30, 3), np.uint8))
+    with pytest.raises(InputError, match=r"06 is 30x20, the video is 24x16; .*--size"):
+        Pipeline(shades, inverted, [VideoSink(tmp_path / "out" / "out.mp4", 25)]).run()
+    assert files(tmp_path / "out") == ["out.mp4"]
+    assert len(read_video(tmp_path / "out" / "out.mp4")) == 6

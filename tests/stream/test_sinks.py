@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from spikerain_edge.errors import InputError, StreamError
+from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.sinks import Sink, may_replace, open_sink, write_image
+from spikerain_edge.stream.sources import read_image
+
+Image = npt.NDArray[np.uint8]
+Draw = Callable[..., Image]
+ReadVideo = Callable[[Path], list[Image]]
+Files = Callable[[Path], list[str]]
+VIDEOS = ["out.mp4", "out.m4v", "out.mov", "out.mkv", "out.avi", "OUT.MP4"]
+
+
+def send(sink: Sink, *images: Image, first: int = 0) -> None:
+    for number, image in enumerate(images, first):
+        sink.write(Frame(image, number, 0.0, f"shot {number}"), image)
+
+
+@pytest.mark.parametrize("destination", ["new/and deep", "new/and deep/", "v1.2/"])
+def test_a_folder_keeps_names_and_every_pixel(
+    tmp_path: Path, picture: Draw, files: Files, destination: str
+) -> None:
+    images = [picture(seed, 17 + seed, 33) for seed in range(3)]
+    sink = open_sink(f"{tmp_path}/{destination}", 25)
+    send(sink, *images)
+    sink.close()
+
+    folder = tmp_path / destination
+    assert files(folder) == ["shot 0.png", "shot 1.png", "shot 2.png"]
+    for number, image in enumerate(images):
+        np.testing.assert_array_equal(read_image(folder / f"shot {number}.png"), image)
+
+
+def test_an_existing_folder_may_look_like_a_file(
+    tmp_path: Path, picture: Draw, files: Files
+) -> None:
+    (tmp_path / "rain.mp4").mkdir()
+    sink = open_sink(str(tmp_path / "rain.mp4"), 25)
+    send(sink, picture())
+    sink.close()
+    assert files(tmp_path / "rain.mp4") == ["shot 0.png"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("img_%04d.png", ["img_0000.png", "img_0001.png"]),
+        ("%d.bmp", ["0.bmp", "1.bmp"]),
+        ("100%_%02d.png", ["100%_00.png", "100%_01.png"]),
+        ("%03d_of_%d.tif", ["000_of_%d.tif", "001_of_%d.tif"]),
+    ],
+)
+def test_a_pattern_counts(
+    tmp_path: Path, picture: Draw, files: Files, pattern: str, names: list[str]
+) -> None:
+    sink = open_sink(f"{tmp_path}/day %d/{pattern}", 25)
+    send(sink, picture(0), picture(1), first=70)
+    sink.close()
+
+    assert files(tmp_path / "day %d") == names
+    for seed, name in enumerate(names):
+        np.testing.assert_array_equal(read_image(tmp_path / "day %d" / name), picture(seed))
+
+
+def test_a_single_image_takes_no_second_frame(tmp_path: Path, picture: Draw, files: Files) -> None:
+    sink = open_sink(str(tmp_path / "one.png"), 25)
+    send(sink, picture(0))
+    with pytest.raises(InputError, match=r"one frame only; .*img_%04d\.png"):
+        send(sink, picture(1))
+    sink.close()
+    assert files(tmp_path) == ["one.png"]
+    np.testing.assert_array_equal(read_image(tmp_path / "one.png"), picture(0))
+
+
+@pytest.mark.parametrize("name", VIDEOS)
+def test_a_video_holds_every_frame_at_its_rate(
+    tmp_path: Path,
+    picture: Draw,
+    ffprobe: Callable[[Path], dict[str, str]],
+    files: Files,
+    name: str,
+) -> None:
+    sink = open_sink(str(tmp_path / name), 30000 / 1001)
+    send(sink, *(picture(seed) for seed in range(7)))
+    sink.close()
+
+    assert files(tmp_path) == [name]
+    found = ffprobe(tmp_path / name)
+    numerator, denominator = found["r_frame_rate"].split("/")
+    assert int(found["nb_read_frames"]) == 7
+    assert int(numerator) / int(denominator) == pytest.approx(29.97, abs=0.01)
+
+
+def test_a_video_looks_as_what_was_sent(
+    tmp_path: Path, picture: Draw, read_video: ReadVideo
+) -> None:
+    images = [picture(seed) for seed in range(4)]
+    sink = open_sink(str(tmp_path / "out.mp4"), 25)
+    send(sink, *images)
+    sink.close()
+    for shown, image in zip(read_video(tmp_path / "out.mp4"), images, strict=True):
+        assert np.abs(shown.astype(int) - image).mean() < 12
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.avi"])
+def test_odd_sides_of_a_video_lose_their_last_pixel(
+    tmp_path: Path, picture: Draw, read_video: ReadVideo, name: str
+) -> None:
+    sink = open_sink(str(tmp_path / name), 25)
+    send(sink, *(picture(seed, 49, 65) for seed in range(3)))
+    sink.close()
+    assert [frame.shape for frame in read_video(tmp_path / name)] == [(48, 64, 3)] * 3
+
+
+def test_a_crop_of_a_larger_image_is_written_as_it_looks(
+    tmp_path: Path, picture: Draw, read_video: ReadVideo
+) -> None:
+    crop = picture(0, 60, 80)[:48, :64]
+    for name in ("crops/", "crop.mp4"):
+        sink = open_sink(f"{tmp_path}/{name}", 25)
+        send(sink, crop)
+        sink.close()
+    np.testing.assert_array_equal(read_image(tmp_path / "crops" / "shot 0.png"), crop)
+    (shown,) = read_video(tmp_path / "crop.mp4")
+    assert np.abs(shown.astype(int) - crop).mean() < 12
+
+
+def test_a_video_appears_when_it_is_complete(
+    tmp_path: Path, picture: Draw, read_video: ReadVideo, files: Files
+) -> None:
+    (tmp_path / "out.mp4").write_text("an earlier recording")
+    sink = open_sink(str(tmp_path / "out.mp4"), 25)
+    send(sink, *(picture(seed) for seed in range(5)))
+    assert (tmp_path / "out.mp4").read_text() == "an earlier recording"
+
+    sink.close()
+    sink.close()
+
+    assert files(tmp_path) == ["out.mp4"]
+    assert len(read_video(tmp_path / "out.mp4")) == 5
+
+
+@pytest.mark.parametrize("destination", ["out.mp4", "new/out.avi", "new/", "new/%d.png", "x.png"])
+def test_nothing_is_left_of_nothing(tmp_path: Path, files: Files, destination: str) -> None:
+    open_sink(f"{tmp_path}/{destination}", 25).close()
+    assert files(tmp_path) == []
+
+
+def test_a_folder_that_was_there_stays(tmp_path: Path, files: Files) -> None:
+    (tmp_path / "old").mkdir()
+    open_sink(f"{tmp_path}/old/new/", 25).close()
+    assert files(tmp_path) == ["old"]
+
+
+def test_a_video_refuses_a_frame_of_another_size(
+    tmp_path: Path, picture: Draw, read_video: ReadVideo, files: Files
+) -> None:
+    sink = open_sink(str(tmp_path / "out.mp4"), 25)
+    send(sink, picture(0), picture(1))
+    with pytest.raises(InputError, match=r"shot 2 is 48x64, the video is 64x48; .*--size"):
+        send(sink, picture(2, 64, 48), first=2)
+    sink.close()
+
+    assert files(tmp_path) == ["out.mp4"]
+    assert len(read_video(tmp_path / "out.mp4")) == 2
+
+
+def test_a_colon_in_a_name_is_no_protocol(
+    tmp_path: Path, picture: Draw, monkeypatch: pytest.MonkeyPatch, files: Files
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sink = open_sink("12:30.mp4", 25)
+    send(sink, picture())
+    sink.close()
+    assert files(tmp_path) == ["12:30.mp4"]
+
+
+@pytest.mark.parametrize(
+    "destination",
+    ["{file}/below", "{file}/below/", "{file}/", "{file}/out.mp4", "{file}/%d.png", "/proc/xyz/"],
+)
+def test_a_place_that_cannot_be_written_fails_at_once(tmp_path: Path, destination: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StreamError, match=r"cannot write .*; name another place with --output"):
+        open_sink(destination.format(file=tmp_path / "file"), 25)
+
+
+@pytest.mark.parametrize(
+    "destination", ["/proc/out.mp4", "/proc/out.png", f"{'x' * 300}.mp4", f"{'x' * 300}.png"]
+)
+def test_a_file_that_cannot_be_written_fails_with_the_first_frame(
+    tmp_path: Path, picture: Draw, destination: str, monkeypatch: pytest.MonkeyPatch, files: Files
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StreamError, match="cannot write"):
+        send(open_sink(destination, 25), picture())
+    assert files(tmp_path) == []
+
+
+def test_a_video_that_does_not_fit_on_the_disk_is_said(tmp_path: Path, picture: Draw) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (20, 48, 64, 3), np.uint8)
+    sink = open_sink(str(tmp_path / "out.mp4"), 25)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        send(sink, *noise)
+        with pytest.raises(StreamError, match=r"out\.mp4 could not be completed.*disk is full"):
+            sink.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_an_image_that_does_not_fit_on_the_disk_leaves_nothing(
+    tmp_path: Path, files: Files
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (99, 99, 3), np.uint8)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(StreamError, match=r"cannot write .*out\.png"):
+            write_image(tmp_path / "out.png", noise)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert files(tmp_path) == []
+
+
+def test_a_format_that_cannot_hold_the_image_is_said(tmp_path: Path, files: Files) -> None:
+    wide = np.zeros((16, 17000, 3), np.uint8)
+    with pytest.raises(StreamError, match=r"no image of 17000x16; .*\.png"):
+        write_image(tmp_path / "wide.webp", wide)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("destination", ["", "out.xyz", "{folder}/movie.ogg2"])
+def test_an_unknown_suffix_is_refused(tmp_path: Path, destination: str) -> None:
+    with pytest.raises(InputError, match=r"cannot tell what to write .*\.mp4.*\.png.*or in /"):
+        open_sink(destination.format(folder=tmp_path), 25)
+
+
+@pytest.mark.parametrize(
+    ("destination", "file", "expected"),
+    [
+        ("in/", "in/a.png", True),
+        ("in", "in/a.png", True),
+        ("in/../in/", "in/a.png", True),
+        ("out/", "in/a.png", False),
+        ("in/deeper/", "in/a.png", False),
+        ("a.mp4", "a.mp4", True),
+        ("./a.mp4", "a.mp4", True),
+        ("b.mp4", "a.mp4", False),
+        ("link.mp4", "a.mp4", True),
+        ("in/img_%04d.png", "in/img_0007.png", True),
+        ("in/img_%04d.png", "in/img_0007.jpg", False),
+        ("in/img_%04d.png", "in/img_.png", False),
+        ("out/img_%04d.png", "in/img_0007.png", False),
+        ("in/img_%04d.mp4", "in/img_0007.mp4", False),
+    ],
+)
+def test_what_an_output_would_replace_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, destination: str, file: str, expected: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    Path("a.mp4").touch()
+    Path("link.mp4").symlink_to("a.mp4")
+    assert may_replace(destination, Path(file)) is expected
+
+
+def test_written_images_are_what_opencv_reads(tmp_path: Path, picture: Draw) -> None:
+    write_image(tmp_path / "x.png", picture())
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "x.png")), picture())
