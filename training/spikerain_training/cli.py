@@ -6,12 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
+from spikerain_edge import Derainer, SpikeRainError
 from spikerain_training import fit as training
+from spikerain_training.data import image_paths, read_image
+from spikerain_training.metrics import psnr_luma
 from spikerain_training.recipe import Recipe, read_recipe
+from spikerain_training.validation import mean_gain, severities
 
 app = typer.Typer(
     help="Trains SpikeRain networks.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -19,7 +25,7 @@ app = typer.Typer(
 
 
 @app.callback()
-def main() -> None:
+def root() -> None:
     """Trains SpikeRain networks."""
 
 
@@ -59,3 +65,28 @@ def fit(
         console.print(f"spikerain-train: {error}", style="red", markup=False, highlight=False)
         raise typer.Exit(2) from error
     console.print(f"weights in {output}; next: spikerain-edge export {output}", markup=False)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Option(help="Shipped model or ONNX file.")] = "nano",
+    data: Annotated[Path, typer.Option(help="Folder of clean images.")] = Path("images"),
+) -> None:
+    """Measures a model on clean images behind seeded light, medium and heavy rain."""
+    console = Console(stderr=True)
+    try:
+        cleans = [read_image(path) for path in image_paths(data)]
+        with Derainer.load(model) as derainer, Progress(console=console) as bar:
+            table = Table(title=f"{model}: PSNR on MATLAB luma, dB, mean of {len(cleans)} images")
+            for column in ("rain", "rainy", "derained", "gain"):
+                table.add_column(column, justify="right")
+            for severity in bar.track(severities().values(), description="evaluating"):
+                before, after = mean_gain(derainer, cleans, severity)
+                gain = f"{after - before:+.2f}"
+                table.add_row(severity.name, f"{before:.2f}", f"{after:.2f}", gain)
+            dry = float(np.mean([psnr_luma(derainer(clean), clean) for clean in cleans]))
+            table.add_row("none", "", f"{dry:.2f}", "")
+    except (OSError, ValueError, SpikeRainError) as error:
+        console.print(f"spikerain-train: {error}", style="red", markup=False, highlight=False)
+        raise typer.Exit(2) from error
+    Console().print(table)
