@@ -17,12 +17,13 @@ def dense_block(emit: LayerEmitter, name: str, features: Feature) -> Feature:
     """
     entry = emit.fire(f"{name}.neurons.0", features)
     currents = _enter_units(emit, name, entry)
-    emitted = emit.fire(f"{name}.neurons.1", currents[0])
+    emitted = [emit.fire(f"{name}.neurons.1", currents[0])]
     for unit in range(1, emit.config.units):
-        current = _add_recurrent(emit, f"{name}.units.{unit}", currents[unit], emitted)
-        fresh = emit.fire(f"{name}.neurons.{unit + 1}", current)
-        emitted = emit.gather(f"{name}.emitted.{unit + 1}", emitted, fresh)
-    spikes = emit.gather(f"{name}.spikes", entry, emitted)
+        if len(emitted) > 1:
+            emitted = [emit.gather(f"{name}.emitted.{unit}", *emitted)]
+        current = _add_recurrent(emit, f"{name}.units.{unit}", currents[unit], emitted[0])
+        emitted.append(emit.fire(f"{name}.neurons.{unit + 1}", current))
+    spikes = emit.gather(f"{name}.spikes", entry, *emitted)
     merged = emit.convolve(f"{name}.merge", spikes, emit.array(f"{name}.merge.weight"))
     attended = attend(emit, f"{name}.attention", merged)
     return emit.add(name, features, attended)

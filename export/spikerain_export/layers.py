@@ -170,13 +170,14 @@ class LayerEmitter:
         )
         return Feature(steps, weight.shape[0], reduction)
 
-    def gather(self, name: str, first: Spikes, second: Spikes) -> Spikes:
-        """Spikes of two groups of layers, concatenated over channels."""
-        pairs = list(zip(first.steps, second.steps, strict=True))
-        steps = each_step(
-            lambda t, pair: self.graph.node("Concat", pair, f"{name}/{t}", axis=1), pairs
-        )
-        return Spikes(steps, first.layers + second.layers)
+    def gather(self, name: str, *groups: Spikes) -> Spikes:
+        """Spikes of several groups of layers, concatenated over channels."""
+        steps = [
+            self.graph.node("Concat", parts, f"{name}/{t}", axis=1)
+            for t, parts in enumerate(zip(*(group.steps for group in groups), strict=True))
+        ]
+        layers = tuple(layer for group in groups for layer in group.layers)
+        return Spikes(tuple(steps), layers)
 
     def squeeze_excite(self, name: str, mean: str, squeeze: str, excite: str) -> str:
         """Sigmoid(excite(ReLU(squeeze(mean)))) on means (1, C, 1, 1)."""
