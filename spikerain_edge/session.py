@@ -88,6 +88,11 @@ class Session:
         """What has gone through so far."""
         return self._pipeline.traffic
 
+    @property
+    def cost(self) -> FrameCost | None:
+        """Mean cost of a frame so far; none before the first."""
+        return self._costs.mean()
+
     def stop(self) -> None:
         """Asks for an early end; safe in a signal handler."""
         self._pipeline.stop()
@@ -104,7 +109,7 @@ class Session:
     def summary(self) -> dict[str, Any]:
         """What was done and what it cost, as `--json` writes it."""
         traffic, spec = self.traffic, self._derainer.spec
-        cost = self._costs.mean() or FrameCost(0.0, None, None, None)
+        cost = self.cost or FrameCost(0.0, None, None, None)
         fps = traffic.frames / traffic.elapsed if traffic.elapsed else 0.0
         return {
             "frames": traffic.frames,

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.profiling.energy import energy_mj, snn_derain
+from spikerain_edge.profiling.spikes import firing_rate
 from spikerain_edge.spec import ModelSpec
 
 
@@ -17,7 +18,8 @@ class FrameCost:
 
     Attributes:
         gmacs: dense multiply-accumulates, 1e9, all timesteps and layers.
-        firing_rate: mean over neuron layers and timesteps of the sampled frames; none if unprobed.
+        firing_rate: share of neurons that fire in a timestep, mean over the sampled frames; none
+            if unprobed.
         gsops: synaptic operations, 1e9; none if unprobed.
         energy_mj: estimated energy of the operations, millijoules; none if unprobed.
     """
@@ -49,7 +51,7 @@ class CostMeter:
         self._analog += self._spec.analog_macs(height, width)
         if rates is not None:
             self._sampled += 1
-            self._rate += float(rates.mean())
+            self._rate += firing_rate(self._spec, rates)
             self._sops_per_mac += self._spec.synaptic_operations(height, width, rates) / macs
 
     def mean(self) -> FrameCost | None:

@@ -33,14 +33,18 @@ class Traffic:
     Attributes:
         frames: frames written.
         dropped: frames of a live source that were too old to be worth it.
+        waiting: time from capture until the function had the frame.
         inference: time in the function.
+        writing: time in the sinks.
         whole_way: time from capture until the last sink had the frame.
         elapsed: from start to end.
     """
 
     frames: int = 0
     dropped: int = 0
+    waiting: deque[float] = field(default_factory=_times)
     inference: deque[float] = field(default_factory=_times)
+    writing: deque[float] = field(default_factory=_times)
     whole_way: deque[float] = field(default_factory=_times)
     elapsed: float = 0.0
 
@@ -136,6 +140,8 @@ class Pipeline:
             start = time.perf_counter()
             image = self._processed(frame)
             self.traffic.inference.append(time.perf_counter() - start)
+            self.traffic.waiting.append(start - frame.captured)
+            self.traffic.dropped = self._captured.dropped
             if not self._finished.put((frame, image)):
                 break
 
@@ -153,11 +159,14 @@ class Pipeline:
     def _write(self, failures: list[BaseException]) -> None:
         try:
             for frame, image in self._finished:
+                start = time.perf_counter()
                 shown = np.hstack([frame.image, image]) if self._side_by_side else image
                 for sink in self._sinks:
                     sink.write(frame, shown)
+                end = time.perf_counter()
                 self.traffic.frames += 1
-                self.traffic.whole_way.append(time.perf_counter() - frame.captured)
+                self.traffic.writing.append(end - start)
+                self.traffic.whole_way.append(end - frame.captured)
                 self._report(frame)
         except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
             failures.append(error)

@@ -1,0 +1,45 @@
+"""Options that take several values, as in `--imgsz 256 512 720`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from typer.core import TyperCommand
+
+
+class VariadicCommand(TyperCommand):
+    """A command whose repeatable options may also be given once, with several values.
+
+    For commands without arguments, since a value could otherwise be either.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeats the option for each of its values and goes on as usual."""
+        repeatable = {name for option in self.params if _repeats(option) for name in option.opts}
+        return super().parse_args(ctx, repeat_options(args, repeatable))
+
+
+def repeat_options(arguments: Sequence[str], repeatable: Collection[str]) -> list[str]:
+    """`--imgsz 256 512` as `--imgsz 256 --imgsz 512`.
+
+    Args:
+        arguments: what was typed.
+        repeatable: names of the options that may repeat.
+    """
+    repeated: list[str] = []
+    option, values = "", 0
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        if argument.startswith("-"):
+            option, values = name if name in repeatable else "", len(value)
+        elif option:
+            if values:
+                repeated.append(option)
+            values += 1
+        repeated.append(argument)
+    return repeated
+
+
+def _repeats(parameter: Any) -> bool:
+    return bool(getattr(parameter, "multiple", False))

@@ -1,0 +1,100 @@
+"""What a board's public peak rates allow at best: a roofline, not a measurement.
+
+S. Williams, A. Waterman, D. Patterson: Roofline, Communications of the ACM 52 (4), 2009.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.profiling.operations import GraphCount
+
+BoardPrecision = Literal["fp16", "int8"]
+_MEANING = (
+    "Bounds, not measurements: no engine that runs one convolution after the other can be faster "
+    "than its multiply-accumulates at the peak dense rate or its bytes at the peak bandwidth. Real "
+    "engines reach a fraction of either. In int8, convolutions on features stay in fp16. The rates "
+    "are for the GPU alone; nothing was run on the board."
+)
+
+
+@dataclass(frozen=True)
+class Board:
+    """Peak rates of a board.
+
+    Attributes:
+        name: the module and its power mode.
+        fp16_tflops: 1e12 dense operations per second, two per multiply-accumulate.
+        int8_tops: likewise with 8-bit integers.
+        bandwidth_gbs: 1e9 bytes per second of memory.
+        source: what was read where, what was derived from it, and what nobody has checked.
+    """
+
+    name: str
+    fp16_tflops: float
+    int8_tops: float
+    bandwidth_gbs: float
+    source: str
+
+
+def find_board(name: str) -> Board:
+    """A board by its short name.
+
+    Raises:
+        InputError: it is not in `boards.json`.
+    """
+    boards = json.loads(Path(__file__).with_name("boards.json").read_text())
+    if name not in boards:
+        raise InputError(f"no board {name!r}", f"choose one of {', '.join(boards)}")
+    return Board(**boards[name])
+
+
+def outlook(
+    board_name: str, counts: Sequence[tuple[tuple[int, int], GraphCount]]
+) -> dict[str, Any]:
+    """The `outlook` of a report.
+
+    Args:
+        board_name: short name of the board.
+        counts: size asked for (height, width), and what a frame of it costs.
+
+    Raises:
+        InputError: no such board.
+    """
+    board = find_board(board_name)
+    precisions: tuple[BoardPrecision, ...] = ("fp16", "int8")
+    return {
+        "board": board_name,
+        "name": board.name,
+        "source": board.source,
+        "meaning": _MEANING,
+        "rows": [
+            {"imgsz": list(size), **_bound(board, count, precision)}
+            for size, count in counts
+            for precision in precisions
+        ],
+    }
+
+
+def _bound(board: Board, count: GraphCount, precision: BoardPrecision) -> dict[str, Any]:
+    """`max(MACs / peak rate, bytes / bandwidth)` per frame, in milliseconds."""
+    fp16_macs, int8_macs = count.dense_macs, 0
+    if precision == "int8":
+        fp16_macs, int8_macs = count.analog_macs, count.spiking_macs
+    seconds = 2 * (fp16_macs / board.fp16_tflops + int8_macs / board.int8_tops) * 1e-12
+    compute = seconds * 1e3
+    memory = count.bytes_moved(precision) / (board.bandwidth_gbs * 1e9) * 1e3
+    floor = max(compute, memory)
+    return {
+        "precision": precision,
+        "compute_ms": compute,
+        "memory_ms": memory,
+        "floor_ms": floor,
+        "fps": 1e3 / floor,
+        "limited_by": "compute" if compute >= memory else "memory",
+    }

@@ -1,0 +1,121 @@
+"""Calls functions in a fresh Python process.
+
+Its memory is its own, and if the system ends it for want of memory the caller goes on.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+from spikerain_edge.errors import SpikeRainError
+
+# What the new process executes. The working directory is no place to import from.
+_PROGRAM = f"import sys; sys.path[:] = filter(None, sys.path); from {__name__} import main; main()"
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+class DoesNotFitError(SpikeRainError):
+    """The machine cannot run this size: memory ran out, or the runtime gave up."""
+
+
+class Child:
+    """A context in which functions run in another process.
+
+    Functions, arguments and results travel by pickle, so functions are those of a module.
+    """
+
+    def __enter__(self) -> Child:
+        here, there = Pipe()
+        with there:
+            self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this module
+                [sys.executable, "-c", _PROGRAM, str(there.fileno())],
+                pass_fds=[there.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the parent, which then ends this one
+            )
+        self._connection = here
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
+
+    def call(
+        self,
+        function: Callable[_Arguments, _Result],
+        *args: _Arguments.args,
+        **kwargs: _Arguments.kwargs,
+    ) -> _Result:
+        """Calls a function over there.
+
+        Raises:
+            DoesNotFitError: the process was killed, or memory could not be had.
+            SpikeRainError: what the function raised.
+            RuntimeError: any other exception of the function, with its traceback.
+        """
+        try:
+            self._connection.send((function, args, kwargs))
+            outcome, value = self._connection.recv()
+        except (EOFError, ConnectionError):
+            raise DoesNotFitError(_last_words(self._process.wait())) from None
+        if outcome == "failed":
+            raise value
+        result: _Result = value
+        return result
+
+
+def _last_words(status: int) -> str:
+    if status == -signal.SIGKILL:
+        return "does not fit: the system ended the process, as it does when memory runs out"
+    if status < 0:
+        return f"does not fit: the process was ended by {signal.Signals(-status).name}"
+    return f"the process ended with status {status}"
+
+
+def main() -> None:
+    """Serves calls that arrive on the inherited socket until the parent hangs up."""
+    _go_first()
+    with Connection(int(sys.argv[1])) as connection, suppress(EOFError, ConnectionError):
+        while True:
+            function, args, kwargs = connection.recv()
+            connection.send(_attempt(function, args, kwargs))
+
+
+def _go_first() -> None:
+    """Where memory runs out, the system shall end this process and no other."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _attempt(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[str, Any]:
+    try:
+        return "done", function(*args, **kwargs)
+    except SpikeRainError as error:
+        return "failed", error
+    except MemoryError:
+        return "failed", DoesNotFitError("does not fit: memory could not be had")
+    except Exception as error:  # noqa: BLE001 - the parent raises it
+        if type(error).__module__.startswith("onnxruntime"):
+            reason = str(error).splitlines()[0]
+            return "failed", DoesNotFitError(f"cannot run: {reason}")
+        return "failed", RuntimeError(traceback.format_exc())

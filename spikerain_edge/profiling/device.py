@@ -1,0 +1,198 @@
+"""What the measuring machine is and how it is set. Reads files only; what is not there is null."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy
+import onnxruntime
+
+_CPU = "sys/devices/system/cpu"
+_CGROUP_V1 = ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")
+_PACKAGE = "spikerain-edge"
+
+
+@dataclass(frozen=True)
+class Health:
+    """What changes while a machine works.
+
+    Attributes:
+        temperature: hottest thermal zone, degrees Celsius; none where there is no zone.
+        throttled: times that the processor was slowed down since it was switched on, for heat or
+            current; none where nothing counts that.
+    """
+
+    temperature: float | None
+    throttled: int | None
+
+
+def read_health(root: Path = Path("/")) -> Health:
+    """Temperature and throttling now.
+
+    Args:
+        root: where the file system starts.
+    """
+    zones = [value / 1000 for value in _numbers(root, "sys/class/thermal/thermal_zone*/temp")]
+    # Intel counts per core; a Jetson's over-current events are files of its hwmon.
+    events = [
+        *_numbers(root, f"{_CPU}/cpu*/thermal_throttle/core_throttle_count"),
+        *_numbers(root, "sys/class/hwmon/hwmon*/oc*_event_cnt"),
+    ]
+    return Health(max(zones, default=None), sum(events) if events else None)
+
+
+def describe_device(
+    before: Health, after: Health, *, threads: int, backend: str, root: Path = Path("/")
+) -> dict[str, Any]:
+    """The `device` of a report.
+
+    Args:
+        before: health before the first size.
+        after: health after the last.
+        threads: threads within an operator.
+        backend: runtime and device that execute the graph.
+        root: where the file system starts.
+    """
+    return {
+        "name": _name(root),
+        "cpu": _processor(root),
+        "architecture": platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "threads": threads,
+        "memory_mb": _megabytes(total_memory(root)),
+        "backend": backend,
+        "governor": _governor(root),
+        "power_mode": _power_mode(root),
+        "clock_mhz": _clock(root),
+        "temperature_c": _temperature(before, after),
+        "throttling": _throttling(before, after),
+        "os": _system(root),
+        "versions": {
+            _PACKAGE: version(_PACKAGE),
+            "onnxruntime": onnxruntime.__version__,
+            "numpy": numpy.__version__,
+            "opencv": cv2.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def total_memory(root: Path = Path("/")) -> int | None:
+    """Bytes that processes here can have at most: the machine's, or a container's limit."""
+    limits = [_meminfo(root, "MemTotal"), *(limit for limit, _ in _containers(root))]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def available_memory(root: Path = Path("/")) -> int | None:
+    """Bytes that a new process could have now."""
+    free = [_meminfo(root, "MemAvailable"), *(limit - used for limit, used in _containers(root))]
+    return min((value for value in free if value is not None), default=None)
+
+
+def _containers(root: Path) -> Iterator[tuple[int, int]]:
+    """Limit and use of the container's memory, in bytes, where it has a limit."""
+    for limit, used in (("memory.max", "memory.current"), _CGROUP_V1):
+        yield from zip(
+            _numbers(root, f"sys/fs/cgroup/{limit}"),
+            _numbers(root, f"sys/fs/cgroup/{used}"),
+            strict=False,
+        )
+
+
+def _name(root: Path) -> str | None:
+    board = _text(root, "proc/device-tree/model") or _text(root, "sys/class/dmi/id/product_name")
+    return board or None
+
+
+def _processor(root: Path) -> str | None:
+    """The model's name, or what an Arm core says instead: its part number."""
+    info = _text(root, "proc/cpuinfo")
+    named = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
+    if named:
+        return named[1].strip()
+    part = re.search(r"^CPU part\s*:\s*(0x[0-9a-f]+)$", info, re.MULTILINE)
+    # Arm's and NVIDIA's numbers of the cores on the boards that `boards.json` lists.
+    cores = {
+        "0xd42": "Cortex-A78AE",
+        "0xd0b": "Cortex-A76",
+        "0x004": "Carmel",
+    }
+    return cores.get(part[1], f"Arm core {part[1]}") if part else None
+
+
+def _governor(root: Path) -> str | None:
+    paths = sorted(root.glob(f"{_CPU}/cpu[0-9]*/cpufreq/scaling_governor"))
+    return ", ".join(sorted({path.read_text().strip() for path in paths})) or None
+
+
+def _power_mode(root: Path) -> str | None:
+    """Number and name of a Jetson's power mode."""
+    mode = re.search(r"pmode:(\d+)", _text(root, "var/lib/nvpmodel/status"))
+    if mode is None:
+        return None
+    number = int(mode[1])
+    names = re.findall(
+        r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+)\s*>", _text(root, "etc/nvpmodel.conf")
+    )
+    named = (f"{number} ({name})" for known, name in names if int(known) == number)
+    return next(named, f"{number}")
+
+
+def _clock(root: Path) -> dict[str, float] | None:
+    now = max(_numbers(root, f"{_CPU}/cpu[0-9]*/cpufreq/scaling_cur_freq"), default=None)
+    limit = max(_numbers(root, f"{_CPU}/cpu[0-9]*/cpufreq/scaling_max_freq"), default=None)
+    if now is None or limit is None:
+        return None
+    return {"current": now / 1000, "max": limit / 1000}
+
+
+def _temperature(before: Health, after: Health) -> dict[str, float] | None:
+    if before.temperature is None or after.temperature is None:
+        return None
+    return {"before": before.temperature, "after": after.temperature}
+
+
+def _throttling(before: Health, after: Health) -> str | None:
+    if before.throttled is None or after.throttled is None:
+        return None
+    events = after.throttled - before.throttled
+    return f"{events} times while measuring" if events else "none while measuring"
+
+
+def _system(root: Path) -> str:
+    named = re.search(r'^PRETTY_NAME="?([^"\n]+)', _text(root, "etc/os-release"), re.MULTILINE)
+    kernel = f"{platform.system()} {platform.release()}"
+    return f"{named[1]}, {kernel}" if named else kernel
+
+
+def _megabytes(size: int | None) -> float | None:
+    return None if size is None else size * 1e-6
+
+
+def _meminfo(root: Path, key: str) -> int | None:
+    found = re.search(rf"^{key}:\s*(\d+) kB$", _text(root, "proc/meminfo"), re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def _numbers(root: Path, pattern: str) -> Iterator[int]:
+    """Whole numbers in the files that match; a sensor that is off, or says `max`, has none."""
+    for path in sorted(root.glob(pattern)):
+        try:
+            yield int(path.read_text())
+        except (OSError, ValueError):
+            continue
+
+
+def _text(root: Path, path: str) -> str:
+    try:
+        return (root / path).read_text(errors="replace").rstrip("\0\n")
+    except OSError:
+        return ""

@@ -1,0 +1,111 @@
+"""Finds out everything about one image size, each size in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from spikerain_edge.errors import SpikeRainError
+from spikerain_edge.inference.onnx_runtime import CPU
+from spikerain_edge.models import find_model
+from spikerain_edge.profiling.child import Child
+from spikerain_edge.profiling.measurement import (
+    Workload,
+    count_graph,
+    observe_neurons,
+    time_frames,
+)
+from spikerain_edge.profiling.rows import Findings, Size
+
+Image = npt.NDArray[np.uint8]
+Frames = Callable[[int, int], Sequence[Image]]
+
+
+@dataclass(frozen=True)
+class ProfileOptions:
+    """What to profile; see `spikerain-edge profile --help`.
+
+    Attributes:
+        model: shipped model or path.
+        sizes: height and width of each row.
+        images: what to call the frames.
+        provider: ONNX Runtime execution provider.
+        threads: threads within an operator; all cores where none.
+        warmup: frames before the timed ones.
+        iterations: timed frames per size.
+        power: whether to look for power rails.
+        neuron_cost: whether emitted spikes have a price of their own.
+        board: board to look ahead to.
+    """
+
+    model: str
+    sizes: tuple[Size, ...]
+    images: str = "demo"
+    provider: str = CPU
+    threads: int | None = None
+    warmup: int = 5
+    iterations: int = 50
+    power: bool = True
+    neuron_cost: bool = False
+    board: str | None = None
+
+    def workload(self, images: Sequence[Image]) -> Workload:
+        """What to run on images of one size."""
+        return Workload(
+            self.model,
+            tuple(images),
+            self.provider,
+            self.threads,
+            self.warmup,
+            self.iterations,
+            self.power,
+        )
+
+
+def examine(
+    options: ProfileOptions,
+    size: Size,
+    stride: int,
+    frames: Frames,
+    tell: Callable[[str], None],
+    start: Callable[[], Child],
+) -> Findings:
+    """Times, counts and observes one size.
+
+    The fresh process runs the model before anything else, so that its peak memory is the model's.
+
+    Args:
+        options: what to profile; the model is known to be usable.
+        size: height and width.
+        stride: what the model pads to.
+        frames: makes the frames of a size.
+        tell: called with what is being done.
+        start: makes the process.
+
+    Returns:
+        The findings; what could not be run, mostly for want of memory, is missing and said so.
+    """
+    height, width = size
+    label = f"{width}x{height}"
+    padded = height + -height % stride, width + -width % stride
+    found = Findings(size, padded)
+    work = options.workload(frames(height, width))
+    with start() as child:
+        try:
+            tell(f"{label}: timing")
+            found = replace(found, timing=child.call(time_frames, work))
+            tell(f"{label}: counting")
+            found = replace(found, count=child.call(count_graph, options.model, *padded))
+        except SpikeRainError as error:
+            return replace(found, problem=error.cause)
+        if find_model(options.model).probe is None:
+            return replace(found, spikes_reason="the model came without a probe graph")
+        try:
+            tell(f"{label}: watching neurons")
+            activity = child.call(observe_neurons, work)
+        except SpikeRainError as error:
+            return replace(found, spikes_reason=f"probe graph: {error.cause}")
+        return replace(found, activity=activity, frames=len(work.images))

@@ -1,0 +1,175 @@
+"""What is measured at one image size. Runs in a process of its own, see `child`."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from spikerain_edge.inference import Activity, Derainer
+from spikerain_edge.inference.onnx_runtime import CPU
+from spikerain_edge.models import find_model
+from spikerain_edge.profiling import power
+from spikerain_edge.profiling.operations import GraphCount, count_operations
+from spikerain_edge.profiling.spikes import mean_activity
+
+Image = npt.NDArray[np.uint8]
+# Power sensors need time: this long for idle power, and at least this long for the work.
+POWER_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What to run.
+
+    Attributes:
+        model: shipped model or path.
+        images: frames of one size, (H, W, 3) uint8 BGR.
+        provider: ONNX Runtime execution provider.
+        threads: threads within an operator; all cores where none.
+        warmup: frames before the timed ones.
+        iterations: timed frames at least; more where a power rail needs them.
+        power: whether to look for power rails.
+    """
+
+    model: str
+    images: tuple[Image, ...]
+    provider: str = CPU
+    threads: int | None = None
+    warmup: int = 5
+    iterations: int = 50
+    power: bool = True
+
+    def load(self, *, probe: bool = False) -> Derainer:
+        """Opens the model."""
+        return Derainer.load(self.model, provider=self.provider, threads=self.threads, probe=probe)
+
+
+@dataclass
+class StageTimes:
+    """Seconds per frame: to prepare the image, in the engine, to finish the result."""
+
+    pre: list[float] = field(default_factory=list)
+    engine: list[float] = field(default_factory=list)
+    post: list[float] = field(default_factory=list)
+
+    @property
+    def whole(self) -> list[float]:
+        """All stages together."""
+        return [sum(stages) for stages in zip(self.pre, self.engine, self.post, strict=True)]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What running frames of one size took.
+
+    Attributes:
+        stages: wall time of every timed frame.
+        frames: all frames, those before the timed ones included.
+        loaded: resident bytes before the first frame.
+        peak: largest resident bytes.
+        power: what the power rails said over all frames. Idle power comes before them, since a
+            processor that has slept has to be warmed up again.
+    """
+
+    stages: StageTimes
+    frames: int
+    loaded: int
+    peak: int
+    power: power.Measurement
+
+
+def time_frames(work: Workload) -> Timing:
+    """Derains frames one after the other and times each.
+
+    Raises:
+        SpikeRainError: the model cannot be loaded.
+    """
+    stages = StageTimes()
+    meters, reason = _open_meters(work)
+    shortest = POWER_SECONDS if meters else 0.0
+    with work.load() as derainer:
+        loaded = peak_memory()
+
+        def run() -> None:
+            frames = cycle(work.images)
+            for image in islice(frames, work.warmup):
+                derainer(image)
+            end = time.perf_counter() + shortest
+            for done, image in enumerate(frames):
+                if done >= work.iterations and time.perf_counter() >= end:
+                    break
+                _time(derainer, image, stages)
+
+        used = power.measure(meters, run, shortest)
+    return Timing(
+        stages=stages,
+        frames=work.warmup + len(stages.whole),
+        loaded=loaded,
+        peak=peak_memory(),
+        power=used if meters else replace(used, reason=reason),
+    )
+
+
+def count_graph(model: str, height: int, width: int) -> GraphCount:
+    """Counts the operations of a (padded) size in the graph that runs.
+
+    Raises:
+        SpikeRainError: there is no such model, or its description disagrees with its graph.
+    """
+    content = find_model(model).graph.read()
+    with Derainer.from_bytes(content) as derainer:
+        spec = derainer.spec
+    return count_operations(content, spec, height, width)
+
+
+def observe_neurons(work: Workload) -> Activity:
+    """Firing rates and silent channels, mean over all images.
+
+    Raises:
+        InputError: the model has no probe graph.
+    """
+    with work.load(probe=True) as derainer:
+        return mean_activity([derainer.activity(image) for image in work.images])
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, bytes.
+
+    Linux's getrusage also remembers the process that started this one, so its own mark is read.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+        (kilobytes,) = (
+            int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")
+        )
+    except (OSError, ValueError):
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return kilobytes * 1024
+
+
+def _time(derainer: Derainer, image: Image, stages: StageTimes) -> None:
+    start = time.perf_counter()
+    prepared = derainer.prepare(image)
+    ready = time.perf_counter()
+    derained = derainer.engine.infer(prepared)
+    done = time.perf_counter()
+    derainer.finish(derained, image)
+    end = time.perf_counter()
+    stages.pre.append(ready - start)
+    stages.engine.append(done - ready)
+    stages.post.append(end - done)
+
+
+def _open_meters(work: Workload) -> tuple[list[power.PowerMeter], str]:
+    """The rails that can be read, and why there are none."""
+    if not work.power:
+        return [], "not asked for (--no-power)"
+    return power.open_meters(gpu=work.provider != CPU)

@@ -1,0 +1,16 @@
+"""Measured energy: what the board itself reports. Nothing here is estimated."""
+
+from spikerain_edge.profiling.power.discovery import open_meters
+from spikerain_edge.profiling.power.measurement import Measurement, RailEnergy, measure
+from spikerain_edge.profiling.power.meter import PowerMeter, Sampling
+from spikerain_edge.profiling.power.sysfs import RailError
+
+__all__ = [
+    "Measurement",
+    "PowerMeter",
+    "RailEnergy",
+    "RailError",
+    "Sampling",
+    "measure",
+    "open_meters",
+]

@@ -1,0 +1,41 @@
+"""Reading single values that the kernel offers as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spikerain_edge.errors import SpikeRainError
+
+
+class RailError(SpikeRainError):
+    """A rail cannot be read, or can no longer be."""
+
+
+def read_text(path: Path) -> str:
+    """The content of a small file, without surrounding white space.
+
+    Raises:
+        RailError: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except PermissionError as error:
+        raise RailError(f"only root may read {path}", f"run: sudo chmod a+r {path}") from error
+    except OSError as error:
+        raise RailError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise RailError(f"{path} holds no text") from error
+
+
+def read_number(path: Path) -> float:
+    """The number that a small file starts with, in the kernel's unit.
+
+    Raises:
+        RailError: it cannot be read or holds no number.
+    """
+    text = read_text(path)
+    try:
+        # Older Jetson kernels append a unit ("32760 ma").
+        return float(text.split()[0])
+    except (ValueError, IndexError) as error:
+        raise RailError(f"{path} holds {text[:20]!r}, which is no number") from error

@@ -1,0 +1,139 @@
+"""The convention behind Table 1 of the SpikeRain paper, to be comparable with it.
+
+The table is reproduced to every printed digit by `FLOPs = T * c * (N / 128)^2` and 12.5 pJ for
+each, with `c = 0.808 G`: what the operation counter thop finds for M at 128x128, rounded to three
+decimals. thop knows layers by their class. It does not know the spiking network's convolution
+class, so it counts what is left, over all T timesteps:
+
+- multiply-accumulates of ARFE, the output convolution and the attention: every analogue
+  convolution but the patch embedding (519.24 M + 4.85 M);
+- four operations per element of a batch norm with an affine transform (239.08 M);
+- one operation per element that a global pooling reads and one per element it writes: the
+  attention pools each feature over T, H and W, and again the mean over channels (44.58 M).
+
+The formula then multiplies by T once more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from spikerain_edge.profiling.operations import GraphCount
+
+REFERENCE_SIDE = 128
+_EMBEDDING = "embed"
+_POOLED_MEANS = ".attention.spatial"
+_PICOJOULES = Decimal("12.5")
+
+
+@dataclass(frozen=True)
+class PublishedCount:
+    """What the convention counts at 128x128.
+
+    Attributes:
+        convolutions: multiply-accumulates of the analogue convolutions but the embedding.
+        batch_norm: operations of batch norm.
+        pooling: operations of global pooling.
+    """
+
+    convolutions: int
+    batch_norm: int
+    pooling: int
+
+    @property
+    def total(self) -> int:
+        """All three."""
+        return self.convolutions + self.batch_norm + self.pooling
+
+
+@dataclass(frozen=True)
+class PublishedCost:
+    """One row as the table prints it: 1e9 FLOPs and millijoules."""
+
+    gflops: float
+    mj: float
+
+
+def published_count(reference: GraphCount) -> PublishedCount:
+    """Applies the convention to a graph counted at 128x128.
+
+    Batch norm is folded into the convolution before it, which has a bias for that and no other
+    reason. The channel means that the temporal gate pools are what the attention's spatial
+    convolution reads.
+    """
+    analog = [layer for layer in reference.layers if not layer.spiking]
+    means = [layer.inputs for layer in analog if layer.name.endswith(_POOLED_MEANS)]
+    normed = [layer.outputs for layer in reference.layers if layer.spiking and layer.biased]
+    return PublishedCount(
+        convolutions=sum(layer.macs for layer in analog if layer.name != _EMBEDDING),
+        batch_norm=4 * sum(normed),
+        pooling=sum(pool.inputs + pool.channels for pool in reference.pools)
+        + sum(elements + 1 for elements in means),
+    )
+
+
+def published_cost(count: PublishedCount, timesteps: int, height: int, width: int) -> PublishedCost:
+    """What the convention makes of an image size, rounded as the table is.
+
+    Args:
+        count: the count at 128x128.
+        timesteps: `T`.
+        height: rows.
+        width: columns.
+    """
+    reference = _rounded(Decimal(count.total) / 10**9, "0.001")
+    gflops = timesteps * reference * height * width / REFERENCE_SIDE**2
+    millijoules = _PICOJOULES * gflops
+    return PublishedCost(float(_rounded(gflops, "0.001")), float(_rounded(millijoules, "0.1")))
+
+
+def printed_cost(variant: str, height: int, width: int) -> PublishedCost | None:
+    """The row of the paper's Table 1 for M at this size; none where it has no such row."""
+    printed = {
+        256: PublishedCost(12.928, 161.6),
+        512: PublishedCost(51.712, 646.4),
+        720: PublishedCost(102.263, 1278.3),
+    }
+    return printed.get(height) if variant == "m" and height == width else None
+
+
+def table1_row(
+    count: PublishedCount, variant: str, timesteps: int, height: int, width: int
+) -> dict[str, Any]:
+    """The `table1` of a report's row."""
+    cost = published_cost(count, timesteps, height, width)
+    printed = printed_cost(variant, height, width)
+    return {
+        "gflops": cost.gflops,
+        "mj": cost.mj,
+        "printed": None if printed is None else {"gflops": printed.gflops, "mj": printed.mj},
+        "matches": None if printed is None else cost == printed,
+    }
+
+
+def table1_summary(count: PublishedCount) -> dict[str, Any]:
+    """The top-level `table1` of a report."""
+    parts = {
+        "convolutions": count.convolutions,
+        "batch_norm": count.batch_norm,
+        "pooling": count.pooling,
+    }
+    return {
+        "gflops_at_128": count.total * 1e-9,
+        "parts": {name: operations * 1e-9 for name, operations in parts.items()},
+        "explanation": (
+            "Table 1 counts what a counter finds that does not know the spiking convolutions: the "
+            "analogue convolutions without the patch embedding, batch norm and pooling, which "
+            "already run over all timesteps, times T once more; and it prices each of these "
+            "operations as a multiply-accumulate. The dense count has every convolution at every "
+            "timestep once, and no batch norm, which inference folds away. The spike-based count "
+            "prices spiking convolutions by the spikes that really occur. Table 1 is neither, so "
+            "compare its numbers only with numbers made the same way."
+        ),
+    }
+
+
+def _rounded(value: Decimal, step: str) -> Decimal:
+    return value.quantize(Decimal(step), ROUND_HALF_UP)

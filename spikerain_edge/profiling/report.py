@@ -1,0 +1,189 @@
+"""Profiles a model at several image sizes and makes the report that every format is made from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from spikerain_edge.inference import Derainer
+from spikerain_edge.profiling.boards import find_board, outlook
+from spikerain_edge.profiling.child import Child
+from spikerain_edge.profiling.device import available_memory, describe_device, read_health
+from spikerain_edge.profiling.energy import VLIF_NEURON_PJ, PriceList, price_lists
+from spikerain_edge.profiling.examination import Frames, ProfileOptions, examine
+from spikerain_edge.profiling.measurement import count_graph
+from spikerain_edge.profiling.operations import GraphCount
+from spikerain_edge.profiling.published import REFERENCE_SIDE, published_count, table1_summary
+from spikerain_edge.profiling.rows import Findings, build_row
+from spikerain_edge.profiling.scaling import MemoryUse, fit_power_law, largest_side
+from spikerain_edge.spec import ModelSpec
+
+SCHEMA_VERSION = 1
+_DIGITS = 7
+
+
+def profile(
+    options: ProfileOptions,
+    frames: Frames,
+    tell: Callable[[str], None] = lambda text: None,
+    start: Callable[[], Child] = Child,
+) -> dict[str, Any]:
+    """Measures and counts everything and returns the report, as docs/profile.md describes it.
+
+    Every size runs in a process of its own: its peak memory is that size's alone, and a size that
+    does not fit costs a row and not the report.
+
+    Args:
+        options: what to profile.
+        frames: makes the frames (height, width, 3 uint8 BGR) of a size.
+        tell: called with what is being done.
+        start: makes the process that a size runs in.
+
+    Raises:
+        SpikeRainError: the model cannot be used, or there is no such provider or board.
+    """
+    if options.board:
+        find_board(options.board)
+    with Derainer.load(options.model, provider=options.provider, threads=1) as derainer:
+        spec, backend = derainer.spec, derainer.backend
+    tell(f"counting {spec.name}")
+    with start() as child:
+        reference = child.call(count_graph, options.model, REFERENCE_SIDE, REFERENCE_SIDE)
+    before = read_health()
+    found = [examine(options, size, spec.stride, frames, tell, start) for size in options.sizes]
+    threads = options.threads or len(os.sched_getaffinity(0))
+    device = describe_device(before, read_health(), threads=threads, backend=backend)
+    report: dict[str, Any] = tidied({"device": device, **assemble(options, spec, reference, found)})
+    return report
+
+
+def assemble(
+    options: ProfileOptions, spec: ModelSpec, reference: GraphCount, found: Sequence[Findings]
+) -> dict[str, Any]:
+    """Everything in a report but the device.
+
+    Args:
+        options: what was profiled.
+        spec: the model.
+        reference: its operations at 128x128.
+        found: what was found out about each size.
+    """
+    prices = price_lists(VLIF_NEURON_PJ if options.neuron_cost else None)
+    published = published_count(reference)
+    rows = [build_row(each, spec, prices, published) for each in found]
+    counts = [(each.size, each.count) for each in found if each.count]
+    return {
+        "schema": SCHEMA_VERSION,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "model": _model(spec, reference),
+        "settings": _settings(options, found, prices),
+        "prices": [_price(each) for each in prices],
+        "rows": rows,
+        "scaling": _scaling(found, rows, spec.stride),
+        "table1": table1_summary(published),
+        "outlook": outlook(options.board, counts) if options.board else None,
+        "notes": _notes(found, spec),
+    }
+
+
+def tidied(value: Any) -> Any:
+    """Floats of a document with seven significant digits, which is more than anyone measures."""
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: tidied(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [tidied(each) for each in value]
+    return value
+
+
+def _model(spec: ModelSpec, reference: GraphCount) -> dict[str, Any]:
+    weight_bytes = sum(layer.weight_bytes(spec.precision) for layer in reference.layers)
+    return {
+        "name": spec.name,
+        "variant": spec.variant,
+        "timesteps": spec.timesteps,
+        "precision": spec.precision,
+        "parameters": spec.parameters,
+        "weight_mb": weight_bytes * 1e-6,
+        "stride": spec.stride,
+        "weights_sha256": spec.weights_sha256,
+    }
+
+
+def _settings(
+    options: ProfileOptions, found: Sequence[Findings], prices: Sequence[PriceList]
+) -> dict[str, Any]:
+    return {
+        "warmup": options.warmup,
+        "iterations": options.iterations,
+        "images": options.images,
+        "frames": max((each.frames for each in found), default=0),
+        "neuron_pj": prices[0].neuron,
+    }
+
+
+def _price(prices: PriceList) -> dict[str, Any]:
+    return {
+        "name": prices.name,
+        "mac_pj": prices.mac,
+        "sop_pj": prices.synaptic_operation,
+        "neuron_pj": prices.neuron,
+        "source": prices.source,
+        "leaves_out": prices.leaves_out,
+    }
+
+
+def _scaling(
+    found: Sequence[Findings], rows: Sequence[dict[str, Any]], stride: int
+) -> dict[str, Any]:
+    pixels = [each.pixels for each in found]
+    return {
+        "latency": _fit(pixels, [row["latency_ms"] and row["latency_ms"]["mean"] for row in rows]),
+        "operations": _fit(pixels, [row["gmacs"] and row["gmacs"]["dense"] for row in rows]),
+        "energy": _fit(pixels, [row["energy_mj"]["snn-derain"] for row in rows]),
+        "largest_size": _largest(found, stride),
+    }
+
+
+def _fit(pixels: Sequence[int], values: Sequence[float | None]) -> dict[str, float] | None:
+    known = [(area, value) for area, value in zip(pixels, values, strict=True) if value]
+    law = fit_power_law([area for area, _ in known], [value for _, value in known])
+    if law is None:
+        return None
+    # Products on global means do not grow: beyond four decimals, operations are not exactly 1.
+    return {"exponent": round(law.exponent, 4), "r2": round(law.r2, 4)}
+
+
+def _largest(found: Sequence[Findings], stride: int) -> dict[str, Any]:
+    uses = [
+        MemoryUse(each.pixels, each.timing.loaded, each.timing.peak)
+        for each in found
+        if each.timing
+    ]
+    available = available_memory()
+    side = None if available is None else largest_side(uses, available, stride)
+    if available is None or side is None:
+        return {"side": None, "how": "no estimate: memory in use or available is not known"}
+    return {
+        "side": side,
+        "how": "estimated, nothing was run there: peak memory of the largest size measured, grown "
+        f"with the pixels to the {available * 1e-6:.0f} MB available",
+    }
+
+
+def _notes(found: Sequence[Findings], spec: ModelSpec) -> list[str]:
+    notes = [
+        f"{width}x{height} is padded to {padded[1]}x{padded[0]}: the model works on multiples of "
+        f"{spec.stride}; operations, spikes and energy are those of the padded image"
+        for (height, width), padded in ((each.size, each.padded) for each in found)
+        if (height, width) != padded
+    ]
+    return [
+        *notes,
+        "The patch embedding sees the same image at every timestep, runs once and is counted once.",
+        f"Energy in mJ is estimated from operations over T = {spec.timesteps} timesteps; measured "
+        "energy, in joules, is what a power rail of this machine said.",
+    ]

@@ -1,0 +1,77 @@
+"""How cost grows with the image, and how large an image can get."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """`value = constant * pixels ** exponent`, fitted by least squares on logarithms.
+
+    Attributes:
+        exponent: 1 where cost is proportional to the pixels.
+        r2: share of the variance of the logarithms that the law explains.
+    """
+
+    exponent: float
+    r2: float
+
+
+def fit_power_law(pixels: Sequence[float], values: Sequence[float]) -> PowerLaw | None:
+    """Fits the law; none with fewer than two different sizes.
+
+    Args:
+        pixels: image areas.
+        values: positive cost of each.
+    """
+    if len(set(pixels)) < 2:
+        return None
+    x, y = np.log(pixels), np.log(values)
+    exponent, offset = np.polyfit(x, y, 1)
+    residual = float(np.sum((y - exponent * x - offset) ** 2))
+    spread = float(np.sum((y - y.mean()) ** 2))
+    return PowerLaw(float(exponent), 1 - residual / spread if spread else 1.0)
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """Memory of a process that derains, in bytes.
+
+    Attributes:
+        pixels: area of the (padded) image.
+        loaded: resident before the first frame.
+        peak: largest resident.
+    """
+
+    pixels: int
+    loaded: int
+    peak: int
+
+
+def largest_side(uses: Sequence[MemoryUse], available: int, stride: int) -> int | None:
+    """Side of the largest square image that is expected to fit.
+
+    What a frame adds to the loaded model is proportional to its pixels; the largest image
+    measured says by how much, being the closest to what is asked.
+
+    Args:
+        uses: one per size measured.
+        available: bytes that a process can have.
+        stride: the side is a multiple of this.
+
+    Returns:
+        Pixels; none where nothing was measured, or nothing grew.
+    """
+    if not uses:
+        return None
+    use = max(uses, key=lambda use: use.pixels)
+    per_pixel = (use.peak - use.loaded) / use.pixels
+    if per_pixel <= 0:
+        return None
+    side = math.isqrt(max(0, int((available - use.loaded) / per_pixel)))
+    return side - side % stride

@@ -1,0 +1,38 @@
+"""The report's rows as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+
+def rows_as_csv(report: dict[str, Any]) -> str:
+    """One line per image size, nested names joined by a dot, nothing where a value is unknown.
+
+    Sizes take two columns each, height and width. Layers, neurons and rails are left to the JSON.
+
+    Args:
+        report: the document of docs/profile.schema.json.
+    """
+    rows = [dict(_flat(row)) for row in report["rows"]]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, dict):
+            yield from _flat(value, f"{key}.")
+        elif name in ("imgsz", "padded"):
+            height, width = value
+            yield f"{key}.height", height
+            yield f"{key}.width", width
+        elif not isinstance(value, list):
+            yield key, value

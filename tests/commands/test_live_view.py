@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import time
+from io import StringIO
+from itertools import count
+
+import pytest
+from rich.console import Console
+
+from spikerain_edge.cli import app
+from spikerain_edge.commands.live import REFRESHES_PER_SECOND, LiveView
+from spikerain_edge.profiling.live import FrameCost
+from spikerain_edge.stream.pipeline import Traffic
+
+COST = FrameCost(gmacs=3.0703, firing_rate=0.2664, gsops=0.7354, energy_mj=1.512)
+
+
+@pytest.fixture
+def traffic() -> Traffic:
+    busy = Traffic(frames=40, dropped=3)
+    for times, seconds in (
+        (busy.waiting, 0.001),
+        (busy.inference, 0.150),
+        (busy.writing, 0.004),
+        (busy.whole_way, 0.155),
+    ):
+        times.extend([seconds] * 40)
+    return busy
+
+
+def shown(view: LiveView) -> str:
+    text = StringIO()
+    Console(file=text, width=100).print(view)
+    return text.getvalue()
+
+
+def test_times_of_every_stage_frames_spikes_and_energy_are_shown(traffic: Traffic) -> None:
+    text = shown(LiveView(traffic, lambda: COST))
+    rows = {" ".join(line.split()) for line in text.splitlines()}
+    assert {
+        "waiting 1.0 1.0 1.0 1.0",
+        "inference 150.0 150.0 150.0 150.0",
+        "writing 4.0 4.0 4.0 4.0",
+        "capture to written 155.0 155.0 155.0 155.0",
+    } <= rows
+    assert "40 frames, 3 dropped" in text
+    assert "3.07 dense GMACs per frame, firing rate 0.266, 0.735 GSOPs, 1.51 mJ" in text
+
+
+def test_the_frame_rate_is_that_of_the_latest_seconds(traffic: Traffic) -> None:
+    clock = count(0)  # a second passes between drawings
+    view = LiveView(traffic, lambda: COST, clock=lambda: float(next(clock)))
+    for _ in range(20):
+        traffic.frames += 100
+        shown(view)
+    for _ in range(5 * REFRESHES_PER_SECOND):
+        traffic.frames += 7
+        text = shown(view)
+    assert "7.0 frames per second" in text
+
+
+def test_before_the_first_frame_and_without_a_probe() -> None:
+    assert "no frame yet" in shown(LiveView(Traffic(), lambda: None))
+    unprobed = FrameCost(3.0, None, None, None)
+    assert "no probe graph" in shown(LiveView(Traffic(), lambda: unprobed))
+
+
+def test_drawing_takes_less_than_two_percent_of_a_core(traffic: Traffic) -> None:
+    for times in (traffic.waiting, traffic.inference, traffic.writing, traffic.whole_way):
+        times.extend([0.1] * 65536)
+    view = LiveView(traffic, lambda: COST)
+    costs = []
+    for _ in range(10):
+        start = time.process_time()
+        shown(view)
+        costs.append(time.process_time() - start)
+    assert min(costs) * REFRESHES_PER_SECOND < 0.02
+
+
+def test_run_shows_it(capfd: pytest.CaptureFixture[str]) -> None:
+    frames = ["run", "--camera", "demo", "--size", "32x32", "--max-frames", "3", "--threads", "1"]
+    with pytest.raises(SystemExit) as ended:
+        app([*frames, "--profile"])
+    text = capfd.readouterr().err
+    assert not ended.value.code
+    assert "capture to written" in text
+    assert "3 frames, 0 dropped" in text
+    assert "mJ estimated" in text

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from spikerain_edge.cli import app
+from spikerain_edge.commands.frames import ScaledFrames
+from spikerain_edge.commands.profile import read_size
+from spikerain_edge.commands.variadic import repeat_options
+from spikerain_edge.errors import InputError
+from spikerain_edge.stream.sinks import write_image
+
+Draw = Callable[..., npt.NDArray[np.uint8]]
+Profile = Callable[..., subprocess.CompletedProcess[str]]
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/profile.schema.json").read_text())
+
+
+@pytest.fixture
+def profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Profile:
+    """Runs the command in a folder of its own, briefly and on one thread."""
+    monkeypatch.chdir(tmp_path)
+    brief = ("--threads", "1", "--warmup", "0", "--iterations", "2", "--no-power")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        with pytest.raises(SystemExit) as ended:
+            app(["profile", *arguments, *brief])
+        captured = capfd.readouterr()
+        code = ended.value.code or 0
+        assert isinstance(code, int)
+        return subprocess.CompletedProcess(arguments, code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def album(tmp_path: Path, picture: Draw) -> Path:
+    folder = tmp_path / "rainy"
+    folder.mkdir()
+    for number in range(3):
+        write_image(folder / f"{number}.png", picture(number))
+    return folder
+
+
+def test_the_report_is_alone_on_stdout(profile: Profile) -> None:
+    ended = profile("--model", "nano", "--imgsz", "32", "64", "50x33", "--json", "-")
+    assert ended.returncode == 0, ended.stderr
+    report: dict[str, Any] = json.loads(ended.stdout)
+    jsonschema.validate(report, SCHEMA)
+    assert [row["imgsz"] for row in report["rows"]] == [[32, 32], [64, 64], [33, 50]]
+    assert report["settings"]["images"] == "demo"
+    assert report["model"]["name"] == "nano"
+    assert all(0 < row["firing_rate"] < 1 for row in report["rows"])
+    assert "50x33 is padded to 56x40" in ended.stderr
+    assert max(len(line) for line in ended.stderr.splitlines()) <= 100
+
+
+def test_the_users_images_and_every_kind_of_file(
+    profile: Profile, tmp_path: Path, album: Path
+) -> None:
+    files = ("--json", "out.json", "--csv", "out.csv", "--html", "out.html")
+    ended = profile("--imgsz=32", "--images", str(album), "--table1", "--per-layer", *files)
+    assert ended.returncode == 0, ended.stderr
+    assert max(len(line) for line in ended.stdout.splitlines()) <= 100
+    assert "encoder1.0.merge" in ended.stdout
+    report = json.loads((tmp_path / "out.json").read_text())
+    jsonschema.validate(report, SCHEMA)
+    assert report["settings"]["frames"] == 3
+    assert report["settings"]["images"] == str(album)
+    assert (tmp_path / "out.csv").read_text().count("\n") == 2
+    assert "<svg" in (tmp_path / "out.html").read_text()
+    for name in ("out.json", "out.csv", "out.html"):
+        assert f"wrote {name}" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--imgsz", "8"), 2, "'8' is no image size"),
+        (("--imgsz", "256", "big"), 2, "'big' is no image size"),
+        (("--backend", "abacus"), 2, "the backend 'abacus' is not available here"),
+        (("--board", "abacus"), 2, "no board 'abacus'"),
+        (("--model", "absent"), 2, "no model 'absent'"),
+        (("--images", "absent"), 2, "absent"),
+        (("--json", "absent/out.json"), 2, "cannot write absent/out.json"),
+        (("--html", "."), 2, "cannot write ."),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    profile: Profile, album: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    images = () if "--images" in arguments else ("--images", str(album))
+    ended = profile(*arguments, *images)
+    assert ended.returncode == code
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("spikerain-edge: ")
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("256", (256, 256)), ("640x480", (480, 640)), ("16X17", (17, 16))]
+)
+def test_sizes_are_sides_or_width_x_height(text: str, size: tuple[int, int]) -> None:
+    assert read_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "15", "x", "640x", "640x480x3", "99999", "-256", "1e3"])
+def test_other_texts_are_no_sizes(text: str) -> None:
+    with pytest.raises(InputError, match="is no image size"):
+        read_size(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("--imgsz 256 512 720", "--imgsz 256 --imgsz 512 --imgsz 720"),
+        ("--imgsz=256 640x480 --table1", "--imgsz=256 --imgsz 640x480 --table1"),
+        ("--imgsz 256 --imgsz 512", "--imgsz 256 --imgsz 512"),
+        ("--json - --imgsz 1 2 --csv a", "--json - --imgsz 1 --imgsz 2 --csv a"),
+        ("--model nano extra", "--model nano extra"),
+        ("", ""),
+    ],
+)
+def test_an_option_with_several_values_is_repeated(typed: str, read: str) -> None:
+    assert repeat_options(typed.split(), {"--imgsz"}) == read.split()
+
+
+def test_pictures_are_cropped_to_proportion_and_scaled(tmp_path: Path) -> None:
+    striped = np.zeros((40, 100, 3), np.uint8)
+    striped[:, 30:70] = 255  # the middle square
+    write_image(tmp_path / "striped.png", striped)
+    (square,) = ScaledFrames(str(tmp_path))(20, 20)
+    assert square.shape == (20, 20, 3)
+    assert square.min() == 255
+    (wide,) = ScaledFrames(str(tmp_path))(80, 200)
+    assert wide.shape == (80, 200, 3)
+    assert wide[:, :50].max() == 0

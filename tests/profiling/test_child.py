@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import math
+import os
+import resource
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.models import find_model
+from spikerain_edge.profiling.child import Child, DoesNotFitError
+from spikerain_edge.profiling.measurement import count_graph, peak_memory
+
+
+def test_functions_run_in_a_process_of_their_own() -> None:
+    with Child() as child:
+        assert child.call(math.hypot, 3.0, 4.0) == 5.0
+        assert child.call(os.getpid) != os.getpid()
+        assert child.call(os.getpid) == child.call(os.getpid)
+
+
+def test_its_memory_is_its_own() -> None:
+    here = bytearray(200_000_000)
+    here[::4096] = b"\1" * len(here[::4096])
+    with Child() as child:
+        assert child.call(peak_memory) < 150_000_000 < peak_memory()
+
+
+def test_errors_of_ours_arrive_whole() -> None:
+    with Child() as child:
+        with pytest.raises(InputError, match="no model 'absent'") as caught:
+            child.call(find_model, "absent")
+        assert "name a shipped one" in caught.value.remedy
+        assert child.call(math.sqrt, 4.0) == 2.0
+
+
+def test_other_errors_arrive_with_their_traceback() -> None:
+    with Child() as child, pytest.raises(RuntimeError, match="math domain error"):
+        child.call(math.sqrt, -1.0)
+
+
+def test_being_ended_for_want_of_memory_is_survived() -> None:
+    with Child() as child, pytest.raises(DoesNotFitError, match="memory runs out"):
+        child.call(signal.raise_signal, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("end", "argument", "words"),
+    [(signal.raise_signal, signal.SIGABRT, "ended by SIGABRT"), (os._exit, 3, "with status 3")],
+)
+def test_other_ends_are_told(end: Callable[[int], None], argument: int, words: str) -> None:
+    with Child() as child, pytest.raises(DoesNotFitError, match=words):
+        child.call(end, argument)
+
+
+def test_memory_that_cannot_be_had_is_told() -> None:
+    with Child() as child:
+        limit = 3 << 30
+        child.call(resource.setrlimit, resource.RLIMIT_AS, (limit, limit))
+        with pytest.raises(DoesNotFitError, match=r"does not fit|cannot run"):
+            child.call(count_graph, "nano", 4096, 4096)
+
+
+def test_the_process_ends_with_the_context() -> None:
+    with Child() as child:
+        pid = child.call(os.getpid)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_modules_of_the_working_directory_are_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("numpy.py").write_text("raise SystemExit(9)")
+    with Child() as child:
+        assert child.call(math.sqrt, 4.0) == 2.0

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spikerain_edge.profiling.device import (
+    Health,
+    available_memory,
+    describe_device,
+    read_health,
+    total_memory,
+)
+
+CPU = "sys/devices/system/cpu"
+JETSON = {
+    "proc/device-tree/model": "NVIDIA Jetson Orin Nano Developer Kit\0",
+    "proc/cpuinfo": "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd42\n",
+    "proc/meminfo": "MemTotal:        7802000 kB\nMemAvailable:    5000000 kB\n",
+    "etc/os-release": 'NAME="Ubuntu"\nPRETTY_NAME="Ubuntu 22.04.5 LTS"\n',
+    "etc/nvpmodel.conf": "< POWER_MODEL ID=0 NAME=15W >\n< POWER_MODEL ID=2 NAME=MAXN_SUPER >\n",
+    "var/lib/nvpmodel/status": "pmode:0002",
+    f"{CPU}/cpu0/cpufreq/scaling_governor": "schedutil\n",
+    f"{CPU}/cpu0/cpufreq/scaling_cur_freq": "729600\n",
+    f"{CPU}/cpu0/cpufreq/scaling_max_freq": "1728000\n",
+    f"{CPU}/cpu1/cpufreq/scaling_governor": "performance\n",
+    f"{CPU}/cpu1/cpufreq/scaling_cur_freq": "1728000\n",
+    f"{CPU}/cpu1/cpufreq/scaling_max_freq": "1728000\n",
+    "sys/class/thermal/thermal_zone0/temp": "48968\n",
+    "sys/class/thermal/thermal_zone1/temp": "\n",
+    "sys/class/thermal/thermal_zone2/temp": "51250\n",
+    "sys/class/hwmon/hwmon1/oc1_event_cnt": "2\n",
+    "sys/class/hwmon/hwmon1/oc3_event_cnt": "1\n",
+}
+
+
+def tree(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def test_a_jetson_is_described(tmp_path: Path) -> None:
+    root = tree(tmp_path, JETSON)
+    before = read_health(root)
+    tree(root, {"sys/class/hwmon/hwmon1/oc3_event_cnt": "5\n"})
+    described = describe_device(
+        before, read_health(root), threads=6, backend="onnxruntime", root=root
+    )
+    assert described["name"] == "NVIDIA Jetson Orin Nano Developer Kit"
+    assert described["cpu"] == "Cortex-A78AE"
+    assert described["memory_mb"] == pytest.approx(7989.248)
+    assert described["governor"] == "performance, schedutil"
+    assert described["power_mode"] == "2 (MAXN_SUPER)"
+    assert described["clock_mhz"] == {"current": 1728.0, "max": 1728.0}
+    assert described["temperature_c"] == {"before": 51.25, "after": 51.25}
+    assert described["throttling"] == "4 times while measuring"
+    assert described["os"].startswith("Ubuntu 22.04.5 LTS, Linux")
+    assert described["threads"] == 6
+
+
+def test_what_a_machine_does_not_tell_is_null(tmp_path: Path) -> None:
+    nothing = read_health(tmp_path)
+    assert nothing == Health(None, None)
+    described = describe_device(nothing, nothing, threads=1, backend="b", root=tmp_path)
+    unknown = {key for key, value in described.items() if value is None}
+    assert unknown == {
+        *("name", "cpu", "memory_mb", "governor", "power_mode"),
+        *("clock_mhz", "temperature_c", "throttling"),
+    }
+
+
+def test_a_power_mode_without_a_name_is_its_number(tmp_path: Path) -> None:
+    root = tree(tmp_path, {"var/lib/nvpmodel/status": "pmode:0003 fmode:cool"})
+    health = read_health(root)
+    described = describe_device(health, health, threads=1, backend="b", root=root)
+    assert described["power_mode"] == "3"
+
+
+def test_an_unthrottled_processor_is_said_to_be_so(tmp_path: Path) -> None:
+    root = tree(tmp_path, {f"{CPU}/cpu0/thermal_throttle/core_throttle_count": "12\n"})
+    health = read_health(root)
+    described = describe_device(health, health, threads=1, backend="b", root=root)
+    assert described["throttling"] == "none while measuring"
+
+
+@pytest.mark.parametrize(
+    ("limit", "used"),
+    [
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ],
+)
+def test_a_containers_limit_counts(tmp_path: Path, limit: str, used: str) -> None:
+    groups = {f"sys/fs/cgroup/{limit}": "3000000000\n", f"sys/fs/cgroup/{used}": "1000000000\n"}
+    root = tree(tmp_path, {**JETSON, **groups})
+    assert total_memory(root) == 3_000_000_000
+    assert available_memory(root) == 2_000_000_000
+
+
+def test_without_a_limit_the_machines_memory_counts(tmp_path: Path) -> None:
+    groups = {
+        "sys/fs/cgroup/memory.max": "max\n",
+        "sys/fs/cgroup/memory.current": "1000000000\n",
+    }
+    root = tree(tmp_path, {**JETSON, **groups})
+    assert total_memory(root) == 7802000 * 1024
+    assert available_memory(root) == 5000000 * 1024

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.profiling import measurement, power
+from spikerain_edge.profiling.energy import price_lists
+from spikerain_edge.profiling.measurement import (
+    Workload,
+    count_graph,
+    observe_neurons,
+    peak_memory,
+    time_frames,
+)
+from spikerain_edge.profiling.rows import Findings, build_row
+
+IMAGES = (np.zeros((32, 32, 3), np.uint8), np.full((32, 32, 3), 200, np.uint8))
+
+
+class Lamp:
+    """A rail of constant power."""
+
+    def __init__(self, rail: str, watts: float) -> None:
+        self.rail = rail
+        self._watts = watts
+        self._start = 0.0
+
+    def __enter__(self) -> Lamp:
+        self._start = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def joules(self) -> float:
+        return self._watts * (time.monotonic() - self._start)
+
+
+def work(model: object, **settings: Any) -> Workload:
+    return Workload(str(model), IMAGES, threads=1, warmup=1, iterations=4, **settings)
+
+
+def test_every_frame_is_timed_in_three_stages(nano: Any) -> None:
+    timing = time_frames(work(nano.graph, power=False))
+    stages = timing.stages
+    assert len(stages.pre) == len(stages.engine) == len(stages.post) == len(stages.whole) == 4
+    assert stages.whole[0] == stages.pre[0] + stages.engine[0] + stages.post[0]
+    assert 0 < timing.loaded <= timing.peak <= peak_memory()
+    assert timing.power.reason == "not asked for (--no-power)"
+
+
+def test_measured_energy_is_that_of_the_frames(nano: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    lamps = [Lamp("VDD_IN", 10.0), Lamp("VDD_CPU", 4.0)]
+    monkeypatch.setattr(power, "open_meters", lambda gpu: (lamps, ""))
+    monkeypatch.setattr(measurement, "POWER_SECONDS", 0.2)
+    timing = time_frames(work(nano.graph))
+    assert timing.frames == 1 + len(timing.stages.whole) >= 5
+    assert 0.2 <= timing.power.seconds < 2
+
+    found = Findings((32, 32), (32, 32), timing=timing)
+    measured = build_row(found, nano.spec, price_lists(), None)["measured"]
+    assert measured["rail"] == "VDD_IN"
+    assert measured["reason"] is None
+    assert measured["watts"] == pytest.approx(10, rel=0.05)
+    assert measured["idle_watts"] == pytest.approx(10, rel=0.05)
+    joules = 10 * timing.power.seconds / timing.frames
+    assert measured["joules_per_frame"] == pytest.approx(joules, rel=0.05)
+    assert measured["net_joules_per_frame"] == pytest.approx(0, abs=0.05 * joules)
+    assert [rail["rail"] for rail in measured["rails"]] == ["VDD_IN", "VDD_CPU"]
+    assert measured["rails"][1]["watts"] == pytest.approx(4, rel=0.05)
+
+
+def test_where_nothing_can_be_read_the_reason_is_kept(
+    nano: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(power, "open_meters", lambda gpu: ([], f"no rails, GPU {gpu}"))
+    assert time_frames(work(nano.graph)).power.reason == "no rails, GPU False"
+
+
+def test_a_model_is_counted_and_its_neurons_are_watched(nano: Any) -> None:
+    assert count_graph(str(nano.graph), 32, 32).dense_macs == round(nano.spec.macs(32, 32))
+    activity = observe_neurons(work(nano.graph))
+    assert activity.rates.shape == (len(nano.spec.neurons), 2)
+    assert activity.silent.shape == (len(nano.spec.neurons),)
+
+
+def test_without_a_probe_graph_neurons_cannot_be_watched(nano: Any, tmp_path: Any) -> None:
+    alone = tmp_path / "alone.onnx"
+    alone.write_bytes(nano.content)
+    with pytest.raises(InputError, match="without a probe graph"):
+        observe_neurons(work(alone))

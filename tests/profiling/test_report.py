@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import resource
+import shutil
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import numpy.typing as npt
+import pytest
+from rich.console import Console
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.profiling.child import Child
+from spikerain_edge.profiling.examination import ProfileOptions
+from spikerain_edge.profiling.html import render
+from spikerain_edge.profiling.report import profile, tidied
+from spikerain_edge.profiling.spreadsheet import rows_as_csv
+from spikerain_edge.profiling.tables import report_tables
+
+Image = npt.NDArray[np.uint8]
+Report = dict[str, Any]
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/profile.schema.json").read_text())
+
+
+class Cramped(Child):
+    """A process with little memory."""
+
+    def __enter__(self) -> Child:
+        child = super().__enter__()
+        child.call(resource.setrlimit, resource.RLIMIT_AS, (1 << 30, 1 << 30))
+        return child
+
+
+def frames(height: int, width: int) -> Sequence[Image]:
+    rng = np.random.default_rng(height)
+    return [rng.integers(0, 256, (height, width, 3), np.uint8) for _ in range(2)]
+
+
+def options(model: Path | str, *sizes: tuple[int, int], **settings: Any) -> ProfileOptions:
+    return ProfileOptions(
+        str(model), sizes, threads=1, warmup=0, iterations=3, power=False, **settings
+    )
+
+
+def shown(report: Report, **what: bool) -> list[str]:
+    text = StringIO()
+    Console(file=text, width=100).print(report_tables(report, **what))
+    return text.getvalue().splitlines()
+
+
+@pytest.fixture(scope="module")
+def report(nano: Any) -> Report:
+    sizes = ((64, 64), (32, 32), (33, 50))
+    return profile(
+        options(nano.graph, *sizes, board="orin-nano", neuron_cost=True, images="noise"), frames
+    )
+
+
+@pytest.fixture(scope="module")
+def cramped(nano: Any) -> Report:
+    """A report with a size that does not fit and, beside it, a model without a probe graph."""
+    alone = shutil.copy(nano.graph, nano.graph.with_name("alone.onnx"))
+    return profile(options(alone, (2048, 4096), (32, 32)), frames, start=Cramped)
+
+
+def test_reports_follow_the_schema(report: Report, cramped: Report) -> None:
+    for each in (report, cramped):
+        jsonschema.validate(json.loads(json.dumps(each, allow_nan=False)), SCHEMA)
+
+
+def test_times_are_those_of_three_stages(report: Report) -> None:
+    for row in report["rows"]:
+        latency, stages = row["latency_ms"], row["stage_ms"]
+        assert 0 < latency["min"] <= latency["p50"] <= latency["p95"] <= latency["p99"]
+        assert latency["ci95"][0] <= latency["mean"] <= latency["ci95"][1]
+        assert latency["iterations"] == 3
+        assert 0 < stages["pre"] < stages["engine"]
+        assert row["fps"] == pytest.approx(1e3 / latency["mean"], rel=1e-5)
+        assert 20 < row["peak_memory_mb"] < 1000
+
+
+def test_energy_is_what_prices_make_of_operations_and_spikes(report: Report) -> None:
+    for row in report["rows"]:
+        macs, energy, spikes = row["gmacs"], row["energy_mj"], row["spikes_per_frame"]
+        neurons = spikes * 3.7e-9
+        assert row["neuron_energy_mj"] == pytest.approx(neurons, rel=1e-5)
+        expected = {
+            "snn-derain": 12.5 * macs["analog"] + 0.077 * row["gsops"] + neurons,
+            "cmos45": 4.6 * macs["analog"] + 0.9 * row["gsops"] + neurons,
+            "snn-derain-as-ann": 12.5 * macs["dense"],
+            "cmos45-as-ann": 4.6 * macs["dense"],
+        }
+        assert list(energy) == list(expected)
+        assert energy == pytest.approx(expected, rel=1e-5)
+        ratio = expected["cmos45-as-ann"] / expected["cmos45"]
+        assert row["energy_ratio"]["cmos45"] == pytest.approx(ratio, rel=1e-5)
+
+
+def test_layers_add_up_to_the_row(report: Report) -> None:
+    for row in report["rows"]:
+        layers = row["layers"]
+        assert sum(layer["gmacs"] for layer in layers) == pytest.approx(row["gmacs"]["dense"])
+        sops = sum(layer["gsops"] or 0 for layer in layers)
+        assert sops == pytest.approx(row["gsops"], rel=1e-5)
+        energy = sum(layer["energy_mj"]["cmos45"] for layer in layers) + row["neuron_energy_mj"]
+        assert energy == pytest.approx(row["energy_mj"]["cmos45"], rel=1e-5)
+        spiking = [layer for layer in layers if layer["kind"] == "spiking"]
+        assert all(0 <= layer["firing_rate"] <= 1 for layer in spiking)
+        assert all(layer["gsops"] is None for layer in layers if layer["kind"] == "analog")
+        assert {len(layer["firing_rate_per_timestep"]) for layer in row["neurons"]} == {2}
+
+
+def test_odd_sizes_are_padded_and_said_to_be(report: Report) -> None:
+    odd = report["rows"][2]
+    assert odd["imgsz"] == [33, 50]
+    assert odd["padded"] == [40, 56]
+    assert "50x33 is padded to 56x40" in report["notes"][0]
+    assert odd["problem"] is None
+
+
+def test_operations_grow_with_exponent_one(report: Report) -> None:
+    operations = report["scaling"]["operations"]
+    assert operations["exponent"] == pytest.approx(1, abs=2e-4)
+    assert operations["r2"] == pytest.approx(1)
+    assert report["scaling"]["largest_size"]["side"] % 8 == 0
+    assert "nothing was run there" in report["scaling"]["largest_size"]["how"]
+
+
+def test_the_outlook_has_a_row_per_size_and_precision(report: Report) -> None:
+    rows = report["outlook"]["rows"]
+    assert [(row["imgsz"], row["precision"]) for row in rows] == [
+        (size, precision)
+        for size in ([64, 64], [32, 32], [33, 50])
+        for precision in ("fp16", "int8")
+    ]
+
+
+def test_unmeasured_energy_says_why(report: Report) -> None:
+    measured = report["rows"][0]["measured"]
+    assert measured["joules_per_frame"] is None
+    assert "--no-power" in measured["reason"]
+
+
+def test_a_size_that_does_not_fit_costs_a_row_and_not_the_report(cramped: Report) -> None:
+    large, small = cramped["rows"]
+    assert large["problem"]
+    assert large["latency_ms"] is large["gmacs"] is large["fps"] is None
+    assert large["energy_mj"]["cmos45-as-ann"] is None
+    assert large["layers"] == []
+    assert large["measured"]["reason"] == large["problem"]
+    assert small["problem"] is None
+    assert small["latency_ms"]["mean"] > 0
+
+
+def test_without_a_probe_graph_all_but_spikes_is_known(cramped: Report) -> None:
+    row = cramped["rows"][1]
+    assert row["spikes_reason"] == "the model came without a probe graph"
+    for unknown in ("firing_rate", "gsops", "spikes_per_frame", "neuron_energy_mj"):
+        assert row[unknown] is None
+    assert row["energy_mj"]["snn-derain"] is None
+    assert row["energy_mj"]["snn-derain-as-ann"] > 0
+    assert row["neurons"] == []
+    assert {layer["gsops"] for layer in row["layers"]} == {None}
+    assert cramped["scaling"]["energy"] is None
+
+
+def test_the_terminal_shows_it_on_100_columns(report: Report, cramped: Report) -> None:
+    lines = shown(report, table1=True, per_layer=True)
+    assert max(len(line) for line in lines) <= 100
+    text = "\n".join(lines)
+    for expected in ("50x33", "GSOPs", "as ANN", "encoder1.0.merge", "fps below", "Table 1"):
+        assert expected in text
+    plain = "\n".join(shown(cramped))
+    assert "4096x2048: " in plain
+    assert "without a probe graph" in plain
+    assert "encoder1.0.merge" not in plain
+
+
+def test_the_spreadsheet_has_a_line_per_size(report: Report, cramped: Report) -> None:
+    rows = list(csv.DictReader(io.StringIO(rows_as_csv(report))))
+    assert [row["imgsz.width"] for row in rows] == ["64", "32", "50"]
+    assert float(rows[0]["energy_mj.cmos45"]) == report["rows"][0]["energy_mj"]["cmos45"]
+    empty, full = csv.DictReader(io.StringIO(rows_as_csv(cramped)))
+    assert empty["latency_ms.p50"] == ""
+    assert float(full["latency_ms.p50"]) > 0
+
+
+def test_the_page_takes_every_report(report: Report, cramped: Report) -> None:
+    for each in (report, cramped):
+        assert render(each).startswith("<!DOCTYPE html>")
+
+
+def test_an_unknown_board_is_refused_before_anything_is_run(nano: Any) -> None:
+    with pytest.raises(InputError, match="no board 'abacus'"):
+        profile(options(nano.graph, (32, 32), board="abacus"), frames)
+
+
+def test_floats_keep_seven_digits() -> None:
+    assert tidied({"a": [1 / 3, 123456789.0, 5], "b": None}) == {
+        "a": [0.3333333, 123456800.0, 5],
+        "b": None,
+    }

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from spikerain_edge.profiling.scaling import MemoryUse, fit_power_law, largest_side
+
+MIB = 1 << 20
+
+
+def test_proportional_cost_has_exponent_one() -> None:
+    law = fit_power_law([256**2, 512**2, 720**2], [2.0, 8.0, 2 * (720 / 256) ** 2])
+    assert law is not None
+    assert (law.exponent, law.r2) == pytest.approx((1.0, 1.0))
+
+
+def test_other_laws_are_found_and_misfits_are_seen() -> None:
+    areas = [1e4, 1e5, 1e6]
+    law = fit_power_law(areas, [area**1.5 for area in areas])
+    assert law is not None
+    assert law.exponent == pytest.approx(1.5)
+    misfit = fit_power_law(areas, [1.0, 9.0, 2.0])
+    assert misfit is not None
+    assert misfit.r2 < 0.5
+
+
+def test_constant_cost_fits_perfectly() -> None:
+    law = fit_power_law([1e4, 1e5], [3.0, 3.0])
+    assert law is not None
+    assert (law.exponent, law.r2) == pytest.approx((0.0, 1.0))
+
+
+def test_one_size_tells_nothing() -> None:
+    assert fit_power_law([1e4, 1e4], [1.0, 1.1]) is None
+    assert fit_power_law([], []) is None
+
+
+def test_memory_grows_with_the_pixels_from_what_the_model_takes() -> None:
+    uses = [
+        MemoryUse(256 * 256, loaded=100 * MIB, peak=130 * MIB),
+        MemoryUse(512 * 512, loaded=100 * MIB, peak=356 * MIB),
+    ]
+    # 1 KiB a pixel: 1124 MiB hold the model and 1024 x 1024 pixels.
+    assert largest_side(uses, 1124 * MIB, stride=8) == 1024
+    assert largest_side(uses, 1120 * MIB, stride=8) == 1016
+    assert largest_side(uses, 50 * MIB, stride=8) == 0
+
+
+def test_without_measurements_there_is_no_largest_side() -> None:
+    assert largest_side([], MIB, stride=8) is None
+    assert largest_side([MemoryUse(100, MIB, MIB)], MIB, stride=8) is None

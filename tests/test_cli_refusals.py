@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+
+from spikerain_edge.cli import parse_size
+from spikerain_edge.errors import InputError
+from spikerain_edge.models import find_model
+from spikerain_edge.stream.sinks import write_image
+
+Image = npt.NDArray[np.uint8]
+Draw = Callable[..., Image]
+ReadVideo = Callable[[Path], list[Image]]
+Files = Callable[[Path], list[str]]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def spoil(folder: Path, image: Image) -> None:
+    """Fills a folder with what must be refused."""
+    content = find_model("nano").graph.read()
+    model = onnx.load_model_from_string(content)
+    weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data)).raw_data
+    changed = bytearray(content)
+    changed[content.index(weight) + len(weight) // 2] ^= 0x01
+    (folder / "changed.onnx").write_bytes(changed)
+    (folder / "corrupt.onnx").write_bytes(content[: len(content) // 2])
+    del model.metadata_props[:]
+    (folder / "foreign.onnx").write_bytes(model.SerializeToString())
+
+    png = cv2.imencode(".png", image)[1].tobytes()
+    jpg = cv2.imencode(".jpg", image)[1].tobytes()
+    (folder / "cut.png").write_bytes(png[: len(png) // 2])
+    (folder / "cut.jpg").write_bytes(jpg[: len(jpg) // 2])
+    (folder / "text.png").write_text("no image")
+    (folder / "text.mp4").write_text("no video")
+    (folder / "empty.mp4").touch()
+    (folder / "good.png").write_bytes(png)
+    write_image(folder / "tiny.png", image[:1, :1])
+    (folder / "no images").mkdir()
+    (folder / "album").mkdir()
+    for number in range(2):
+        write_image(folder / "album" / f"{number}.png", image)
+    write_image(folder / "album" / "2.png", image[:20, :30])
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "said"),
+    [
+        (2, "--camera|nowhere.png|--output|out/", "nowhere.png"),
+        (2, "--camera||--output|out/", "no file"),
+        (2, "--camera|cut.png|--output|out/", "cut.png"),
+        (2, "--camera|cut.jpg|--output|out.mp4", "cut.jpg"),
+        (2, "--camera|text.png|--output|out/", "text.png"),
+        (2, "--camera|text.mp4|--output|out/", "text.mp4"),
+        (2, "--camera|empty.mp4|--output|out.mp4", "empty.mp4"),
+        (2, "--camera|no images|--output|out/", "no images"),
+        (2, "--camera|*.gif|--output|out/", "*.gif"),
+        (2, "--camera|tiny.png|--output|out/", "tiny: the image is 1x1"),
+        (2, "--camera|good.png|--output|out.xyz", "out.xyz"),
+        (2, "--camera|good.png|--output|", "''"),
+        (2, "--camera|good.png|--output|good.png", "good.png is the input"),
+        (2, "--camera|good.png|--output|.", ". is the input"),
+        (2, "--camera|album|--output|album/%d.png", "album/%d.png is the input"),
+        (2, "--camera|album|--output|out/|--output|out", "out/ is named twice"),
+        (2, "--camera|good.png|--output|out/|--size|64", "'64' is no size"),
+        (2, "--camera|good.png|--output|out/|--size|0x0", "'0x0' is no size"),
+        (2, "--camera|good.png|--output|out/|--size|64x48x3", "'64x48x3' is no size"),
+        (2, "--camera|good.png|--output|out/|--size|-64x48", "'-64x48' is no size"),
+        (2, "--camera|good.png|--output|out/|--model|pico", "no model 'pico'"),
+        (2, "--camera|good.png|--output|out/|--json|no images", "no images"),
+        (2, "--camera|good.png|--output|out/|--json|nowhere/x.json", "nowhere/x.json"),
+        (3, "--camera|/dev/video99|--output|out.mp4", "/dev/video99"),
+        (3, "--camera|99|--output|out.mp4", "camera 99"),
+        (3, "--camera|rtsp://me:s3cret@127.0.0.1:9/x|--output|out/", "rtsp://127.0.0.1:9/x"),
+        (3, "--camera|good.png|--output|good.png/out/", "good.png/out"),
+        (3, "--camera|good.png|--output|/proc/xyz/", "/proc/xyz"),
+        (3, "--camera|good.png|--output|/proc/xyz.mp4|--output|new/", "/proc/xyz.mp4"),
+        (4, "--camera|good.png|--output|out/|--model|corrupt.onnx", "corrupt.onnx"),
+        (4, "--camera|good.png|--output|out/|--model|text.mp4", "text.mp4"),
+        (4, "--camera|good.png|--output|out/|--model|foreign.onnx", "none of SpikeRain's"),
+        (4, "--camera|good.png|--output|out/|--model|changed.onnx", "SHA-256"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(
+    spikerain: Run,
+    tmp_path: Path,
+    picture: Draw,
+    files: Files,
+    code: int,
+    arguments: str,
+    said: str,
+) -> None:
+    spoil(tmp_path, picture())
+    before = files(tmp_path)
+
+    ended = spikerain(*arguments.split("|"))
+
+    assert ended.returncode == code, ended.stderr
+    (line,) = lines(ended.stderr)
+    assert line.startswith("spikerain-edge: ")
+    assert said in line
+    assert "s3cret" not in line
+    assert ended.stdout == ""
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (2, ["--camera", "cut.png", "--output", "out.mp4"]),
+        (3, ["--camera", "99", "--output", "out.mp4"]),
+        (4, ["--camera", "good.png", "--output", "out/", "--model", "changed.onnx"]),
+    ],
+)
+def test_the_command_itself_says_it_in_one_line(
+    program: Run, tmp_path: Path, picture: Draw, files: Files, code: int, arguments: list[str]
+) -> None:
+    spoil(tmp_path, picture())
+    before = files(tmp_path)
+    ended = program("run", *arguments)
+    assert ended.returncode == code
+    assert len(lines(ended.stderr)) == 1, ended.stderr
+    assert ended.stdout == ""
+    assert files(tmp_path) == before
+
+
+def test_frames_before_a_broken_one_are_kept(
+    spikerain: Run, tmp_path: Path, picture: Draw, read_video: ReadVideo, files: Files
+) -> None:
+    spoil(tmp_path, picture())
+    ended = spikerain("--camera", "album", "--output", "out/out.mp4")
+    assert ended.returncode == 2
+    assert lines(ended.stderr) == [
+        "spikerain-edge: 2 is 30x20, the video is 64x48; "
+        "give one size with --size WxH, or write into a folder"
+    ]
+    assert files(tmp_path / "out") == ["out.mp4"]
+    assert len(read_video(tmp_path / "out" / "out.mp4")) == 2
+
+
+def test_debug_shows_where_an_error_comes_from(spikerain: Run) -> None:
+    ended = spikerain("--camera", "nowhere.png", "--debug")
+    assert ended.returncode == 2
+    assert "Traceback" in ended.stderr
+    assert "nowhere.png" in lines(ended.stderr)[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--camera"], ["--camera", "demo", "--max-frames", "0"], ["--camera", "demo", "--what"]],
+)
+def test_wrong_usage_ends_with_2(spikerain: Run, arguments: list[str]) -> None:
+    ended = spikerain(*arguments)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("text", ["640x480", "640X480"])
+def test_a_size_is_width_times_height(text: str) -> None:
+    assert parse_size(text) == (640, 480)
+
+
+@pytest.mark.parametrize("text", ["", "x", "64x", "6 4x48", "15x64", "64x15", "99999x64"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="--size 640x480"):
+        parse_size(text)
