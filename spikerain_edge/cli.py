@@ -205,6 +205,9 @@ def _summary_table(summary: dict[str, Any], outputs: Sequence[str]) -> Table:
     table.add_column("", style="bold")
     table.add_column("", justify="right")
     table.add_row("frames", f"{summary['frames']}, {summary['dropped']} dropped")
+    if summary["missing"]:
+        announced = "announced by the file, could not be decoded"
+        table.add_row("frames missing", f"{summary['missing']} {announced}", style="red")
     table.add_row("frames per second", f"{summary['fps']:.2f}")
     for title, key in (("inference", "latency_ms"), ("capture to written", "end_to_end_ms")):
         if summary[key]:

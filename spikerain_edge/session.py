@@ -114,6 +114,7 @@ class Session:
         return {
             "frames": traffic.frames,
             "dropped": traffic.dropped,
+            "missing": self._source.missing,
             "seconds": round(traffic.elapsed, 3),
             "fps": round(fps, 3),
             "latency_ms": percentiles_ms(traffic.inference),

@@ -21,6 +21,8 @@ from spikerain_edge.stream.frame import Frame, Image
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _DEFAULT_RATE = 25.0
+# Containers that keep no count have theirs estimated from duration and rate.
+_ROUNDED = 2
 _DEVICES = ("/dev/video", "/dev/v4l/")
 
 
@@ -32,12 +34,14 @@ class Source(Protocol):
         rate: frames per second, nominal.
         length: number of frames, where it is known before.
         paths: files it reads.
+        missing: frames that a file announced and that could not be decoded, known at its end.
     """
 
     live: bool
     rate: float
     length: int | None
     paths: Sequence[Path]
+    missing: int
 
     def __iter__(self) -> Iterator[Frame]: ...
 
@@ -55,6 +59,7 @@ class DemoSource:
 
     live = False
     rate = _DEFAULT_RATE
+    missing = 0
 
     def __init__(self, frames: int = 150) -> None:
         self.length: int | None = frames
@@ -79,6 +84,7 @@ class ImageSource:
 
     live = False
     rate = _DEFAULT_RATE
+    missing = 0
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths: Sequence[Path] = list(paths)
@@ -108,6 +114,7 @@ class CaptureSource:
 
     def __init__(self, target: int | str, label: str, *, live: bool) -> None:
         self.live = live
+        self.missing = 0
         self.paths: Sequence[Path] = () if live else (Path(str(target)),)
         self._label = label
         self._capture = cv2.VideoCapture(target)
@@ -130,6 +137,8 @@ class CaptureSource:
             raise _not_opened(self._label, live=self.live)
         if self.live:
             raise StreamError(f"{self._label} stopped sending frames after {index}")
+        if self.length is not None and self.length - index > _ROUNDED:
+            self.missing = self.length - index
         self.length = index
 
     def close(self) -> None:

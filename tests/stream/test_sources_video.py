@@ -87,3 +87,18 @@ def test_closing_twice_is_no_error(tmp_path: Path, make_video: Callable[..., Pat
     for source in (open_source(str(make_video(tmp_path / "x.mp4", 1))), ImageSource([])):
         source.close()
         source.close()
+
+
+def test_frames_that_a_truncated_recording_lacks_are_counted(
+    tmp_path: Path, make_video: Callable[..., Path]
+) -> None:
+    path = make_video(tmp_path / "whole.avi", 30, 25.0)
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    whole, part = open_source(str(path)), open_source(str(cut))
+
+    shown = frames_of(part)
+    assert 0 < len(shown) < 30
+    assert part.missing == 30 - len(shown)
+    assert len(frames_of(whole)) == 30
+    assert whole.missing == 0
