@@ -134,11 +134,18 @@ def _open(
     content: bytes, origin: str, options: onnxruntime.SessionOptions, provider: str
 ) -> onnxruntime.InferenceSession:
     try:
-        return onnxruntime.InferenceSession(content, options, providers=[provider])
+        session = onnxruntime.InferenceSession(content, options, providers=[provider])
     except Exception as error:
         raise ModelError(
             f"{origin} is no usable ONNX graph ({_reason(error)})", "export it again"
         ) from error
+    # Where a provider's libraries do not load, ONNX Runtime goes on with the CPU.
+    if session.get_providers()[0] != provider:
+        raise ModelError(
+            f"ONNX Runtime could not start {provider}",
+            "run with --debug to see what its libraries lack, or choose another provider",
+        )
+    return session
 
 
 def _read_spec(session: onnxruntime.InferenceSession, content: bytes, origin: str) -> ModelSpec:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from safetensors.torch import load_file
 
 from spikerain_training.checkpoint import load_network
 from spikerain_training.config import variants
-from spikerain_training.data import RenderedRain
+from spikerain_training.data import RenderedRain, read_image
 from spikerain_training.fit import Progress, fit, schedule
 from spikerain_training.losses import restoration_loss
 from spikerain_training.recipe import Recipe
@@ -32,9 +33,25 @@ def photographs(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_resumed_run_ends_with_the_same_weights(photographs: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def pairs(photographs: Path, tmp_path: Path) -> Path:
+    """Rainy and clean pairs, the rain being a brighter picture."""
+    folder = tmp_path / "pairs"
+    shutil.copytree(photographs, folder / "target")
+    (folder / "input").mkdir()
+    for path in photographs.iterdir():
+        brighter = cv2.add(read_image(path), np.full((56, 72, 3), 40, np.uint8))
+        cv2.imwrite(str(folder / "input" / path.name), brighter)
+    return folder
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_resumed_run_ends_with_the_same_weights(
+    photographs: Path, pairs: Path, tmp_path: Path, mixed: bool
+) -> None:
+    data = {photographs: 1.0, pairs: 2.0} if mixed else photographs
     whole: list[Progress] = []
-    fit(RECIPE, photographs, tmp_path / "whole", report=whole.append)
+    fit(RECIPE, data, tmp_path / "whole", report=whole.append)
 
     parts: list[Progress] = []
 
@@ -44,8 +61,8 @@ def test_a_resumed_run_ends_with_the_same_weights(photographs: Path, tmp_path: P
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(RECIPE, photographs, tmp_path / "parts", report=stop_after_three)
-    fit(RECIPE, photographs, tmp_path / "parts", resume=True, report=parts.append)
+        fit(RECIPE, data, tmp_path / "parts", report=stop_after_three)
+    fit(RECIPE, data, tmp_path / "parts", resume=True, report=parts.append)
 
     assert [progress.step for progress in parts] == [1, 2, 3, 4, 5, 6]
     assert parts == whole

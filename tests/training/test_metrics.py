@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from skimage import data
 from skimage.color import rgb2ycbcr
-from skimage.metrics import peak_signal_noise_ratio
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from spikerain_training.metrics import Image, luma, psnr, psnr_luma
+from spikerain_training.metrics import Image, luma, measure_names, psnr, psnr_luma, quality, ssim
 
 
 def noisy_pair(seed: int) -> tuple[Image, Image]:
@@ -65,3 +66,60 @@ def test_equal_pictures_have_infinite_psnr() -> None:
 
     assert psnr(picture, picture) == math.inf
     assert psnr_luma(picture, picture) == math.inf
+
+
+WANG = {
+    "gaussian_weights": True,
+    "sigma": 1.5,
+    "use_sample_covariance": False,
+    "data_range": 255,
+}
+
+
+def photograph_pair() -> tuple[Image, Image]:
+    clean = np.ascontiguousarray(data.astronaut()[:75, 150:231, ::-1])
+    noise = np.random.default_rng(5).normal(0, 15, clean.shape)
+    return np.clip(clean + noise, 0, 255).astype(np.uint8), clean
+
+
+@pytest.mark.parametrize("pair", [photograph_pair(), noisy_pair(4)])
+def test_ssim_is_that_of_scikit_image_with_the_settings_of_wang(pair: tuple[Image, Image]) -> None:
+    first, second = pair
+    planes = [rgb2ycbcr(image[..., ::-1])[..., 0] for image in pair]
+
+    assert ssim(luma(first), luma(second)) == pytest.approx(
+        structural_similarity(*planes, **WANG), abs=1e-9
+    )
+    assert ssim(first, second) == pytest.approx(
+        structural_similarity(first, second, channel_axis=-1, **WANG), abs=1e-9
+    )
+
+
+def test_equal_pictures_have_an_ssim_of_one() -> None:
+    picture, _ = noisy_pair(3)
+
+    assert ssim(picture, picture) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"), [((10, 40), (10, 40), "11x11"), ((20, 40), (20, 41), "shape")]
+)
+def test_ssim_refuses_what_it_cannot_compare(
+    first: tuple[int, int], second: tuple[int, int], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        ssim(np.zeros(first), np.zeros(second))
+
+
+def test_quality_measures_luma_and_rgb_each_by_its_name() -> None:
+    picture, truth = photograph_pair()
+    measured = quality(picture, truth)
+
+    expected = {
+        "psnr_y": psnr_luma(picture, truth),
+        "ssim_y": ssim(luma(picture), luma(truth)),
+        "psnr_rgb": peak_signal_noise_ratio(truth, picture, data_range=255),
+        "ssim_rgb": structural_similarity(picture, truth, channel_axis=-1, **WANG),
+    }
+    assert dict(zip(measure_names(), measured.values(), strict=True)) == pytest.approx(expected)
+    assert measured.psnr_y > measured.psnr_rgb

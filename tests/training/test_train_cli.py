@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -32,12 +33,27 @@ def test_fit_writes_a_checkpoint_that_loads(photographs: Path, tmp_path: Path) -
     assert load_network(output).config.variant == "nano"
 
 
-def test_evaluate_measures_the_shipped_model(photographs: Path) -> None:
-    done = CliRunner().invoke(app, ["evaluate", "--model", "nano", "--data", str(photographs)])
+def test_fit_mixes_folders_by_weight(photographs: Path, tmp_path: Path) -> None:
+    pairs, recipe, output = tmp_path / "pairs", tmp_path / "small.toml", tmp_path / "run"
+    shutil.copytree(photographs, pairs / "input")
+    shutil.copytree(photographs, pairs / "target")
+    recipe.write_text(SMALL)
+    data = ["--data", f"{photographs}=0.5", "--data", str(pairs)]
+    done = CliRunner().invoke(app, ["fit", *data, "--output", str(output), "--config", str(recipe)])
     assert done.exit_code == 0, done.output
-    rows = {line.split("│")[1].strip(): line for line in done.stdout.splitlines() if "│" in line}
-    assert set(rows) == {"light", "medium", "heavy", "none"}
-    assert "25.0" in rows["medium"]
+    assert load_network(output).config.variant == "nano"
+
+
+def test_a_damaged_pair_met_while_training_is_one_line(photographs: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs"
+    shutil.copytree(photographs, pairs / "target")
+    (pairs / "input").mkdir()
+    (pairs / "input" / "astronaut.png").write_bytes(b"broken")
+    arguments = ["--data", str(pairs), "--output", str(tmp_path / "run"), "--steps", "1"]
+    done = CliRunner().invoke(app, ["fit", *arguments])
+    assert done.exit_code == 2
+    line = f"spikerain-train: cannot read the image {pairs / 'input' / 'astronaut.png'}"
+    assert done.stderr.splitlines()[-1] == line
 
 
 @pytest.mark.parametrize(
@@ -45,6 +61,7 @@ def test_evaluate_measures_the_shipped_model(photographs: Path) -> None:
     [
         (["fit", "--data", "missing", "--output", "run"], "no folder missing"),
         (["fit", "--data", ".", "--output", "run", "--config", "bad.toml"], "unknown setting"),
+        (["fit", "--data", "a=b", "--output", "run"], "'b' is no weight; write FOLDER=2.5"),
         (["evaluate", "--model", "missing", "--data", "."], "no images"),
     ],
 )

@@ -107,9 +107,9 @@ def expose(image: Image, rng: np.random.Generator) -> Image:
 
 
 def add_rain(clean: Image, rng: np.random.Generator) -> Image:
-    """Rain of a random style; one picture in twenty stays dry, some are compressed after."""
+    """Rain of a random style; one picture in seven stays dry, some are compressed after."""
     rainy = clean
-    if rng.random() >= 0.05:
+    if rng.random() >= 0.15:
         shower = Rain(sample_style(rng), clean.shape[:2], int(rng.integers(2**31)))
         rainy = shower.render(clean, time=float(rng.uniform(0, 50)))
     if rng.random() < 0.2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,11 @@ from torch.utils.data import DataLoader, Subset
 
 from spikerain_training.checkpoint import load_training, save_network, save_training
 from spikerain_training.config import variants
-from spikerain_training.data import Image, RenderedRain, image_paths, read_image
+from spikerain_training.data import Image, image_paths, read_image
 from spikerain_training.losses import excess_firing, restoration_loss
 from spikerain_training.network import SpikeRain
 from spikerain_training.neuron import LIF
+from spikerain_training.paired import training_samples
 from spikerain_training.recipe import Recipe
 from spikerain_training.restore import restore
 from spikerain_training.validation import mean_gain, severities
@@ -43,18 +44,18 @@ class Progress:
 
 def fit(
     recipe: Recipe,
-    data: Path,
+    data: Path | Mapping[Path, float],
     output: Path,
     *,
     validation: Path | None = None,
     resume: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> None:
-    """Trains a network on clean photographs with rendered rain.
+    """Trains a network on clean photographs with rendered rain, or on rainy and clean pairs.
 
     Args:
         recipe: what to train and how.
-        data: folder of clean images.
+        data: folder of clean images or of pairs (see `pairs`), or several with their weights.
         output: checkpoint folder; `weights.safetensors` holds the averaged weights.
         validation: folder of clean images to measure on, behind seeded medium rain.
         resume: continue from the training state in `output`.
@@ -74,10 +75,12 @@ def fit(
     step = 0
     if resume:
         step = load_training(output, network, optimizer, average)
-    samples = RenderedRain(data, recipe.crop, recipe.steps * recipe.batch, recipe.seed)
+    folders = {data: 1.0} if isinstance(data, Path) else data
+    count = recipe.steps * recipe.batch
+    samples = training_samples(folders, recipe.crop, count, recipe.seed)
     held_out = [read_image(path) for path in image_paths(validation)] if validation else []
     batches = DataLoader(
-        Subset(samples, range(step * recipe.batch, len(samples))), recipe.batch, num_workers=1
+        Subset(samples, range(step * recipe.batch, count)), recipe.batch, num_workers=1
     )
     network.train()
     with recorded_rates(network) as rates:

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+from typer.testing import CliRunner
+
+from spikerain_training.cli import app
+from spikerain_training.data import Image
+
+CONDITIONS = ["light", "medium", "heavy", "none"]
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photographs")
+    for number, left in enumerate((60, 150)):
+        crop = np.ascontiguousarray(data.astronaut()[:48, left : left + 64, ::-1])
+        cv2.imwrite(str(folder / f"<{number}>.png"), crop)
+    return folder
+
+
+def evaluate(*arguments: object) -> str:
+    done = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+class Page(HTMLParser):
+    """Collects what a page shows."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.headings: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "img":
+            self.images.append(dict(attrs))
+        elif tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("h1", "h2", "figcaption"):
+            self.headings.append(data)
+
+
+def decoded(source: str | None) -> Image:
+
+    content = base64.b64decode((source or "").partition("base64,")[2], validate=True)
+    return np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+
+
+def test_the_shipped_model_is_measured_by_default_on_luma_and_rgb(photographs: Path) -> None:
+    tables = evaluate("--data", photographs).split("\n\n")
+
+    assert tables[0].startswith("On MATLAB luma (BT.601, 16 to 235), mean of 2 images\n")
+    assert tables[1].startswith("On RGB, mean of 2 images\n")
+    for table in tables[:2]:
+        rows = [line.split() for line in table.splitlines()[2:]]
+        assert [row[:2] for row in rows] == [[name, "nano"] for name in CONDITIONS]
+    luma = {line.split()[0]: line.split() for line in tables[0].splitlines()[2:]}
+    assert float(luma["medium"][2]) == pytest.approx(25, abs=0.05)
+    gain = float(luma["heavy"][3]) - float(luma["heavy"][2])
+    assert float(luma["heavy"][4]) == pytest.approx(gain, abs=0.011)
+
+
+def test_saved_images_can_be_evaluated_as_another_s_results(
+    photographs: Path, tmp_path: Path
+) -> None:
+    evaluate("--data", photographs, "--save-images", tmp_path)
+    report = json.loads(
+        evaluate(
+            *("--data", photographs, "--json", "-", "--csv", tmp_path / "scores.csv"),
+            *("--model", "nano", "--model", f"Twin={tmp_path / 'nano'}"),
+            *("--model", f"Nothing={tmp_path / 'rainy'}"),
+        )
+    )
+
+    means = {(mean["condition"], mean["method"]): mean for mean in report["means"]}
+    assert report["conversions"]["y"].startswith("MATLAB luma")
+    for condition in CONDITIONS:
+        ours, twin, nothing = (means[condition, name] for name in ("nano", "Twin", "Nothing"))
+        assert ours["restored"] == twin["restored"]
+        assert nothing["gain"]["psnr_y"]["mean"] == 0
+        assert nothing["restored"]["psnr_rgb"]["mean"] == nothing["rainy"]["psnr_rgb"]
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(report["images"]) == 4 * 2 * 4
+    of_ours = [
+        float(row["psnr_y"])
+        for row in rows
+        if (row["method"], row["condition"]) == ("nano", "heavy")
+    ]
+    assert np.mean(of_ours) == pytest.approx(
+        means["heavy", "nano"]["restored"]["psnr_y"]["mean"], rel=1e-4
+    )
+
+
+def test_the_gallery_shows_every_column_and_needs_nothing_else(
+    photographs: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "gallery.html"
+    evaluate(
+        "--data",
+        photographs,
+        "--photographs",
+        photographs,
+        "--gallery",
+        path,
+        "--gallery-images",
+        1,
+    )
+    text = path.read_text("utf-8")
+    page = Page(text)
+
+    assert page.open == []
+    assert page.headings[0] == "nano"
+    # Three columns for four conditions with truth, two for the photograph.
+    assert page.headings.count("Rainy") == page.headings.count("nano") - 1 == 5
+    assert page.headings.count("Truth") == 4
+    assert len(page.images) == 3 * (3 * 4 + 2)
+    assert all(image["alt"] for image in page.images)
+    assert {decoded(image["src"]).shape for image in page.images} == {(48, 64, 3), (9, 9, 3)}
+    assert any("<0> · light rain" in heading for heading in page.headings)
+    assert not re.search(r"https?:|<script|<link|url\(", text)
+    assert "<0>" not in text
+
+
+def test_insets_of_the_truth_are_exact_crops_of_it(photographs: Path, tmp_path: Path) -> None:
+    path = tmp_path / "gallery.html"
+    evaluate("--data", photographs, "--limit", 1, "--gallery", path)
+    clean = cv2.imread(str(photographs / "<0>.png"))
+    assert clean is not None
+
+    zooms = [
+        image for image in Page(path.read_text("utf-8")).images if image["alt"] == "Truth, enlarged"
+    ]
+
+    assert len(zooms) == 8
+    for zoom in zooms:
+        found = cv2.matchTemplate(clean, decoded(zoom["src"]), cv2.TM_SQDIFF)
+        assert found.min() == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--model", "missing"], 2, "no model 'missing'; name a shipped one (nano"),
+        (["--model", "nano", "--model", "nano"], 2, "two columns have one name"),
+        (["--csv", "none/scores.csv"], 2, "no folder none; create it: mkdir -p none"),
+        (["--model", "broken.onnx"], 4, "broken.onnx"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_one_line(
+    photographs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("broken.onnx").write_bytes(b"nothing")
+
+    done = CliRunner().invoke(app, ["evaluate", "--data", str(photographs), *arguments])
+
+    assert done.exit_code == code, done.output
+    assert message in done.stderr.strip().splitlines()[-1]
+    assert done.stdout == ""

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from spikerain_edge import InputError
+from spikerain_training.checkpoint import save_network
+from spikerain_training.config import variants
+from spikerain_training.data import Image
+from spikerain_training.evaluation.insets import Inset, most_changed
+from spikerain_training.evaluation.methods import Method, open_method
+from spikerain_training.evaluation.outcomes import RAINY, Score, outcomes, save, scores
+from spikerain_training.evaluation.scenes import Scene, measured_scenes, real_scenes, spread
+from spikerain_training.evaluation.summary import bootstrap, summarise, to_document
+from spikerain_training.metrics import Quality, psnr_luma, quality
+from spikerain_training.network import SpikeRain
+from spikerain_training.restore import restore
+from spikerain_training.validation import seeded_rain, severities
+
+
+def scenery(seed: int, height: int = 32, width: int = 48) -> Image:
+    coarse = np.random.default_rng(seed).normal(110, 45, (5, 6, 3))
+    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(smooth, 0, 255).astype(np.uint8)
+
+
+def scene(rainy: Image, truth: Image | None = None, name: str = "1") -> Scene:
+    return Scene("light", name, lambda: (rainy, truth))
+
+
+@pytest.fixture
+def cleans(tmp_path: Path) -> Path:
+    folder = tmp_path / "cleans"
+    folder.mkdir()
+    for number in range(3):
+        cv2.imwrite(str(folder / f"{number}.png"), scenery(number))
+    return folder
+
+
+def test_clean_images_are_seen_behind_every_rain_and_dry(cleans: Path) -> None:
+    scenes = measured_scenes(cleans, limit=2)
+
+    assert [(one.condition, one.name) for one in scenes] == [
+        (condition, name)
+        for condition in ("light", "medium", "heavy", "none")
+        for name in ("0", "1")
+    ]
+    rainy, truth = scenes[3].read()
+    np.testing.assert_array_equal(truth, scenery(1))
+    np.testing.assert_array_equal(rainy, seeded_rain(scenery(1), severities()["medium"], seed=1))
+    np.testing.assert_array_equal(*scenes[7].read())
+
+
+def test_pairs_are_measured_as_they_are(cleans: Path, tmp_path: Path) -> None:
+    cleans.rename(tmp_path / "target")
+    (tmp_path / "input").mkdir()
+    cv2.imwrite(str(tmp_path / "input" / "2.png"), scenery(9))
+
+    (only,) = measured_scenes(tmp_path)
+    rainy, truth = only.read()
+
+    assert (only.condition, only.name) == ("paired", "2")
+    np.testing.assert_array_equal(rainy, scenery(9))
+    np.testing.assert_array_equal(truth, scenery(2))
+
+
+def test_photographs_have_no_truth(cleans: Path) -> None:
+    scenes = real_scenes(cleans)
+
+    assert len(scenes) == 3
+    assert scenes[2].read()[1] is None
+    np.testing.assert_array_equal(scenes[2].read()[0], scenery(2))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_a_gallery_spreads_over_conditions_and_pictures(cleans: Path, count: int) -> None:
+    scenes = measured_scenes(cleans)
+
+    chosen = spread(scenes, count)
+
+    assert len(chosen) == len(set(chosen)) == 4 * min(count, 3)
+    assert {one.condition for one in chosen} == {one.condition for one in scenes}
+    assert len({one.name for one in chosen}) == 3
+
+
+def test_a_checkpoint_restores_as_its_network(tmp_path: Path) -> None:
+    network = SpikeRain(variants()["nano"]).eval()
+    save_network(tmp_path / "run", network.config, network.state_dict())
+    picture = scenery(0)
+
+    with open_method(str(tmp_path / "run")) as method:
+        restored = method.restore(scene(picture), picture)
+
+    assert method.name == "run"
+    np.testing.assert_array_equal(restored, restore(network, picture))
+
+
+def test_results_are_found_by_condition_or_name(tmp_path: Path) -> None:
+    (tmp_path / "light").mkdir()
+    for path, seed in (("light/a[1].png", 1), ("b.png", 2), ("light/b.png", 3), ("c.png", 4)):
+        cv2.imwrite(str(tmp_path / path), scenery(seed))
+    picture = scenery(0)
+
+    with open_method(f"Other={tmp_path}") as method:
+        assert method.name == "Other"
+        for name, seed in (("a[1]", 1), ("b", 3)):
+            np.testing.assert_array_equal(
+                method.restore(scene(picture, name=name), picture), scenery(seed)
+            )
+        paired = Scene("paired", "c", lambda: (picture, None))
+        np.testing.assert_array_equal(method.restore(paired, picture), scenery(4))
+        with pytest.raises(FileNotFoundError, match="no result for c"):
+            method.restore(scene(picture, name="c"), picture)
+        with pytest.raises(ValueError, match="is 48x32, its rainy picture 20x20"):
+            method.restore(paired, scenery(0, 20, 20))
+
+
+def test_an_unknown_model_is_named() -> None:
+    with pytest.raises(InputError, match="no model 'none'"), open_method("none"):
+        pass
+
+
+def test_every_method_is_scored_against_the_truth_beside_the_input(tmp_path: Path) -> None:
+    truth, rainy, better = scenery(0), scenery(1), scenery(2)
+    method = Method("ours", lambda scene, image: better)
+
+    (outcome,) = outcomes([scene(rainy, truth)], [method])
+    save(outcome, tmp_path)
+
+    assert [(score.method, score.quality) for score in scores(outcome)] == [
+        (RAINY, quality(rainy, truth)),
+        ("ours", quality(better, truth)),
+    ]
+    for name, picture in ((RAINY, rainy), ("ours", better)):
+        saved = cv2.imread(str(tmp_path / name / "light" / "1.png"))
+        np.testing.assert_array_equal(saved, picture)
+
+
+def test_without_truth_nothing_is_scored() -> None:
+    (outcome,) = outcomes([scene(scenery(0))], [])
+
+    assert scores(outcome) == []
+
+
+@pytest.mark.parametrize("names", [["nano", "nano"], ["rainy"], ["truth"]])
+def test_columns_of_one_name_are_refused(names: list[str]) -> None:
+    methods = [Method(name, lambda scene, image: image) for name in names]
+
+    with pytest.raises(ValueError, match="write --model NAME="):
+        next(outcomes([scene(scenery(0))], methods))
+
+
+def score(image: int, method: str, psnr: float) -> Score:
+    return Score("light", str(image), method, Quality(psnr, 0.9, psnr - 1.5, 0.8))
+
+
+def test_means_gains_and_intervals() -> None:
+    rng = np.random.default_rng(0)
+    rainy, restored = rng.normal(25, 4, 200), rng.normal(31, 4, 200)
+    measured = [
+        score(image, method, psnr)
+        for image in range(200)
+        for method, psnr in ((RAINY, rainy[image]), ("ours", restored[image]))
+    ]
+
+    (summary,) = summarise(measured)
+    gains = restored - rainy
+    standard_error = gains.std() / math.sqrt(200)
+
+    assert (summary.condition, summary.method, summary.images) == ("light", "ours", 200)
+    assert summary.rainy["psnr_y"] == pytest.approx(rainy.mean())
+    assert summary.restored["psnr_rgb"].mean == pytest.approx(restored.mean() - 1.5)
+    gain = summary.gain["psnr_y"]
+    assert gain.mean == pytest.approx(gains.mean())
+    # The central limit theorem is the oracle of the bootstrap.
+    assert gain.low == pytest.approx(gains.mean() - 1.96 * standard_error, abs=0.08)
+    assert gain.high == pytest.approx(gains.mean() + 1.96 * standard_error, abs=0.08)
+    assert summarise(measured) == [summary]
+    assert summarise(measured, seed=1) != [summary]
+
+
+def test_infinite_and_single_figures_have_no_interval() -> None:
+    infinite, certain = bootstrap(np.array([[math.inf, 2.0], [30.0, 2.0]]))
+    (alone,) = bootstrap(np.array([[30.0]]))
+
+    assert infinite.mean == math.inf
+    assert math.isnan(infinite.low)
+    assert (certain.low, certain.high) == (2, 2)
+    assert alone.mean == 30
+    assert math.isnan(alone.high)
+
+
+def test_a_dry_input_left_alone_gains_nothing_and_json_has_no_infinity() -> None:
+    measured = [score(i, method, math.inf) for i in range(2) for method in (RAINY, "ours")]
+
+    (summary,) = summaries = summarise(measured)
+    document = to_document(measured, summaries)
+
+    assert summary.gain["psnr_y"].mean == 0
+    assert document["means"][0]["rainy"]["psnr_y"] is None
+    assert document["images"][0]["psnr_y"] is None
+    assert document["images"][0]["ssim_y"] == 0.9
+
+
+def test_insets_lie_where_most_was_changed() -> None:
+    first = np.zeros((50, 80, 3), np.uint8)
+    second = first.copy()
+    second[5:15, 60:70] = 200
+    second[30:40, 12:22] = 100
+    second[2, 2] = 255
+
+    assert most_changed(first, second) == [Inset(30, 12, 10), Inset(5, 60, 10)]
+    np.testing.assert_array_equal(Inset(5, 60, 10).crop(second), 200)
+
+
+def test_insets_do_not_overlap_even_where_nothing_changed() -> None:
+    picture = scenery(0, 20, 9)
+
+    found = most_changed(picture, picture, count=50)
+
+    covered = np.zeros((20, 9), int)
+    for inset in found:
+        covered[inset.top : inset.top + inset.side, inset.left : inset.left + inset.side] += 1
+    assert found
+    assert covered.max() == 1
+    assert sum(inset.side**2 for inset in found) == covered.sum()
+
+
+def test_the_rain_is_as_strong_as_promised(cleans: Path) -> None:
+    for one in measured_scenes(cleans, limit=1)[:3]:
+        rainy, truth = one.read()
+        assert truth is not None
+        target = severities()[one.condition].psnr
+        assert psnr_luma(rainy, truth) == pytest.approx(target, abs=0.05)

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from spikerain_training.pairs import Half, find_pairing, find_pairs
+
+
+def write(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.zeros((4, 6, 3), np.uint8))
+
+
+def names(folder: Path) -> list[tuple[str, str]]:
+    return [
+        (
+            str(pair.rainy.path.relative_to(folder).as_posix()),
+            str(pair.clean.path.relative_to(folder).as_posix()),
+        )
+        for pair in find_pairs(folder)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rainy", "clean"),
+    [
+        ("input", "target"),
+        ("rain", "norain"),
+        ("rainy", "gt"),
+        ("Rain", "Clean"),
+        ("data", "gt"),
+        ("input", "groundtruth"),
+    ],
+)
+def test_folders_side_by_side_are_matched_by_stem(tmp_path: Path, rainy: str, clean: str) -> None:
+    write(tmp_path, f"{rainy}/1.png", f"{rainy}/2.jpg", f"{clean}/2.png", f"{clean}/1.png")
+
+    assert names(tmp_path) == [
+        (f"{rainy}/1.png", f"{clean}/1.png"),
+        (f"{rainy}/2.jpg", f"{clean}/2.png"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rainy", "clean"),
+    [
+        ("rain-001.png", "norain-001.png"),
+        ("rain_007.jpg", "norain_007.png"),
+        ("norain-1x2.png", "norain-1.png"),
+        ("1x2.png", "1.png"),
+        ("X2/12x2.png", "12.png"),
+        ("901_14.jpg", "901.jpg"),
+        ("3_rain.png", "3_clean.png"),
+        ("input_4.png", "gt_4.png"),
+    ],
+)
+def test_known_namings_are_matched(tmp_path: Path, rainy: str, clean: str) -> None:
+    write(tmp_path, f"rain/{rainy}", f"norain/{clean}", "norain/other.png")
+
+    assert names(tmp_path) == [(f"rain/{rainy}", f"norain/{clean}")]
+
+
+def test_many_rainy_pictures_share_one_clean_picture(tmp_path: Path) -> None:
+    write(tmp_path, *(f"rainy/901_{number}.jpg" for number in range(1, 15)), "clean/901.jpg")
+
+    pairs = names(tmp_path)
+
+    assert len(pairs) == 14
+    assert {clean for _, clean in pairs} == {"clean/901.jpg"}
+
+
+def test_an_exact_name_beats_a_shortened_one(tmp_path: Path) -> None:
+    write(tmp_path, "rain/a_1.png", "rain/a.png", "norain/a.png", "norain/a_1.png")
+
+    assert names(tmp_path) == [
+        ("rain/a.png", "norain/a.png"),
+        ("rain/a_1.png", "norain/a_1.png"),
+    ]
+
+
+def test_one_folder_may_hold_both(tmp_path: Path) -> None:
+    write(tmp_path, "rain-002.png", "norain-002.png", "rain-001.png", "norain-001.png")
+    write(tmp_path, "rainstreak-001.png")
+
+    pairing = find_pairing(tmp_path)
+
+    assert names(tmp_path) == [
+        ("rain-001.png", "norain-001.png"),
+        ("rain-002.png", "norain-002.png"),
+    ]
+    assert pairing is not None
+    assert [path.name for path in pairing.unpaired] == ["rainstreak-001.png"]
+
+
+def test_a_list_file_names_rainy_then_clean(tmp_path: Path) -> None:
+    write(tmp_path, "real_world/a/1.png", "real_world_gt/1.png", "real_world/a/2.png")
+    lines = [
+        "/real_world/a/1.png /real_world_gt/1.png",
+        "./real_world/a/2.png /real_world_gt/1.png",
+        "/real_world/a/3.png /real_world_gt/1.png",
+    ]
+    (tmp_path / "real_world.txt").write_text("\n".join(lines) + "\n")
+
+    pairing = find_pairing(tmp_path)
+
+    assert names(tmp_path) == [
+        ("real_world/a/1.png", "real_world_gt/1.png"),
+        ("real_world/a/2.png", "real_world_gt/1.png"),
+    ]
+    assert pairing is not None
+    assert [path.name for path in pairing.unpaired] == ["3.png"]
+
+
+@pytest.mark.parametrize(("rainy", "values"), [("left", (10, 200)), ("right", (200, 10))])
+def test_halves_are_split_as_told(tmp_path: Path, rainy: Half, values: tuple[int, int]) -> None:
+    image = np.full((5, 13, 3), 99, np.uint8)
+    image[:, :6], image[:, 7:] = 10, 200
+    cv2.imwrite(str(tmp_path / "1.png"), image)
+
+    (pair,) = find_pairs(tmp_path, rainy)
+    pictures = pair.read()
+
+    assert [picture.shape for picture in pictures] == [(5, 6, 3)] * 2
+    assert tuple(int(picture.min()) for picture in pictures) == values
+    assert tuple(int(picture.max()) for picture in pictures) == values
+
+
+def test_what_has_no_partner_is_listed(tmp_path: Path) -> None:
+    write(tmp_path, "input/1.png", "input/2.png", "target/1.png", "target/3.png")
+
+    pairing = find_pairing(tmp_path)
+
+    assert pairing is not None
+    assert pairing.layout == "input/ beside target/"
+    assert [path.relative_to(tmp_path).as_posix() for path in pairing.unpaired] == [
+        "input/2.png",
+        "target/3.png",
+    ]
+
+
+def test_clean_photographs_are_no_pairs(tmp_path: Path) -> None:
+    write(tmp_path, "1.png", "rain_forest.png")
+    (tmp_path / "notes.txt").write_text("taken in May\n")
+
+    assert find_pairing(tmp_path) is None
+    with pytest.raises(ValueError, match="holds no pairs; it needs input/ beside target/"):
+        find_pairs(tmp_path)
+
+
+def test_the_folder_above_the_splits_says_where_to_look(tmp_path: Path) -> None:
+    write(tmp_path, "train/input/1.png", "train/target/1.png", "test/input/1.png", "docs/1.png")
+
+    with pytest.raises(FileNotFoundError, match=r"name a folder inside it: test, train$"):
+        find_pairs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["input/1.png", "target/2.png"], "no names match"),
+        (["input/1.png", "target/1.png", "target/1.jpg"], "same name"),
+    ],
+)
+def test_layouts_without_a_clear_pair_are_refused(
+    tmp_path: Path, files: list[str], message: str
+) -> None:
+    write(tmp_path, *files)
+
+    with pytest.raises(ValueError, match=message):
+        find_pairs(tmp_path)
+
+
+def test_missing_and_empty_folders_are_not_found(tmp_path: Path) -> None:
+    write(tmp_path, "input/1.png")
+    (tmp_path / "target").mkdir()
+
+    with pytest.raises(FileNotFoundError, match=r"no images in .*target"):
+        find_pairs(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        find_pairs(tmp_path / "missing")
+
+
+def test_a_pair_of_different_sizes_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "input/1.png", "target/1.png")
+    cv2.imwrite(str(tmp_path / "target" / "1.png"), np.zeros((4, 7, 3), np.uint8))
+
+    with pytest.raises(ValueError, match=r"1\.png is 6x4 but .*1\.png is 7x4"):
+        find_pairs(tmp_path)[0].read()

@@ -1,0 +1,1 @@
+"""The commands of `spikerain-train`: parse, call, print."""

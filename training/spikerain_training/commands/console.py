@@ -1,0 +1,76 @@
+"""How commands treat errors, what OpenCV says, and JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from spikerain_edge import SpikeRainError
+
+
+@contextmanager
+def one_line_errors(console: Console) -> Iterator[None]:
+    """Prints an expected error as one line and exits with its code, 2 unless it has another."""
+    level = cv2.utils.logging.getLogLevel()
+    # OpenCV prints lines of its own about a broken file, which we report in one.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    except (OSError, ValueError, FloatingPointError, SpikeRainError) as error:
+        line = f"spikerain-train: {_one_line(str(error))}"
+        console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+        code = error.exit_code if isinstance(error, SpikeRainError) else 2
+        raise typer.Exit(code) from error
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
+def counting_bar(console: Console) -> Progress:
+    """A progress bar that counts, gone when done and never in a log file."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def require_folders(*targets: Path | str | None) -> None:
+    """Finds out before the work, not after it, that a file will have no folder to go to.
+
+    Raises:
+        FileNotFoundError: the folder of a target does not exist.
+    """
+    for folder in (Path(target).parent for target in targets if target):
+        if not folder.is_dir():
+            raise FileNotFoundError(f"no folder {folder}; create it: mkdir -p {folder}")
+
+
+def write_json(document: dict[str, Any], target: str) -> None:
+    """Writes a document to the file `target`, or to standard output for `-`.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        Path(target).write_text(text, "utf-8")
+
+
+def _one_line(message: str) -> str:
+    # A worker of a data loader hands over its whole traceback, which ends with the error itself.
+    if message.startswith("Caught ") and "Traceback" in message:
+        return message.strip().splitlines()[-1].partition(": ")[2]
+    return " ".join(message.split())

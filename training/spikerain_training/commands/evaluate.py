@@ -1,0 +1,157 @@
+"""`spikerain-train evaluate`: measures methods against the truth and shows their pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from spikerain_training.commands.console import (
+    counting_bar,
+    one_line_errors,
+    require_folders,
+    write_json,
+)
+from spikerain_training.commands.options import RainyHalf, half
+from spikerain_training.evaluation import gallery as pages
+from spikerain_training.evaluation.methods import open_method
+from spikerain_training.evaluation.outcomes import Outcome, Score, outcomes, save, scores
+from spikerain_training.evaluation.scenes import Scene, measured_scenes, real_scenes, spread
+from spikerain_training.evaluation.summary import (
+    CONVERSIONS,
+    Mean,
+    Summary,
+    summarise,
+    to_document,
+    write_csv,
+)
+
+_HEADINGS = (
+    "rain",
+    "method",
+    "rainy dB",
+    "restored dB",
+    "gain dB",
+    "95 % interval",
+    "rainy SSIM",
+    "restored SSIM",
+)
+Count = Annotated[int | None, typer.Option(min=1, help="Take only so many images of a folder.")]
+
+
+def evaluate(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Checkpoint folder, shipped model, ONNX file, or folder of another method's "
+            "results; NAME=... names its column. Repeat it to compare; nano unless given."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of clean images, to be measured behind seeded rain, or of rainy and "
+            "clean pairs in any layout that `prepare` knows; images/ unless given."
+        ),
+    ] = None,
+    photographs: Annotated[
+        Path | None, typer.Option(help="Real rainy photographs without truth, for the gallery.")
+    ] = None,
+    rainy_half: RainyHalf = None,
+    limit: Count = None,
+    csv: Annotated[Path | None, typer.Option(help="Write every image's measures.")] = None,
+    json: Annotated[str | None, typer.Option(help="Write means and images; - prints.")] = None,
+    gallery: Annotated[Path | None, typer.Option(help="Write an HTML page to look at.")] = None,
+    gallery_images: Annotated[int, typer.Option(min=1, help="Scenes of each kind in it.")] = 4,
+    save_images: Annotated[
+        Path | None,
+        typer.Option(help="Write rainy and restored images as FOLDER/METHOD/RAIN/NAME.png."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+) -> None:
+    """Measures methods on clean images behind seeded rain, or on rainy and clean pairs.
+
+    PSNR and SSIM, on MATLAB luma and on RGB, against the rainy input, with 95 % intervals.
+    """
+    console = Console(stderr=True)
+    with one_line_errors(console), ExitStack() as stack:
+        require_folders(csv, json, gallery)
+        if data is None and photographs is None:
+            data = Path("images")
+        scenes = measured_scenes(data, half(rainy_half), limit) if data else []
+        scenes += real_scenes(photographs, limit) if photographs else []
+        methods = [stack.enter_context(open_method(given)) for given in model or ["nano"]]
+        shown = spread(scenes, gallery_images) if gallery else []
+        with counting_bar(console) as bar:
+            tracked = bar.track(scenes, description="evaluating")
+            measured, figures = _measure(outcomes(tracked, methods), shown, save_images)
+        means = summarise(measured, seed)
+        if csv:
+            write_csv(csv, measured)
+        if gallery:
+            title = " · ".join(method.name for method in methods)
+            pages.write(gallery, pages.page(title, figures, means))
+        if json:
+            write_json(to_document(measured, means), json)
+    for suffix, conversion in CONVERSIONS.items() if means else ():
+        typer.echo(_table(means, suffix, conversion), err=json == "-")
+
+
+def _measure(
+    results: Iterable[Outcome], shown: list[Scene], folder: Path | None
+) -> tuple[list[Score], list[pages.Figure]]:
+    """Scores every outcome, draws those of `shown`, and writes all to `folder` if there is one."""
+    measured: list[Score] = []
+    figures: list[pages.Figure] = []
+    for outcome in results:
+        reached = scores(outcome)
+        measured += reached
+        if outcome.scene in shown:
+            figures.append(pages.draw(outcome, reached))
+        if folder:
+            save(outcome, folder)
+    return measured, figures
+
+
+def _table(means: list[Summary], suffix: str, conversion: str) -> str:
+    """Plain aligned text: a pipe or a narrow terminal must not cut figures off."""
+    images = " or ".join(dict.fromkeys(str(summary.images) for summary in means))
+    rows = [
+        list(_HEADINGS),
+        *([mean.condition, mean.method, *_cells(mean, suffix)] for mean in means),
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [f"On {conversion}, mean of {images} images"]
+    for condition, method, *figures in rows:
+        cells = [condition.ljust(widths[0]), method.ljust(widths[1])]
+        cells += [text.rjust(width) for text, width in zip(figures, widths[2:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _cells(summary: Summary, suffix: str) -> list[str]:
+    psnr, ssim = f"psnr_{suffix}", f"ssim_{suffix}"
+    gain = summary.gain[psnr]
+    return [
+        _number(summary.rainy[psnr], ".2f"),
+        _number(summary.restored[psnr].mean, ".2f"),
+        _number(gain.mean, "+.2f"),
+        _interval(gain),
+        _number(summary.rainy[ssim], ".4f"),
+        _number(summary.restored[ssim].mean, ".4f"),
+    ]
+
+
+def _number(value: float, form: str) -> str:
+    return f"{value:{form}}" if math.isfinite(value) else "-"
+
+
+def _interval(mean: Mean) -> str:
+    if not math.isfinite(mean.low):
+        return "-"
+    return f"{mean.low:+.2f} to {mean.high:+.2f}"

@@ -1,0 +1,87 @@
+"""Runs methods over scenes, one scene in memory at a time, and scores what they return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from spikerain_training.data import Image
+from spikerain_training.evaluation.methods import Method
+from spikerain_training.evaluation.scenes import Scene
+from spikerain_training.metrics import Quality, quality
+
+RAINY = "rainy"
+"""Name under which the input itself is scored and shown."""
+TRUTH = "truth"
+"""Name under which the truth is shown."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A scene and what every method made of it.
+
+    Attributes:
+        scene: where it comes from.
+        truth: the scene without rain, where known.
+        restored: pictures by method; the first is the rainy one itself, named `rainy`. All are
+            (H, W, 3) uint8 BGR.
+    """
+
+    scene: Scene
+    truth: Image | None
+    restored: dict[str, Image]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good one picture by one method is."""
+
+    condition: str
+    image: str
+    method: str
+    quality: Quality
+
+
+def outcomes(scenes: Iterable[Scene], methods: Sequence[Method]) -> Iterator[Outcome]:
+    """Restores every scene with every method.
+
+    Raises:
+        FileNotFoundError: a method has no result for a scene.
+        ValueError: a picture cannot be read, or two columns would have the same name.
+    """
+    names = [RAINY, *(method.name for method in methods), TRUTH]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two columns have one name ({', '.join(names)}); write --model NAME=...")
+    for scene in scenes:
+        rainy, truth = scene.read()
+        restored = {method.name: method.restore(scene, rainy) for method in methods}
+        yield Outcome(scene, truth, {RAINY: rainy, **restored})
+
+
+def scores(outcome: Outcome) -> list[Score]:
+    """Scores of the rainy input and of every method; none where the truth is not known."""
+    if outcome.truth is None:
+        return []
+    scene, truth = outcome.scene, outcome.truth
+    return [
+        Score(scene.condition, scene.name, name, quality(picture, truth))
+        for name, picture in outcome.restored.items()
+    ]
+
+
+def save(outcome: Outcome, folder: Path) -> None:
+    """Writes every picture as `<folder>/<method>/<condition>/<picture>.png`.
+
+    The folder `rainy` is what another method needs as input; its results, named alike, can then
+    be evaluated beside ours.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    for name, picture in outcome.restored.items():
+        path = folder / name / outcome.scene.condition / f"{outcome.scene.name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())

@@ -1,0 +1,127 @@
+"""Looks through a data set before hours are spent on training with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from spikerain_training.data import image_paths
+from spikerain_training.pairs import Half, Pair, Picture, find_pairing
+
+Track = Callable[[list[Pair]], Iterable[Pair]]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Smallest, median and largest of a length in pixels."""
+
+    smallest: int
+    median: float
+    largest: int
+
+
+@dataclass
+class Inspection:
+    """What a data set holds and what is wrong with it.
+
+    Attributes:
+        layout: the layout in words.
+        pairs: pairs that can be used; 0 for a folder of clean images.
+        images: pictures that could be read, each half of a side-by-side picture counted.
+        widths: of the readable rainy (or only) pictures; none where nothing can be read.
+        heights: likewise.
+        unpaired: files without a partner.
+        unreadable: files that cannot be decoded.
+        mismatched: rainy files whose clean picture has another size.
+    """
+
+    layout: str
+    pairs: int = 0
+    images: int = 0
+    widths: Sizes | None = None
+    heights: Sizes | None = None
+    unpaired: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    mismatched: list[str] = field(default_factory=list)
+
+    def problems(self) -> list[str]:
+        """One line for each class of problem, with the first files; empty where all is well."""
+        classes = {
+            "unpaired, add what is missing or remove them": self.unpaired,
+            "unreadable, fetch them again or remove them": self.unreadable,
+            "rainy and clean of different sizes": self.mismatched,
+        }
+        lines = [f"{len(files)} {what}: {_few(files)}" for what, files in classes.items() if files]
+        if not self.images:
+            lines.append("no picture can be used")
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `--json` prints: every attribute, file names in full."""
+        return {**asdict(self), "usable": not self.problems()}
+
+
+def inspect(
+    folder: Path, rainy_half: Half | None = None, track: Track = lambda pairs: pairs
+) -> Inspection:
+    """Reads every picture of a paired data set or of a folder of clean images once.
+
+    Args:
+        folder: the data set.
+        rainy_half: for side-by-side pictures, see `find_pairs`.
+        track: wraps the pairs while they are read, for a progress bar.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or it holds no picture.
+        ValueError: pictures cannot be told apart.
+    """
+    pairing = find_pairing(folder, rainy_half)
+    if pairing is None:
+        alone = [Picture(path) for path in image_paths(folder)]
+        pairs, inspection = [Pair(one, one) for one in alone], Inspection("clean images")
+    else:
+        pairs = list(pairing.pairs)
+        unpaired = [str(path) for path in pairing.unpaired]
+        inspection = Inspection(pairing.layout, unpaired=unpaired)
+    read: dict[Picture, tuple[int, int] | None] = {}
+    for pair in track(pairs):
+        for picture in (pair.rainy, pair.clean):
+            if picture not in read:
+                read[picture] = _size(picture)
+        _compare(pair, read, inspection)
+    inspection.images = sum(size is not None for size in read.values())
+    inspection.unreadable = sorted({str(one.path) for one, size in read.items() if size is None})
+    sizes = [size for size in (read[pair.rainy] for pair in pairs) if size is not None]
+    if sizes:
+        inspection.heights, inspection.widths = (
+            Sizes(min(sides), median(sides), max(sides)) for sides in zip(*sizes, strict=True)
+        )
+    return inspection
+
+
+def _size(picture: Picture) -> tuple[int, int] | None:
+    try:
+        height, width = picture.read().shape[:2]
+    except ValueError:
+        return None
+    return height, width
+
+
+def _compare(
+    pair: Pair, read: dict[Picture, tuple[int, int] | None], inspection: Inspection
+) -> None:
+    rainy, clean = read[pair.rainy], read[pair.clean]
+    if pair.rainy == pair.clean or rainy is None or clean is None:
+        return
+    if rainy == clean:
+        inspection.pairs += 1
+    else:
+        inspection.mismatched.append(str(pair.rainy.path))
+
+
+def _few(files: list[str], count: int = 3) -> str:
+    more = f" and {len(files) - count} more" if len(files) > count else ""
+    return ", ".join(Path(file).name for file in files[:count]) + more
