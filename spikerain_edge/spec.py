@@ -141,9 +141,22 @@ class ModelSpec:
         return replace(described, graph_sha256=described._digest(graph))
 
     def seals(self, content: bytes) -> bool:
-        """Whether a file is what was exported: its graph and this description, unchanged."""
+        """Whether a file is what was exported: its graph, this description and nothing else."""
+        graph = content[: self.graph_bytes]
         unsealed = replace(self, graph_sha256="")
-        return unsealed._digest(content[: self.graph_bytes]) == self.graph_sha256
+        return (
+            content[self.graph_bytes :] == self.to_metadata()
+            and unsealed._digest(graph) == self.graph_sha256
+        )
+
+    def to_metadata(self) -> bytes:
+        """The description as ONNX metadata, to be put behind a serialised graph.
+
+        A protobuf message may be followed by more fields of itself: here one `metadata_props`
+        (field 14 of `ModelProto`), an entry of key (1) and value (2).
+        """
+        entry = _field(1, METADATA_KEY.encode()) + _field(2, self.to_json().encode())
+        return _field(14, entry)
 
     def _digest(self, graph: bytes) -> str:
         return hashlib.sha256(graph + self.to_json().encode()).hexdigest()
@@ -165,18 +178,36 @@ class ModelSpec:
             width: columns of the (padded) image.
             rates: firing rates, float32 (layers, T), in the order of `neurons`.
         """
-        mean_rate = {
-            layer.name: float(rate)
-            for layer, rate in zip(self.neurons, rates.mean(axis=1), strict=True)
-        }
+        read = self.input_rates(rates)
+        spiking = (operation for operation in self.operations if operation.spiking)
+        return sum(operation.macs(height, width) * read[operation.name] for operation in spiking)
+
+    def input_rates(self, rates: npt.NDArray[np.float32]) -> dict[str, float]:
+        """Mean firing rate of what each spiking convolution reads, by its name.
+
+        Neuron layers that are read together have the same resolution, so they weigh by channels.
+
+        Args:
+            rates: firing rates, float32 (layers, T), in the order of `neurons`.
+        """
         channels = {layer.name: layer.channels for layer in self.neurons}
-        total = 0.0
-        for operation in self.operations:
-            if operation.spiking:
-                spiking = sum(channels[name] * mean_rate[name] for name in operation.neurons)
-                present = sum(channels[name] for name in operation.neurons)
-                total += operation.macs(height, width) * spiking / present
-        return total
+        mean = dict(zip(channels, rates.mean(axis=1, dtype=np.float64).tolist(), strict=True))
+        return {
+            operation.name: sum(channels[name] * mean[name] for name in operation.neurons)
+            / sum(channels[name] for name in operation.neurons)
+            for operation in self.operations
+            if operation.spiking
+        }
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A length-delimited protobuf field; the length is a varint, seven bits to a byte."""
+    length, size = bytearray(), len(content)
+    while size > 0x7F:
+        length.append(size & 0x7F | 0x80)
+        size >>= 7
+    length.append(size)
+    return bytes([number << 3 | 2]) + bytes(length) + content
 
 
 def _build(values: Mapping[str, Any]) -> ModelSpec:

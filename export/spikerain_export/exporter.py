@@ -12,7 +12,7 @@ import numpy.typing as npt
 from spikerain_edge.errors import InputError
 from spikerain_edge.inference import Derainer
 from spikerain_edge.spec import ModelSpec
-from spikerain_export.artefact import seal, write
+from spikerain_export.artefact import require_place, seal, write
 from spikerain_export.parity import FP32_GATE, Parity, compare, require
 from spikerain_export.unroll import unroll
 from spikerain_training.checkpoint import load_network
@@ -56,7 +56,7 @@ def export_checkpoint(
         opset: ONNX operator set.
 
     Raises:
-        InputError: there is no usable checkpoint.
+        InputError: there is no usable checkpoint, or the file cannot be written.
         ModelError: the graph agrees with PyTorch to less than 50 dB; nothing is written.
     """
     try:
@@ -78,6 +78,7 @@ def export_network(
     opset: int = 17,
 ) -> Export:
     """Like `export_checkpoint`, for a network in memory; without images nothing is compared."""
+    require_place(output)
     weights = {key: value.numpy() for key, value in network.cpu().state_dict().items()}
     name = name or network.config.variant
     contents = []
@@ -87,7 +88,8 @@ def export_network(
     (graph, spec), (probed, _) = contents
     parity = None
     if images:
-        parity = compare(network.eval(), Derainer.from_bytes(graph), images)
+        with Derainer.from_bytes(graph, probe=probed) as derainer:
+            parity = compare(network.eval(), derainer, images)
         require(parity, FP32_GATE)
     write(output, graph)
     write(probe_path(output), probed)

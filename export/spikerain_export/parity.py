@@ -36,9 +36,16 @@ class Parity:
 
 
 def compare(network: SpikeRain, derainer: Derainer, images: Sequence[Image]) -> Parity:
-    """Runs both on every image (H, W, 3 uint8 BGR)."""
+    """Runs network, graph and probe graph on every image (H, W, 3 uint8 BGR).
+
+    Raises:
+        ModelError: the probe graph's picture is not that of the graph, which it stands in for.
+    """
     expected = [restore(network, image) for image in images]
     actual = [derainer(image) for image in images]
+    for image, derained in zip(images, actual, strict=True):
+        if not np.array_equal(derainer.derain_and_probe(image)[0], derained):
+            raise ModelError("the probe graph makes another picture than the graph")
     flat = [np.concatenate([image.reshape(-1) for image in side]) for side in (expected, actual)]
     return Parity(
         psnr=psnr(flat[0], flat[1]),

@@ -7,7 +7,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from spikerain_edge.errors import InputError
+from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.engine import Activity, Engine, Images, Rates
 from spikerain_edge.inference.onnx_runtime import CPU, OnnxRuntimeEngine
 from spikerain_edge.models import find_model
@@ -57,13 +57,20 @@ class Derainer:
         engine = OnnxRuntimeEngine(files.graph.read(), str(files.graph.path), provider, threads)
         prober = None
         if probe and files.probe is not None:
-            prober = OnnxRuntimeEngine(files.probe.read(), str(files.probe.path), provider, threads)
+            origin = str(files.probe.path)
+            prober = OnnxRuntimeEngine(files.probe.read(), origin, provider, threads)
+            _require_same_network(engine.spec, prober.spec, origin)
         return cls(engine, prober)
 
     @classmethod
-    def from_bytes(cls, content: bytes, *, provider: str = CPU) -> Derainer:
-        """A derainer for an ONNX file that is in memory."""
-        return cls(OnnxRuntimeEngine(content, "the graph in memory", provider))
+    def from_bytes(
+        cls, content: bytes, *, probe: bytes | None = None, provider: str = CPU
+    ) -> Derainer:
+        """A derainer for an ONNX file, and perhaps its probe graph, that are in memory."""
+        engine = OnnxRuntimeEngine(content, "the graph in memory", provider)
+        if probe is None:
+            return cls(engine)
+        return cls(engine, OnnxRuntimeEngine(probe, "the probe graph in memory", provider))
 
     @property
     def spec(self) -> ModelSpec:
@@ -131,6 +138,11 @@ class Derainer:
         Raises:
             InputError: type, shape or size cannot be served.
         """
+        if not isinstance(image, np.ndarray):
+            raise InputError(
+                f"expected an image uint8 (H, W, 3) BGR, got {type(image).__name__}",
+                "look whether its file could be read",
+            )
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise InputError(
                 f"expected an image uint8 (H, W, 3) BGR, got {image.dtype} {image.shape}"
@@ -172,3 +184,18 @@ class Derainer:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _require_same_network(graph: ModelSpec, probe: ModelSpec, origin: str) -> None:
+    """A probe graph stands in for the graph on sampled frames: it must be the same network."""
+    same = (graph.weights_sha256, graph.variant, graph.timesteps, graph.precision) == (
+        probe.weights_sha256,
+        probe.variant,
+        probe.timesteps,
+        probe.precision,
+    )
+    if not (probe.probe and same):
+        raise ModelError(
+            f"{origin} is not the probe graph of the model beside it",
+            "export both again, or delete it to run without firing rates",
+        )

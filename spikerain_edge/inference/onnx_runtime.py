@@ -122,7 +122,8 @@ def provider_named(name: str) -> str:
     Raises:
         InputError: there is none of this name here.
     """
-    available: list[str] = onnxruntime.get_available_providers()
+    # Azure's only forwards to a service of Microsoft's; it runs no graph.
+    available = [each for each in onnxruntime.get_available_providers() if "Azure" not in each]
     for provider in available:
         if name.lower() in (provider.lower(), provider.removesuffix(_PROVIDER).lower()):
             return provider
@@ -160,7 +161,10 @@ def _read_spec(session: onnxruntime.InferenceSession, content: bytes, origin: st
             f"{origin} is an ONNX graph, but none of SpikeRain's",
             "make one with: spikerain-edge export CHECKPOINT",
         )
-    spec = ModelSpec.from_json(metadata[METADATA_KEY])
+    try:
+        spec = ModelSpec.from_json(metadata[METADATA_KEY])
+    except ModelError as error:
+        raise ModelError(f"{origin}: {error.cause}", error.remedy) from error
     if not spec.seals(content):
         raise ModelError(
             f"{origin} has been changed since it was exported (its SHA-256 is wrong)",

@@ -82,3 +82,37 @@ def test_a_pickled_file_is_never_loaded(nano: SpikeRain, tmp_path: Path) -> None
     torch.save(nano.state_dict(), tmp_path / "evil" / "weights.safetensors")
     with pytest.raises(InputError, match="no usable checkpoint"):
         export_checkpoint(tmp_path / "evil", tmp_path / "x.onnx", images=[])
+
+
+def test_nothing_may_follow_the_description(nano: SpikeRain, tmp_path: Path) -> None:
+    made = export_network(nano, tmp_path / "nano.onnx")
+    grown = onnx.ModelProto(graph=onnx.GraphProto(doc_string="more")).SerializeToString()
+    made.graph.write_bytes(made.graph.read_bytes() + grown)
+    with pytest.raises(ModelError, match="has been changed"):
+        Derainer.load(str(made.graph))
+
+
+def test_the_probe_graph_of_another_network_is_refused(
+    nano: SpikeRain, published: SpikeRain, tmp_path: Path
+) -> None:
+    made = export_network(nano, tmp_path / "nano.onnx")
+    other = export_network(published, tmp_path / "other.onnx")
+    made.probe.write_bytes(other.probe.read_bytes())
+    with pytest.raises(ModelError, match="not the probe graph"):
+        Derainer.load(str(made.graph), probe=True)
+
+
+@pytest.mark.parametrize("place", ["folder", "/proc/nowhere/model.onnx"])
+def test_a_place_that_cannot_be_written_is_refused_first(
+    nano: SpikeRain, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match="cannot write"):
+        export_network(nano, tmp_path / place, images=[PHOTOGRAPH])
+
+
+def test_a_configuration_that_is_no_table_is_refused(nano: SpikeRain, tmp_path: Path) -> None:
+    save_network(tmp_path / "listed", nano.config, nano.state_dict())
+    (tmp_path / "listed" / "config.json").write_text("[1, 2]")
+    with pytest.raises(InputError, match="no usable checkpoint"):
+        export_checkpoint(tmp_path / "listed", tmp_path / "x.onnx", images=[])

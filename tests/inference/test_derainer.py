@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -159,3 +160,8 @@ def test_it_says_what_it_is(derainer: Derainer) -> None:
     assert derainer.spec.name == "nano"
     assert derainer.backend.startswith("onnxruntime ")
     assert derainer.backend.endswith("CPUExecutionProvider")
+
+
+def test_an_image_that_could_not_be_read_is_refused(derainer: Derainer) -> None:
+    with pytest.raises(InputError, match="could be read"):
+        derainer(cv2.imread("/nowhere.png"))  # type: ignore[arg-type]

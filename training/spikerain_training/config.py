@@ -70,6 +70,8 @@ class NetworkConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
         """Rebuild a configuration; unknown and missing keys raise `ValueError`."""
+        if not isinstance(values, Mapping):
+            raise ValueError("a network configuration is a table of settings")
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:

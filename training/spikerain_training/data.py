@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from spikerain_edge.errors import InputError
+from spikerain_edge.stream import sources
 from spikerain_edge.weather import Rain, sample_style
 
 Image = npt.NDArray[np.uint8]
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+SUFFIXES = sources.IMAGE_SUFFIXES
 
 
 def image_paths(folder: Path) -> list[Path]:
@@ -33,10 +35,10 @@ def image_paths(folder: Path) -> list[Path]:
 
 def read_image(path: Path) -> Image:
     """Reads an image as (H, W, 3) uint8 BGR; raises `ValueError` where it cannot be decoded."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f"cannot read the image {path}")
-    return np.asarray(image, np.uint8)
+    try:
+        return sources.read_image(path)
+    except InputError as error:
+        raise ValueError(f"cannot read the image {path}") from error
 
 
 def to_tensor(image: Image) -> Tensor:
