@@ -1,8 +1,9 @@
-"""How every command treats errors and what libraries print."""
+"""What all commands share: errors in one line, sizes, and what may be printed."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import traceback
@@ -13,8 +14,10 @@ from typing import Annotated, TextIO
 
 import typer
 
-from spikerain_edge.errors import SpikeRainError
+from spikerain_edge.errors import InputError, SpikeRainError, StreamError
+from spikerain_edge.inference import MIN_SIDE
 
+MAX_SIDE = 16384
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and library messages.")]
 
 
@@ -24,14 +27,67 @@ def one_line_errors(debug: bool) -> Iterator[None]:
     with nullcontext() if debug else _silent_libraries():
         try:
             yield
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except SpikeRainError as error:
-            if debug:
-                traceback.print_exc()
-            else:
-                print(f"spikerain-edge: {error}".replace("\n", " "), file=sys.stderr)
+            _say(error, debug)
             raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            _give_up_stdout()
+            # Whoever reads a pipe may stop when it has seen enough.
+            if not isinstance(error, BrokenPipeError):
+                _say(StreamError(f"cannot write: {error.strerror}"), debug)
+            raise typer.Exit(StreamError.exit_code) from None
         except KeyboardInterrupt:
             raise typer.Exit(128 + signal.SIGINT) from None
+
+
+def parse_size(text: str, *, squares: bool = False) -> tuple[int, int]:
+    """Reads `640x480` as (width, height).
+
+    Args:
+        text: what was typed.
+        squares: let `256` mean `256x256`.
+
+    Raises:
+        InputError: it is no size, or too small or large.
+    """
+    both = f"{text}x{text}" if squares and text.isdecimal() else text
+    found = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", both, re.ASCII)
+    sides = [int(side) for side in found.groups()] if found else []
+    if not sides or not all(MIN_SIDE <= side <= MAX_SIDE for side in sides):
+        raise InputError(
+            f"{text!r} is no image size",
+            f"write {'a side or ' if squares else ''}width x height, {MIN_SIDE} to {MAX_SIDE}, "
+            "such as 640x480",
+        )
+    return sides[0], sides[1]
+
+
+def print_line(text: str) -> None:
+    """Prints for another program to read.
+
+    Raises:
+        OSError: nobody takes it.
+        StreamError: standard output is closed.
+    """
+    if sys.stdout is None:
+        raise StreamError("standard output is closed")
+    print(text, flush=True)
+
+
+def _say(error: SpikeRainError, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    else:
+        print(f"spikerain-edge: {error}".replace("\n", " "), file=sys.stderr)
+
+
+def _give_up_stdout() -> None:
+    """Lets what standard output still holds go nowhere, or Python would fail on it at its end."""
+    if sys.stdout is not None and _writes_to(sys.stdout, 1):
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
 
 
 @contextmanager

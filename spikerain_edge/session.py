@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikerain_edge.errors import InputError
+from spikerain_edge.errors import InputError, SpikeRainError, StreamError
+from spikerain_edge.files import require_distinct, write_whole
 from spikerain_edge.inference import Derainer
+from spikerain_edge.inference.onnx_runtime import provider_named
+from spikerain_edge.models import find_model
 from spikerain_edge.profiling.latency import percentiles_ms
 from spikerain_edge.profiling.live import CostMeter, FrameCost
 from spikerain_edge.stream.frame import Frame
@@ -36,7 +39,9 @@ class RunOptions:
     size: tuple[int, int] | None = None
     max_frames: int | None = None
     side_by_side: bool = False
+    backend: str = "cpu"
     threads: int | None = None
+    json: str | None = None
 
 
 class Session:
@@ -53,12 +58,17 @@ class Session:
     def __init__(
         self, options: RunOptions, report: Callable[[Frame], None] = lambda frame: None
     ) -> None:
+        if options.json not in (None, "-"):
+            _check_summary_place(Path(options.json))
+        provider = provider_named(options.backend)
         with ExitStack() as opened:
-            self._derainer = Derainer.load(options.model, threads=options.threads, probe=True)
+            self._derainer = Derainer.load(
+                options.model, provider=provider, threads=options.threads, probe=True
+            )
             opened.callback(self._derainer.close)
             self._source = open_source(options.camera)
             opened.callback(self._source.close)
-            _check_outputs(options.outputs, self._source)
+            _check_places(options, self._source)
             sinks: list[Sink] = []
             for name in options.outputs:
                 sinks.append(open_sink(name, self._source.rate))
@@ -106,12 +116,17 @@ class Session:
         with self._derainer:
             self._pipeline.run()
 
-    def summary(self) -> dict[str, Any]:
-        """What was done and what it cost, as `--json` writes it."""
+    def summary(self, failure: SpikeRainError | None = None) -> dict[str, Any]:
+        """What was done and what it cost, as `--json` writes it.
+
+        Args:
+            failure: what `run` ended with, if not well.
+        """
         traffic, spec = self.traffic, self._derainer.spec
         cost = self.cost or FrameCost(0.0, None, None, None)
         fps = traffic.frames / traffic.elapsed if traffic.elapsed else 0.0
         return {
+            "error": failure and failure.cause,
             "frames": traffic.frames,
             "dropped": traffic.dropped,
             "missing": self._source.missing,
@@ -149,7 +164,7 @@ class Session:
         return self._derainer(image)
 
 
-def check_summary_place(path: Path) -> None:
+def _check_summary_place(path: Path) -> None:
     """Looks, before a long run, whether its summary can be written.
 
     Raises:
@@ -163,25 +178,30 @@ def write_summary(summary: dict[str, Any], path: Path) -> None:
     """Writes a summary as a JSON file.
 
     Raises:
-        InputError: the file cannot be written.
+        StreamError: the file cannot be written.
     """
     try:
-        path.write_text(json.dumps(summary, indent=2) + "\n")
+        write_whole(path, f"{json.dumps(summary, indent=2)}\n".encode())
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
+        raise StreamError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _check_outputs(outputs: Sequence[str], source: Source) -> None:
-    """Refuses outputs that would replace each other or what the source still has to read."""
-    places = [Path(output).resolve() for output in outputs]
-    for output, place in zip(outputs, places, strict=True):
+def _check_places(options: RunOptions, source: Source) -> None:
+    """Refuses what would replace something else that is written, or that is read.
+
+    Raises:
+        InputError: so it would.
+    """
+    for output in options.outputs:
         if any(may_replace(output, path) for path in source.paths):
             raise InputError(
                 f"{output} is the input, which the output would replace",
                 "name another place with --output",
             )
-        if places.count(place) > 1:
-            raise InputError(f"{output} is named twice", "give every --output its own place")
+    files = find_model(options.model)
+    models = [file.path for file in (files.graph, files.probe) if file is not None]
+    written = [*options.outputs, *filter(None, [options.json])]
+    require_distinct(written, [*source.paths, *models])
 
 
 def _rounded(value: float | None) -> float | None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from spikerain_edge.errors import InputError
 from spikerain_edge.inference import Derainer
 from spikerain_edge.models import find_model
 from spikerain_edge.stream.sinks import write_image
@@ -50,6 +52,8 @@ def test_the_demo_becomes_a_video_and_a_summary_alone_on_stdout(
         assert list(summary[times]) == ["p50", "p90", "p95", "p99"]
         assert 0 < summary[times]["p50"] <= summary[times]["p99"]
     assert summary["model"] == "nano"
+    assert summary["error"] is None
+    assert summary["options"]["backend"] == "cpu"
     assert "onnxruntime" in summary["backend"]
     assert 0 < summary["gsops_per_frame"] < summary["gmacs_per_frame"]
     assert 0 < summary["firing_rate"] < 1
@@ -180,6 +184,32 @@ def test_stopping_completes_what_was_begun(
     assert files(tmp_path) == sorted(
         ["in.mp4", "out.mp4", "out", *(f"out/{name}" for name in files(tmp_path / "out"))]
     )
+
+
+def test_the_backend_is_a_provider_by_its_short_name(
+    spikerain: Run, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def load(model: str, *, provider: str, **options: object) -> Derainer:
+        asked.append(provider)
+        raise InputError("enough")
+
+    monkeypatch.setattr(Derainer, "load", load)
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider", "CPU"]
+    )
+    assert spikerain("--camera", "in", "--backend", "CUDA").returncode == 2
+    assert asked == ["CUDAExecutionProvider"]
+
+
+def test_the_version_is_told(program: Run) -> None:
+    assert program("--version").stdout == f"spikerain-edge {version('spikerain-edge')}\n"
+
+
+def test_every_exit_code_is_in_the_help(program: Run) -> None:
+    shown = " ".join(program("--help").stdout.split())
+    assert all(code in shown for code in ("0 done", "130 stopped", "143 stopped"))
 
 
 def test_the_device_needs_neither_torch_nor_onnx() -> None:

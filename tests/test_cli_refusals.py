@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy.typing as npt
 import onnx
 import pytest
 
-from spikerain_edge.cli import parse_size
+from spikerain_edge.console import parse_size
 from spikerain_edge.errors import InputError
 from spikerain_edge.models import find_model
 from spikerain_edge.stream.sinks import write_image
@@ -20,6 +22,7 @@ Draw = Callable[..., Image]
 ReadVideo = Callable[[Path], list[Image]]
 Files = Callable[[Path], list[str]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
+PROGRAM = Path(sys.executable).with_name("spikerain-edge")
 
 
 def lines(text: str) -> list[str]:
@@ -28,11 +31,15 @@ def lines(text: str) -> list[str]:
 
 def spoil(folder: Path, image: Image) -> None:
     """Fills a folder with what must be refused."""
-    content = find_model("nano").graph.read()
+    graph, probe = find_model("nano").graph, find_model("nano").probe
+    assert probe is not None
+    content = graph.read()
     model = onnx.load_model_from_string(content)
     weight = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data)).raw_data
     changed = bytearray(content)
     changed[content.index(weight) + len(weight) // 2] ^= 0x01
+    (folder / "mine.onnx").write_bytes(content)
+    (folder / "mine.probe.onnx").write_bytes(probe.read())
     (folder / "changed.onnx").write_bytes(changed)
     (folder / "corrupt.onnx").write_bytes(content[: len(content) // 2])
     del model.metadata_props[:]
@@ -72,11 +79,16 @@ def spoil(folder: Path, image: Image) -> None:
         (2, "--camera|good.png|--output|good.png", "good.png is the input"),
         (2, "--camera|good.png|--output|.", ". is the input"),
         (2, "--camera|album|--output|album/%d.png", "album/%d.png is the input"),
-        (2, "--camera|album|--output|out/|--output|out", "out/ is named twice"),
-        (2, "--camera|good.png|--output|out/|--size|64", "'64' is no size"),
-        (2, "--camera|good.png|--output|out/|--size|0x0", "'0x0' is no size"),
-        (2, "--camera|good.png|--output|out/|--size|64x48x3", "'64x48x3' is no size"),
-        (2, "--camera|good.png|--output|out/|--size|-64x48", "'-64x48' is no size"),
+        (2, "--camera|album|--output|out/|--output|out", "out is named twice"),
+        (2, "--camera|good.png|--json|good.png", "good.png is read"),
+        (2, "--camera|good.png|--output|c.png|--json|./c.png", "c.png is named twice"),
+        (2, "--camera|good.png|--json|mine.onnx|--model|mine.onnx", "mine.onnx is read"),
+        (2, "--camera|good.png|--json|mine.probe.onnx|--model|mine.onnx", "is read"),
+        (2, "--camera|good.png|--output|out/|--backend|abacus", "'abacus' is not available"),
+        (2, "--camera|good.png|--output|out/|--size|64", "'64' is no image size"),
+        (2, "--camera|good.png|--output|out/|--size|0x0", "'0x0' is no image size"),
+        (2, "--camera|good.png|--output|out/|--size|64x48x3", "'64x48x3' is no image size"),
+        (2, "--camera|good.png|--output|out/|--size|-64x48", "'-64x48' is no image size"),
         (2, "--camera|good.png|--output|out/|--model|pico", "no model 'pico'"),
         (2, "--camera|good.png|--output|out/|--json|no images", "no images"),
         (2, "--camera|good.png|--output|out/|--json|nowhere/x.json", "nowhere/x.json"),
@@ -141,7 +153,9 @@ def test_frames_before_a_broken_one_are_kept(
     spoil(tmp_path, picture())
     ended = spikerain("--camera", "album", "--output", "out/out.mp4")
     assert ended.returncode == 2
-    assert lines(ended.stderr) == [
+    assert "2, 0 dropped" in ended.stderr
+    assert "written  " not in ended.stderr
+    assert lines(ended.stderr)[-1:] == [
         "spikerain-edge: 2 is 30x20, the video is 64x48; "
         "give one size with --size WxH, or write into a folder"
     ]
@@ -166,12 +180,75 @@ def test_wrong_usage_ends_with_2(spikerain: Run, arguments: list[str]) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_a_run_that_fails_writes_its_summary_with_the_cause(
+    spikerain: Run, tmp_path: Path, picture: Draw
+) -> None:
+    spoil(tmp_path, picture())
+    arguments = ("--camera", "album", "--output", "out.mp4", "--json")
+    printed = spikerain(*arguments, "-")
+    assert spikerain(*arguments, "out.json").returncode == printed.returncode == 2
+    for summary in (json.loads(printed.stdout), json.loads((tmp_path / "out.json").read_text())):
+        assert summary["error"] == "2 is 30x20, the video is 64x48"
+        assert summary["frames"] == 2
+
+
+def test_a_run_that_fails_before_its_first_frame_prints_a_summary_too(
+    spikerain: Run, tmp_path: Path, picture: Draw
+) -> None:
+    spoil(tmp_path, picture())
+    ended = spikerain("--camera", "cut.png", "--json", "-")
+    assert ended.returncode == 2
+    summary = json.loads(ended.stdout)
+    assert summary["frames"] == 0
+    assert "cut.png" in summary["error"]
+    assert len(lines(ended.stderr)) == 1
+
+
+def in_shell(folder: Path, image: Image, rest: str) -> subprocess.CompletedProcess[str]:
+    write_image(folder / "in.png", image)
+    command = f"'{PROGRAM}' run --camera in.png --threads 1 {rest}"
+    return subprocess.run(
+        ["/bin/bash", "-c", command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize(
+    ("redirected", "said"), [("> /dev/full", "No space left"), (">&-", "closed")]
+)
+def test_a_summary_that_nobody_takes_is_said_in_one_line(
+    tmp_path: Path, picture: Draw, redirected: str, said: str
+) -> None:
+    ended = in_shell(tmp_path, picture(), f"--json - {redirected}")
+    assert ended.returncode == 3, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert said in lines(ended.stderr)[-1]
+    assert lines(ended.stderr)[-1].startswith("spikerain-edge: ")
+
+
+def test_a_reader_that_went_away_is_no_news(tmp_path: Path, picture: Draw) -> None:
+    ended = in_shell(tmp_path, picture(), "--json - | true; exit ${PIPESTATUS[0]}")
+    assert ended.returncode == 3, ended.stderr
+    assert "spikerain-edge: " not in ended.stderr
+    assert "BrokenPipe" not in ended.stderr
+
+
 @pytest.mark.parametrize("text", ["640x480", "640X480"])
 def test_a_size_is_width_times_height(text: str) -> None:
     assert parse_size(text) == (640, 480)
 
 
+def test_a_side_is_a_size_where_squares_are_usual() -> None:
+    assert parse_size("256", squares=True) == (256, 256)
+    with pytest.raises(InputError, match="a side or width x height"):
+        parse_size("15", squares=True)
+
+
 @pytest.mark.parametrize("text", ["", "x", "64x", "6 4x48", "15x64", "64x15", "99999x64"])
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="--size 640x480"):
+    with pytest.raises(InputError, match=r"is no image size.*640x480"):
         parse_size(text)

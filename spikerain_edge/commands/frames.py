@@ -1,8 +1,11 @@
-"""The pictures that a model is profiled on."""
+"""The pictures that a model is profiled on, or compared on after its export."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,40 +17,88 @@ from spikerain_edge.stream.sources import open_source
 
 Image = npt.NDArray[np.uint8]
 _DEMO_MOMENTS = (0, 40, 80, 120)
-_MOST = 8
+MOST = 8
+"""Images that are read from a folder at most: all of them run at every size."""
 
 
 class ScaledFrames:
     """The same pictures at any size.
 
     Args:
-        folder: folder or glob of images; the built-in rainy scene where none.
+        folder: folder or glob of images, of which the first few are used; the built-in rainy
+            scene where none.
+
+    Attributes:
+        note: how many pictures of how many these are.
+        paths: the files of the folder.
 
     Raises:
         SpikeRainError: there are no such images.
     """
 
     def __init__(self, folder: str | None) -> None:
-        self._pictures = _demo() if folder is None else _read(folder)
+        self.paths: Sequence[Path] = ()
+        if folder is None:
+            self._pictures = demo_pictures(_DEMO_MOMENTS)
+            self.note = f"Measured on {len(self._pictures)} frames of the built-in rainy scene."
+            return
+        album = _read(folder, "--images")
+        self._pictures, self.paths = album.pictures, album.paths
+        self.note = _note(len(album.pictures), album.length, folder)
 
     def __call__(self, height: int, width: int) -> list[Image]:
         """The pictures cropped to the proportions of a size, then scaled, (H, W, 3) uint8 BGR."""
         return [_fit(picture, height, width) for picture in self._pictures]
 
 
-def _demo() -> list[Image]:
+def demo_pictures(moments: Iterable[int]) -> list[Image]:
+    """Frames of the built-in rainy scene.
+
+    Args:
+        moments: their numbers.
+    """
     scene = DemoScene()
-    return [scene.rainy(moment) for moment in _DEMO_MOMENTS]
+    return [scene.rainy(moment) for moment in moments]
 
 
-def _read(folder: str) -> list[Image]:
+def read_pictures(folder: str, option: str) -> list[Image]:
+    """The first eight images of a folder, a glob or a video.
+
+    Args:
+        folder: where they are.
+        option: which option named it.
+
+    Raises:
+        SpikeRainError: it cannot be read, or is a camera.
+    """
+    return _read(folder, option).pictures
+
+
+@dataclass(frozen=True)
+class _Album:
+    """The first images of a folder, all the files there, and how many images they hold."""
+
+    pictures: list[Image]
+    paths: Sequence[Path]
+    length: int | None
+
+
+def _read(folder: str, option: str) -> _Album:
     source = open_source(folder)
     try:
         if source.live:
-            raise InputError(f"{folder} is a camera", "name a folder of images with --images")
-        return [frame.image for frame in islice(source, _MOST)]
+            raise InputError(f"{folder} is a camera", f"name a folder of images with {option}")
+        pictures = [frame.image for frame in islice(source, MOST)]
+        return _Album(pictures, source.paths, source.length)
     finally:
         source.close()
+
+
+def _note(used: int, length: int | None, folder: str) -> str:
+    if length == used:
+        return f"Measured on all {used} images of {folder}."
+    there = f" of {length}" if length else ""
+    return f"Measured on the first {used}{there} images of {folder}, {MOST} being the most."
 
 
 def _fit(picture: Image, height: int, width: int) -> Image:

@@ -44,6 +44,13 @@ class LiveView:
         )
 
     def __rich__(self) -> Group:
+        return self._drawn(f"{self._rate():.1f} frames per second, {self._counts()}")
+
+    def finished(self) -> Group:
+        """The same after the last frame: the summary gives the rate of the whole run."""
+        return self._drawn(self._counts())
+
+    def _drawn(self, progress: str) -> Group:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for heading in ("ms", "p50", "p90", "p95", "p99"):
             table.add_column(heading, justify="left" if heading == "ms" else "right")
@@ -55,9 +62,7 @@ class LiveView:
             ("capture to written", traffic.whole_way),
         ):
             table.add_row(name, *_percentiles(seconds))
-        return Group(
-            table, f"{self._rate():.1f} frames per second, {self._counts()}", self._spent()
-        )
+        return Group(table, progress, self._spent())
 
     def _rate(self) -> float:
         now, frames = self._clock(), self._traffic.frames

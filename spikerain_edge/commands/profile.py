@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +12,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from spikerain_edge.console import Debug, one_line_errors
+from spikerain_edge.console import Debug, one_line_errors, parse_size
 from spikerain_edge.errors import InputError
+from spikerain_edge.files import require_distinct, write_whole
 
+_STDOUT = "-"
 _SIZES = ("256", "512", "720")
-_SMALLEST, _LARGEST = 16, 16384
 
 
 def profile(
@@ -32,7 +32,9 @@ def profile(
     ] = None,
     images: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help="Rainy images to measure on; else the demo."),
+        typer.Option(
+            metavar="FOLDER", help="Rainy images to measure on, at most 8; else the demo."
+        ),
     ] = None,
     backend: Annotated[
         str, typer.Option(metavar="NAME", help="ONNX Runtime provider: cpu, cuda, tensorrt ...")
@@ -63,10 +65,10 @@ def profile(
         typer.Option("--json", metavar="FILE|-", help="Write the report as JSON; - is stdout."),
     ] = None,
     csv_to: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write the rows as CSV.")
+        str | None, typer.Option("--csv", metavar="FILE|-", help="Write the rows as CSV.")
     ] = None,
     html_to: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with plots.")
+        str | None, typer.Option("--html", metavar="FILE|-", help="Write a page with plots.")
     ] = None,
     debug: Debug = False,
 ) -> None:
@@ -78,12 +80,14 @@ def profile(
         from spikerain_edge.profiling.report import profile as measure
         from spikerain_edge.profiling.tables import WIDTH, report_tables
 
-        places = [Path(json_to)] if json_to and json_to != "-" else []
-        check_places([*places, *filter(None, (csv_to, html_to))])
+        destinations = [place for place in (json_to, csv_to, html_to) if place]
+        frames = ScaledFrames(images)
+        check_places(destinations, [*model_files(model), *frames.paths])
         options = ProfileOptions(
             model=model,
             sizes=tuple(read_size(text) for text in imgsz or _SIZES),
             images=images or "demo",
+            frames_note=frames.note,
             provider=provider_named(backend),
             threads=threads,
             warmup=warmup,
@@ -94,8 +98,8 @@ def profile(
         )
         aside = Console(stderr=True)
         with aside.status("starting") as status:
-            report = measure(options, ScaledFrames(images), status.update)
-        shown = aside if json_to == "-" else Console()
+            report = measure(options, frames, status.update)
+        shown = aside if _STDOUT in destinations else Console()
         shown.width = min(WIDTH, shown.width) if shown.is_terminal else WIDTH
         shown.print(report_tables(report, table1=table1, per_layer=per_layer))
         for line in write_files(report, json_to, csv_to, html_to):
@@ -108,31 +112,54 @@ def read_size(text: str) -> tuple[int, int]:
     Raises:
         InputError: it is neither, or too small or large.
     """
-    found = re.fullmatch(r"(\d{1,5})(?:[xX](\d{1,5}))?", text)
-    width, height = (int(side or found[1]) for side in found.groups()) if found else (0, 0)
-    if not all(_SMALLEST <= side <= _LARGEST for side in (width, height)):
-        raise InputError(
-            f"{text!r} is no image size",
-            f"write a side or width x height of {_SMALLEST} to {_LARGEST}: --imgsz 256 640x480",
-        )
+    width, height = parse_size(text, squares=True)
     return height, width
 
 
-def check_places(paths: list[Path]) -> None:
-    """Looks, before anything is measured, whether the files can be written.
+def model_files(name: str) -> list[Path]:
+    """The graphs of a model.
 
     Raises:
-        InputError: one of them cannot.
+        InputError: there is no such model.
     """
-    for path in paths:
-        if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+    from spikerain_edge.models import find_model
+
+    found = find_model(name)
+    return [found.graph.path, *([found.probe.path] if found.probe else [])]
+
+
+def check_places(destinations: list[str], read: list[Path]) -> None:
+    """Looks, before anything is measured, whether the reports can be written.
+
+    Args:
+        destinations: files, or `-` for standard output.
+        read: files that are measured with.
+
+    Raises:
+        InputError: one of them cannot be written, or would replace another or what is read.
+    """
+    if destinations.count(_STDOUT) > 1:
+        raise InputError(
+            "two reports cannot both be written to standard output",
+            "write - for one of --json, --csv and --html and name files for the others",
+        )
+    require_distinct(destinations, read)
+    for path in (Path(place) for place in destinations if place != _STDOUT):
+        if path.is_dir() or not all(os.access(each, os.W_OK) for each in _touched(path)):
             raise InputError(f"cannot write {path}", "name a file in a folder that can be written")
 
 
+def _touched(path: Path) -> list[Path]:
+    """What has to be writable: a file is replaced in its folder, a device is written to."""
+    if not path.exists():
+        return [path.parent]
+    return [path, path.parent] if path.is_file() else [path]
+
+
 def write_files(
-    report: dict[str, Any], json_to: str | None, csv_to: Path | None, html_to: Path | None
+    report: dict[str, Any], json_to: str | None, csv_to: str | None, html_to: str | None
 ) -> list[str]:
-    """Writes what was asked for and returns a line for each file.
+    """Writes what was asked for, `-` to standard output, and returns a line for each file.
 
     Raises:
         InputError: a file cannot be written.
@@ -140,18 +167,18 @@ def write_files(
     from spikerain_edge.profiling.html import render
     from spikerain_edge.profiling.spreadsheet import rows_as_csv
 
-    if json_to == "-":
-        sys.stdout.write(_json(report))
-    makers: list[tuple[Path | None, Callable[[dict[str, Any]], str]]] = [
-        (Path(json_to) if json_to and json_to != "-" else None, _json),
+    makers: list[tuple[str | None, Callable[[dict[str, Any]], str]]] = [
+        (json_to, _json),
         (csv_to, rows_as_csv),
         (html_to, render),
     ]
     written = []
-    for path, make in makers:
-        if path is not None:
-            _write(path, make(report))
-            written.append(f"wrote {path}")
+    for place, make in makers:
+        if place == _STDOUT:
+            sys.stdout.write(make(report))
+        elif place:
+            _write(Path(place), make(report))
+            written.append(f"wrote {place}")
     return written
 
 
@@ -161,6 +188,6 @@ def _json(report: dict[str, Any]) -> str:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode())
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error

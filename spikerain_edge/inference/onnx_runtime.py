@@ -123,7 +123,8 @@ def provider_named(name: str) -> str:
         InputError: there is none of this name here.
     """
     # Azure's only forwards to a service of Microsoft's; it runs no graph.
-    available = [each for each in onnxruntime.get_available_providers() if "Azure" not in each]
+    offered: list[str] = onnxruntime.get_available_providers()
+    available = [provider for provider in offered if "Azure" not in provider]
     for provider in available:
         if name.lower() in (provider.lower(), provider.removesuffix(_PROVIDER).lower()):
             return provider

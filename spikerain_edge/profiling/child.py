@@ -5,16 +5,17 @@ Its memory is its own, and if the system ends it for want of memory the caller g
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from spikerain_edge.errors import SpikeRainError
@@ -42,21 +43,18 @@ class Child:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this module
                 [sys.executable, "-c", _PROGRAM, str(there.fileno())],
                 pass_fds=[there.fileno()],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # closes when this process ends, however it ends
                 start_new_session=True,  # Ctrl-C is for the parent, which then ends this one
             )
         self._connection = here
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._connection.close()
         self._process.kill()
         self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
 
     def call(
         self,
@@ -93,6 +91,7 @@ def _last_words(status: int) -> str:
 def main() -> None:
     """Serves calls that arrive on the inherited socket until the parent hangs up."""
     _go_first()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with Connection(int(sys.argv[1])) as connection, suppress(EOFError, ConnectionError):
         while True:
             function, args, kwargs = connection.recv()
@@ -103,6 +102,13 @@ def _go_first() -> None:
     """Where memory runs out, the system shall end this process and no other."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _end_with_parent() -> None:
+    """A parent that was ended hangs up in the middle of a call, which is then for nobody."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
 
 
 def _attempt(

@@ -129,8 +129,10 @@ def _processor(root: Path) -> str | None:
 
 
 def _governor(root: Path) -> str | None:
-    paths = sorted(root.glob(f"{_CPU}/cpu[0-9]*/cpufreq/scaling_governor"))
-    return ", ".join(sorted({path.read_text().strip() for path in paths})) or None
+    """Governors of all cores; a core that is offline answers that it is busy."""
+    paths = root.glob(f"{_CPU}/cpu[0-9]*/cpufreq/scaling_governor")
+    named = {_text(root, str(path.relative_to(root))) for path in paths}
+    return ", ".join(sorted(named - {""})) or None
 
 
 def _power_mode(root: Path) -> str | None:

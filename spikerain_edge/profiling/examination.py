@@ -32,6 +32,7 @@ class ProfileOptions:
         model: shipped model or path.
         sizes: height and width of each row.
         images: what to call the frames.
+        frames_note: what a reader has to know about them; empty where nothing.
         provider: ONNX Runtime execution provider.
         threads: threads within an operator; all cores where none.
         warmup: frames before the timed ones.
@@ -44,6 +45,7 @@ class ProfileOptions:
     model: str
     sizes: tuple[Size, ...]
     images: str = "demo"
+    frames_note: str = ""
     provider: str = CPU
     threads: int | None = None
     warmup: int = 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,20 @@ class FrameCost:
     energy_mj: float | None
 
 
+@dataclass(frozen=True)
+class _Totals:
+    """Sums over frames; the last two over the sampled ones alone."""
+
+    frames: int = 0
+    macs: float = 0.0
+    analog: float = 0.0
+    sampled: int = 0
+    rate: float = 0.0
+    sops_per_mac: float = 0.0
+
+
 class CostMeter:
-    """Adds up what frames cost.
+    """Adds up what frames cost; `mean` may be called by another thread.
 
     Args:
         spec: the model that runs.
@@ -39,32 +51,49 @@ class CostMeter:
 
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
-        self._frames = self._sampled = 0
-        self._macs = self._analog = 0.0
-        self._rate = self._sops_per_mac = 0.0
+        self._totals = _Totals()
+        self._macs_of_size: dict[tuple[int, int], tuple[float, float]] = {}
 
     def add(self, height: int, width: int, rates: npt.NDArray[np.float32] | None = None) -> None:
         """Notes a frame of a (padded) size; `rates` (layers, T) where it was probed."""
-        macs = self._spec.macs(height, width)
-        self._frames += 1
-        self._macs += macs
-        self._analog += self._spec.analog_macs(height, width)
+        macs, analog = self._macs(height, width)
+        totals = self._totals
+        noted = replace(
+            totals,
+            frames=totals.frames + 1,
+            macs=totals.macs + macs,
+            analog=totals.analog + analog,
+        )
         if rates is not None:
-            self._sampled += 1
-            self._rate += firing_rate(self._spec, rates)
-            self._sops_per_mac += self._spec.synaptic_operations(height, width, rates) / macs
+            sops = self._spec.synaptic_operations(height, width, rates)
+            noted = replace(
+                noted,
+                sampled=totals.sampled + 1,
+                rate=totals.rate + firing_rate(self._spec, rates),
+                sops_per_mac=totals.sops_per_mac + sops / macs,
+            )
+        self._totals = noted  # all at once, for the thread that draws the live table
 
     def mean(self) -> FrameCost | None:
         """Mean cost over all frames noted; none before the first."""
-        if not self._frames:
+        totals = self._totals
+        if not totals.frames:
             return None
-        macs, analog = self._macs / self._frames, self._analog / self._frames
-        if not self._sampled:
+        macs, analog = totals.macs / totals.frames, totals.analog / totals.frames
+        if not totals.sampled:
             return FrameCost(macs * 1e-9, None, None, None)
-        sops = macs * self._sops_per_mac / self._sampled
+        sops = macs * totals.sops_per_mac / totals.sampled
         return FrameCost(
             gmacs=macs * 1e-9,
-            firing_rate=self._rate / self._sampled,
+            firing_rate=totals.rate / totals.sampled,
             gsops=sops * 1e-9,
             energy_mj=energy_mj(analog, sops, snn_derain()),
         )
+
+    def _macs(self, height: int, width: int) -> tuple[float, float]:
+        """All MACs and the analogue ones; adding up the layers anew would cost every frame."""
+        size = height, width
+        if size not in self._macs_of_size:
+            known = self._spec.macs(height, width), self._spec.analog_macs(height, width)
+            self._macs_of_size[size] = known
+        return self._macs_of_size[size]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import sys
 import time
@@ -95,7 +96,7 @@ def time_frames(work: Workload) -> Timing:
     meters, reason = _open_meters(work)
     shortest = POWER_SECONDS if meters else 0.0
     with work.load() as derainer:
-        loaded = peak_memory()
+        loaded = resident_memory()
 
         def run() -> None:
             frames = cycle(work.images)
@@ -144,15 +145,23 @@ def peak_memory() -> int:
 
     Linux's getrusage also remembers the process that started this one, so its own mark is read.
     """
+    unit = 1 if sys.platform == "darwin" else 1024
+    return _own_memory("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def resident_memory() -> int:
+    """Resident memory of this process now, bytes; its peak where the system does not tell."""
+    return _own_memory("VmRSS") or peak_memory()
+
+
+def _own_memory(key: str) -> int | None:
+    """What Linux notes about this process, bytes."""
     try:
         status = Path("/proc/self/status").read_text()
-        (kilobytes,) = (
-            int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")
-        )
-    except (OSError, ValueError):
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return kilobytes * 1024
+    except OSError:
+        return None
+    found = re.search(rf"^{key}:\s*(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
 
 
 def _time(derainer: Derainer, image: Image, stages: StageTimes) -> None:

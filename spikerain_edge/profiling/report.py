@@ -17,7 +17,13 @@ from spikerain_edge.profiling.measurement import count_graph
 from spikerain_edge.profiling.operations import GraphCount
 from spikerain_edge.profiling.published import REFERENCE_SIDE, published_count, table1_summary
 from spikerain_edge.profiling.rows import Findings, build_row
-from spikerain_edge.profiling.scaling import MemoryUse, fit_power_law, largest_side
+from spikerain_edge.profiling.scaling import (
+    LEAST_GROWTH,
+    MemoryUse,
+    fit_power_law,
+    largest_side,
+    largest_use,
+)
 from spikerain_edge.spec import ModelSpec
 
 SCHEMA_VERSION = 1
@@ -84,7 +90,7 @@ def assemble(
         "scaling": _scaling(found, rows, spec.stride),
         "table1": table1_summary(published),
         "outlook": outlook(options.board, counts) if options.board else None,
-        "notes": _notes(found, spec),
+        "notes": _notes(options, found, spec),
     }
 
 
@@ -163,10 +169,17 @@ def _largest(found: Sequence[Findings], stride: int) -> dict[str, Any]:
         for each in found
         if each.timing
     ]
-    available = available_memory()
-    side = None if available is None else largest_side(uses, available, stride)
-    if available is None or side is None:
+    available, largest = available_memory(), largest_use(uses)
+    if available is None or largest is None:
         return {"side": None, "how": "no estimate: memory in use or available is not known"}
+    side = largest_side(uses, available, stride)
+    if side is None:
+        return {
+            "side": None,
+            "how": f"no estimate: frames of the largest size added {largest.growth * 1e-6:.0f} MB "
+            f"to the model, less than the {LEAST_GROWTH * 1e-6:.0f} MB that can be extrapolated; "
+            "measure a larger one",
+        }
     return {
         "side": side,
         "how": "estimated, nothing was run there: peak memory of the largest size measured, grown "
@@ -174,7 +187,7 @@ def _largest(found: Sequence[Findings], stride: int) -> dict[str, Any]:
     }
 
 
-def _notes(found: Sequence[Findings], spec: ModelSpec) -> list[str]:
+def _notes(options: ProfileOptions, found: Sequence[Findings], spec: ModelSpec) -> list[str]:
     notes = [
         f"{width}x{height} is padded to {padded[1]}x{padded[0]}: the model works on multiples of "
         f"{spec.stride}; operations, spikes and energy are those of the padded image"
@@ -183,6 +196,7 @@ def _notes(found: Sequence[Findings], spec: ModelSpec) -> list[str]:
     ]
     return [
         *notes,
+        *filter(None, [options.frames_note]),
         "The patch embedding sees the same image at every timestep, runs once and is counted once.",
         f"Energy in mJ is estimated from operations over T = {spec.timesteps} timesteps; measured "
         "energy, in joules, is what a power rail of this machine said.",

@@ -54,7 +54,7 @@ def build_row(
     found: Findings,
     spec: ModelSpec,
     prices: Sequence[PriceList],
-    published: PublishedCount | None,
+    published: PublishedCount,
 ) -> dict[str, Any]:
     """One row of a report.
 
@@ -77,7 +77,7 @@ def build_row(
         "gsops": spikes.total_operations * 1e-9 if spikes else None,
         "spikes_reason": found.spikes_reason or found.problem or None if not spikes else None,
         **_energies(count, spikes, prices),
-        "table1": published and table1_row(published, spec.variant, spec.timesteps, *found.padded),
+        "table1": table1_row(published, spec.variant, spec.timesteps, *found.padded),
         "measured": _measured(found),
         "layers": [_layer(layer, spikes, prices) for layer in count.layers] if count else [],
         "neurons": neuron_rows(spec, activity, *found.padded) if activity else [],

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LEAST_GROWTH = 50_000_000
+"""Bytes that frames must add before they are extrapolated: what the runtime and the allocator set
+aside once comes to tens of megabytes, and is no measure of an image."""
+
 
 @dataclass(frozen=True)
 class PowerLaw:
@@ -52,12 +56,17 @@ class MemoryUse:
     loaded: int
     peak: int
 
+    @property
+    def growth(self) -> int:
+        """What frames of this size added to the loaded model."""
+        return self.peak - self.loaded
+
 
 def largest_side(uses: Sequence[MemoryUse], available: int, stride: int) -> int | None:
     """Side of the largest square image that is expected to fit.
 
-    What a frame adds to the loaded model is proportional to its pixels; the largest image
-    measured says by how much, being the closest to what is asked.
+    What a frame adds to the loaded model is taken as proportional to its pixels; the largest
+    image measured says by how much, being the closest to what is asked.
 
     Args:
         uses: one per size measured.
@@ -65,13 +74,15 @@ def largest_side(uses: Sequence[MemoryUse], available: int, stride: int) -> int 
         stride: the side is a multiple of this.
 
     Returns:
-        Pixels; none where nothing was measured, or nothing grew.
+        Pixels; none where nothing was measured, or too little was added to tell.
     """
-    if not uses:
+    use = largest_use(uses)
+    if use is None or use.growth < LEAST_GROWTH:
         return None
-    use = max(uses, key=lambda use: use.pixels)
-    per_pixel = (use.peak - use.loaded) / use.pixels
-    if per_pixel <= 0:
-        return None
-    side = math.isqrt(max(0, int((available - use.loaded) / per_pixel)))
+    side = math.isqrt(max(0, (available - use.loaded) * use.pixels // use.growth))
     return side - side % stride
+
+
+def largest_use(uses: Sequence[MemoryUse]) -> MemoryUse | None:
+    """Memory of the largest image measured; none where nothing was."""
+    return max(uses, key=lambda use: use.pixels, default=None)

@@ -38,7 +38,7 @@ class Spikes:
 
 def count_spikes(spec: ModelSpec, count: GraphCount, activity: Activity) -> Spikes:
     """`SOPs = dense MACs * firing rate of the input`, for every spiking convolution."""
-    rates = input_rates(spec, activity.rates)
+    rates = spec.input_rates(activity.rates)
     return Spikes(
         per_frame=spikes_per_frame(spec, activity.rates, count.height, count.width),
         rate=firing_rate(spec, activity.rates),
@@ -85,25 +85,6 @@ def firing_rate(spec: ModelSpec, rates: Rates) -> float:
     """Share of all neurons that fire in a timestep; rates (layers, T)."""
     sizes = np.array([layer.channels / layer.reduction for layer in spec.neurons])
     return float(sizes @ rates.mean(axis=1, dtype=np.float64) / sizes.sum())
-
-
-def input_rates(spec: ModelSpec, rates: Rates) -> dict[str, float]:
-    """Mean firing rate of what each spiking operation reads, by its name.
-
-    Neuron layers that are read together have the same resolution, so they weigh by channels.
-
-    Args:
-        spec: the model.
-        rates: firing rates, float32 (layers, T).
-    """
-    channels = {layer.name: layer.channels for layer in spec.neurons}
-    mean = dict(zip(channels, rates.mean(axis=1, dtype=np.float64).tolist(), strict=True))
-    return {
-        operation.name: sum(channels[name] * mean[name] for name in operation.neurons)
-        / sum(channels[name] for name in operation.neurons)
-        for operation in spec.operations
-        if operation.spiking
-    }
 
 
 def neuron_rows(

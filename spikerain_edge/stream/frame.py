@@ -17,7 +17,8 @@ class Frame:
     Attributes:
         image: uint8 (H, W, 3) BGR.
         sequence: number of the frame in its source, from 0; gaps are frames that were dropped.
-        captured: when it was captured, seconds on the clock of `time.perf_counter`.
+        captured: when a live camera handed it over, or when reading it from a file or drawing it
+            began, before it was decoded; seconds on the clock of `time.perf_counter`.
         name: what a folder should call it, without suffix.
     """
 

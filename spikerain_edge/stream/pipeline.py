@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from queue import SimpleQueue
 
 import cv2
 import numpy as np
@@ -36,7 +37,8 @@ class Traffic:
         waiting: time from capture until the function had the frame.
         inference: time in the function.
         writing: time in the sinks.
-        whole_way: time from capture until the last sink had the frame.
+        whole_way: time from capture until the last sink had the frame. A file's frames are read
+            ahead, so theirs includes waiting in the hand-overs.
         elapsed: from start to end.
     """
 
@@ -84,7 +86,9 @@ class Pipeline:
         self._report = report
         self._captured: Handover[Frame] = Handover(_CAPACITY, drop_oldest=source.live)
         self._finished: Handover[tuple[Frame, Image]] = Handover(_CAPACITY)
-        self._stopped = threading.Event()
+        self._stopped = False
+        # Unlike that of an event or a condition, its put may interrupt itself.
+        self._wakes: SimpleQueue[None] = SimpleQueue()
         self.traffic = Traffic()
 
     def stop(self) -> None:
@@ -92,7 +96,8 @@ class Pipeline:
 
         Safe in a signal handler. `run` returns even where a camera sends nothing any more.
         """
-        self._stopped.set()
+        self._stopped = True
+        self._wakes.put(None)
 
     def run(self) -> Traffic:
         """Runs to the end of the source, to `max_frames` or to `stop`; then closes everything.
@@ -115,7 +120,7 @@ class Pipeline:
             writing.join()
             self.traffic.dropped = self._captured.dropped
             self.traffic.elapsed = time.perf_counter() - start
-            self._stopped.set()
+            self._wakes.put(None)
             capture.join(timeout=5)
             if not capture.is_alive():
                 self._source.close()
@@ -127,7 +132,7 @@ class Pipeline:
         limit = None if self._source.live else self._max_frames
         try:
             for frame in islice(self._source, limit):
-                if self._stopped.is_set() or not self._captured.put(self._scaled(frame)):
+                if self._stopped or not self._captured.put(self._scaled(frame)):
                     break
             self._captured.close()
         except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
@@ -135,7 +140,7 @@ class Pipeline:
 
     def _infer(self) -> None:
         for frame in islice(self._captured, self._max_frames):
-            if self._stopped.is_set():
+            if self._stopped:
                 break
             start = time.perf_counter()
             image = self._processed(frame)
@@ -153,7 +158,7 @@ class Pipeline:
 
     def _end_when_stopped(self) -> None:
         """Wakes whoever waits for a camera, which a signal handler must not do itself."""
-        self._stopped.wait()
+        self._wakes.get()
         self._captured.close()
 
     def _write(self, failures: list[BaseException]) -> None:

@@ -68,7 +68,8 @@ class DemoSource:
 
     def __iter__(self) -> Iterator[Frame]:
         for index in range(self.length or 0):
-            yield Frame(self._scene.rainy(index), index, time.perf_counter(), _numbered(index))
+            captured = time.perf_counter()
+            yield Frame(self._scene.rainy(index), index, captured, _numbered(index))
 
     def close(self) -> None:
         """Nothing to release."""
@@ -128,10 +129,10 @@ class CaptureSource:
     def __iter__(self) -> Iterator[Frame]:
         index = 0
         while True:
-            read, image = self._capture.read()
-            if not read:
+            captured, image = self._read()
+            if image is None:
                 break
-            yield Frame(np.asarray(image, np.uint8), index, time.perf_counter(), _numbered(index))
+            yield Frame(image, index, captured, _numbered(index))
             index += 1
         if index == 0:
             raise _not_opened(self._label, live=self.live)
@@ -144,6 +145,18 @@ class CaptureSource:
     def close(self) -> None:
         """Releases the camera or file."""
         self._capture.release()
+
+    def _read(self) -> tuple[float, Image | None]:
+        """The next frame, none at the end, and when it was captured.
+
+        A file is there before it is read; a camera's frame only once the wait for it is over.
+        """
+        captured = time.perf_counter()
+        grabbed = self._capture.grab()
+        if self.live:
+            captured = time.perf_counter()
+        decoded, image = self._capture.retrieve() if grabbed else (False, None)
+        return captured, np.asarray(image, np.uint8) if decoded else None
 
 
 def open_source(uri: str) -> Source:

@@ -59,6 +59,14 @@ def test_the_frame_rate_is_that_of_the_latest_seconds(traffic: Traffic) -> None:
     assert "7.0 frames per second" in text
 
 
+def test_after_the_last_frame_the_rate_is_left_to_the_summary(traffic: Traffic) -> None:
+    text = StringIO()
+    Console(file=text, width=100).print(LiveView(traffic, lambda: COST).finished())
+    assert "40 frames, 3 dropped" in text.getvalue()
+    assert "capture to written" in text.getvalue()
+    assert "per second" not in text.getvalue()
+
+
 def test_before_the_first_frame_and_without_a_probe() -> None:
     assert "no frame yet" in shown(LiveView(Traffic(), lambda: None))
     unprobed = FrameCost(3.0, None, None, None)
@@ -85,4 +93,5 @@ def test_run_shows_it(capfd: pytest.CaptureFixture[str]) -> None:
     assert not ended.value.code
     assert "capture to written" in text
     assert "3 frames, 0 dropped" in text
+    assert text.count("per second") == 1
     assert "mJ estimated" in text

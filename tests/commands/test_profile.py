@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +11,15 @@ from typing import Any
 import jsonschema
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 import pytest
 
 from spikerain_edge.cli import app
 from spikerain_edge.commands.frames import ScaledFrames
-from spikerain_edge.commands.profile import read_size
+from spikerain_edge.commands.profile import read_size, write_files
 from spikerain_edge.commands.variadic import repeat_options
 from spikerain_edge.errors import InputError
+from spikerain_edge.models import find_model
 from spikerain_edge.stream.sinks import write_image
 
 Draw = Callable[..., npt.NDArray[np.uint8]]
@@ -76,6 +80,7 @@ def test_the_users_images_and_every_kind_of_file(
     jsonschema.validate(report, SCHEMA)
     assert report["settings"]["frames"] == 3
     assert report["settings"]["images"] == str(album)
+    assert f"Measured on all 3 images of {album}." in report["notes"]
     assert (tmp_path / "out.csv").read_text().count("\n") == 2
     assert "<svg" in (tmp_path / "out.html").read_text()
     for name in ("out.json", "out.csv", "out.html"):
@@ -105,6 +110,80 @@ def test_what_cannot_be_done_is_one_line(
     (line,) = ended.stderr.splitlines()
     assert line.startswith("spikerain-edge: ")
     assert words in line
+
+
+def test_reports_never_replace_what_is_read_or_each_other(
+    profile: Profile, album: Path, tmp_path: Path
+) -> None:
+    graph = find_model("nano").graph.path
+    for name in ("my.onnx", "my.probe.onnx"):
+        shutil.copy(graph, tmp_path / name)
+    read = ("--model", "my.onnx", "--images", str(album))
+    for destination in ("my.onnx", "./my.probe.onnx", "rainy/1.png"):
+        ended = profile(*read, "--json", destination)
+        assert ended.returncode == 2
+        assert f"{destination} is read" in ended.stderr
+    ended = profile(*read, "--json", "p1", "--csv", "p1", "--html", "p1")
+    assert ended.returncode == 2
+    assert "p1 is named twice" in ended.stderr
+    assert (tmp_path / "my.onnx").read_bytes() == graph.read_bytes()
+    assert not (tmp_path / "p1").exists()
+
+
+def test_a_report_that_cannot_be_written_leaves_the_former(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = tmp_path / "out.json"
+    former.write_text("former")
+
+    def full(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:1])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match=r"cannot write .*out\.json: No space left"):
+        write_files({"schema": 1}, str(former), None, None)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["former"]
+
+
+@pytest.mark.parametrize(("option", "start"), [("--csv", "imgsz"), ("--html", "<!DOCTYPE html>")])
+def test_every_kind_of_report_can_go_to_stdout(
+    profile: Profile, tmp_path: Path, album: Path, option: str, start: str
+) -> None:
+    ended = profile("--imgsz", "32", "--images", str(album), option, "-")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith(start)
+    assert not (tmp_path / "-").exists()
+
+
+def test_only_one_report_goes_to_stdout(profile: Profile, album: Path) -> None:
+    ended = profile("--images", str(album), "--json", "-", "--csv", "-")
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert "two reports cannot both be written to standard output" in ended.stderr
+
+
+def test_backends_that_run_no_graph_are_not_offered(
+    profile: Profile, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered = ["AzureExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
+    for absent in ("cuda", "azure"):
+        ended = profile("--images", str(album), "--backend", absent)
+        assert ended.returncode == 2
+        assert f"the backend '{absent}' is not available here; choose one of cpu\n" in ended.stderr
+
+
+def test_only_the_first_images_are_used_and_it_is_said(tmp_path: Path, picture: Draw) -> None:
+    for number in range(9):
+        write_image(tmp_path / f"{number}.png", picture(number))
+    frames = ScaledFrames(str(tmp_path))
+    assert len(frames(16, 16)) == 8
+    assert frames.note == f"Measured on the first 8 of 9 images of {tmp_path}, 8 being the most."
+    (tmp_path / "8.png").unlink()
+    assert ScaledFrames(str(tmp_path)).note == f"Measured on all 8 images of {tmp_path}."
+    assert ScaledFrames(None).note == "Measured on 4 frames of the built-in rainy scene."
 
 
 @pytest.mark.parametrize(

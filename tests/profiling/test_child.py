@@ -4,6 +4,9 @@ import math
 import os
 import resource
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,6 +72,24 @@ def test_the_process_ends_with_the_context() -> None:
         pid = child.call(os.getpid)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_the_process_ends_with_its_parent_in_the_middle_of_a_call(end: signal.Signals) -> None:
+    call = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    program = (
+        "from spikerain_edge.profiling.child import Child\n"
+        f"with Child() as child: child.call(exec, {call!r})"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        measuring = Path(f"/proc/{int(parent.stdout.readline())}/cmdline")
+        assert measuring.exists()
+        parent.send_signal(end)
+    latest = time.monotonic() + 10
+    while measuring.exists() and measuring.read_bytes() and time.monotonic() < latest:
+        time.sleep(0.02)
+    assert not measuring.exists() or not measuring.read_bytes()  # gone, or a zombie
 
 
 def test_modules_of_the_working_directory_are_not_imported(

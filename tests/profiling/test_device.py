@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,6 +79,26 @@ def test_a_power_mode_without_a_name_is_its_number(tmp_path: Path) -> None:
     health = read_health(root)
     described = describe_device(health, health, threads=1, backend="b", root=root)
     assert described["power_mode"] == "3"
+
+
+@pytest.mark.parametrize("online", ["performance\n", None])
+def test_a_core_that_is_offline_has_no_governor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, online: str | None
+) -> None:
+    root = tree(tmp_path, {f"{CPU}/cpu1/cpufreq/scaling_governor": "powersave\n"})
+    if online:
+        tree(root, {f"{CPU}/cpu0/cpufreq/scaling_governor": online})
+    read = Path.read_text
+
+    def busy(path: Path, *args: Any, **kwargs: Any) -> str:
+        if "cpu1" in path.parts:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        return read(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "read_text", busy)
+    health = read_health(root)
+    described = describe_device(health, health, threads=1, backend="b", root=root)
+    assert described["governor"] == (online.strip() if online else None)
 
 
 def test_an_unthrottled_processor_is_said_to_be_so(tmp_path: Path) -> None:

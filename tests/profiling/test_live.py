@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from spikerain_edge.profiling.energy import PriceList, energy_mj, snn_derain
 from spikerain_edge.profiling.latency import percentiles_ms
-from spikerain_edge.profiling.live import CostMeter
+from spikerain_edge.profiling.live import CostMeter, FrameCost
 from spikerain_edge.spec import ModelSpec, NeuronLayer, Operation
 
 # Per pixel 100 analogue MACs and 400 + 30 spiking ones, and 5000 spiking ones per image.
@@ -128,6 +130,38 @@ def test_a_network_that_never_fires_costs_its_analogue_operations() -> None:
     assert cost is not None
     assert cost.gsops == 0
     assert cost.energy_mj == pytest.approx(100 * 200 * 12.5e-9)
+
+
+def test_the_sizes_operations_are_added_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def macs(spec: ModelSpec, height: int, width: int) -> float:
+        asked.append((height, width))
+        return 100.0
+
+    monkeypatch.setattr(ModelSpec, "macs", macs)
+    meter = CostMeter(SPEC)
+    for height in (10, 20, 10, 20, 10):
+        meter.add(height, 20)
+    assert asked == [(10, 20), (20, 20)]
+
+
+def test_a_frame_counts_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = CostMeter(SPEC)
+    meter.add(10, 20, rates((0.2, 0.4), (0.1, 0.1)))
+    before = meter.mean()
+    seen: list[FrameCost | None] = []
+    count = ModelSpec.synaptic_operations
+
+    def watched(spec: ModelSpec, *frame: Any) -> float:
+        """What a thread sees that looks while a frame is being added."""
+        seen.append(meter.mean())
+        return count(spec, *frame)
+
+    monkeypatch.setattr(ModelSpec, "synaptic_operations", watched)
+    meter.add(20, 40, rates((0.9, 0.9), (0.9, 0.9)))
+    assert seen == [before]
+    assert meter.mean() != before
 
 
 def test_percentiles_are_in_milliseconds() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from spikerain_edge.profiling.measurement import (
     count_graph,
     observe_neurons,
     peak_memory,
+    resident_memory,
     time_frames,
 )
+from spikerain_edge.profiling.published import PublishedCount
 from spikerain_edge.profiling.rows import Findings, build_row
 
 IMAGES = (np.zeros((32, 32, 3), np.uint8), np.full((32, 32, 3), 200, np.uint8))
@@ -53,6 +56,24 @@ def test_every_frame_is_timed_in_three_stages(nano: Any) -> None:
     assert timing.power.reason == "not asked for (--no-power)"
 
 
+def test_memory_before_the_frames_is_what_is_resident_then(nano: Any) -> None:
+    before = resident_memory()
+    passing = bytearray(100_000_000)
+    passing[::4096] = b"\1" * len(passing[::4096])
+    assert resident_memory() > before + 90_000_000
+    del passing
+    timing = time_frames(work(nano.graph, power=False))
+    assert timing.loaded < timing.peak - 50_000_000
+
+
+def test_off_linux_the_peak_stands_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(path: Path) -> str:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_text", absent)
+    assert resident_memory() == peak_memory() > 0
+
+
 def test_measured_energy_is_that_of_the_frames(nano: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lamps = [Lamp("VDD_IN", 10.0), Lamp("VDD_CPU", 4.0)]
     monkeypatch.setattr(power, "open_meters", lambda gpu: (lamps, ""))
@@ -62,7 +83,7 @@ def test_measured_energy_is_that_of_the_frames(nano: Any, monkeypatch: pytest.Mo
     assert 0.2 <= timing.power.seconds < 2
 
     found = Findings((32, 32), (32, 32), timing=timing)
-    measured = build_row(found, nano.spec, price_lists(), None)["measured"]
+    measured = build_row(found, nano.spec, price_lists(), PublishedCount(1, 1, 1))["measured"]
     assert measured["rail"] == "VDD_IN"
     assert measured["reason"] is None
     assert measured["watts"] == pytest.approx(10, rel=0.05)

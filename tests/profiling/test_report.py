@@ -26,6 +26,7 @@ from spikerain_edge.profiling.tables import report_tables
 
 Image = npt.NDArray[np.uint8]
 Report = dict[str, Any]
+NOTE = "Measured on noise."
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/profile.schema.json").read_text())
 
 
@@ -59,7 +60,15 @@ def shown(report: Report, **what: bool) -> list[str]:
 def report(nano: Any) -> Report:
     sizes = ((64, 64), (32, 32), (33, 50))
     return profile(
-        options(nano.graph, *sizes, board="orin-nano", neuron_cost=True, images="noise"), frames
+        options(
+            nano.graph,
+            *sizes,
+            board="orin-nano",
+            neuron_cost=True,
+            images="noise",
+            frames_note=NOTE,
+        ),
+        frames,
     )
 
 
@@ -125,12 +134,24 @@ def test_odd_sizes_are_padded_and_said_to_be(report: Report) -> None:
     assert odd["problem"] is None
 
 
+def test_what_the_frames_were_is_noted(report: Report, cramped: Report) -> None:
+    assert NOTE in report["notes"]
+    assert "" not in cramped["notes"]
+
+
 def test_operations_grow_with_exponent_one(report: Report) -> None:
     operations = report["scaling"]["operations"]
     assert operations["exponent"] == pytest.approx(1, abs=2e-4)
     assert operations["r2"] == pytest.approx(1)
-    assert report["scaling"]["largest_size"]["side"] % 8 == 0
-    assert "nothing was run there" in report["scaling"]["largest_size"]["how"]
+
+
+def test_the_largest_side_needs_a_size_that_takes_memory(nano: Any, report: Report) -> None:
+    small = report["scaling"]["largest_size"]
+    assert small["side"] is None
+    assert "less than the 50 MB that can be extrapolated; measure a larger one" in small["how"]
+    grown = profile(options(nano.graph, (512, 512)), frames)["scaling"]["largest_size"]
+    assert grown["side"] % 8 == 0
+    assert "nothing was run there" in grown["how"]
 
 
 def test_the_outlook_has_a_row_per_size_and_precision(report: Report) -> None:

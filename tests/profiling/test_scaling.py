@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from spikerain_edge.profiling.scaling import MemoryUse, fit_power_law, largest_side
+from spikerain_edge.profiling.scaling import (
+    LEAST_GROWTH,
+    MemoryUse,
+    fit_power_law,
+    largest_side,
+)
 
 MIB = 1 << 20
 
@@ -36,7 +43,7 @@ def test_one_size_tells_nothing() -> None:
 
 def test_memory_grows_with_the_pixels_from_what_the_model_takes() -> None:
     uses = [
-        MemoryUse(256 * 256, loaded=100 * MIB, peak=130 * MIB),
+        MemoryUse(256 * 256, loaded=100 * MIB, peak=190 * MIB),
         MemoryUse(512 * 512, loaded=100 * MIB, peak=356 * MIB),
     ]
     # 1 KiB a pixel: 1124 MiB hold the model and 1024 x 1024 pixels.
@@ -48,3 +55,12 @@ def test_memory_grows_with_the_pixels_from_what_the_model_takes() -> None:
 def test_without_measurements_there_is_no_largest_side() -> None:
     assert largest_side([], MIB, stride=8) is None
     assert largest_side([MemoryUse(100, MIB, MIB)], MIB, stride=8) is None
+
+
+def test_too_little_growth_is_not_extrapolated() -> None:
+    grown = MemoryUse(256 * 256, loaded=100 * MIB, peak=100 * MIB + LEAST_GROWTH)
+    assert largest_side([grown], 2000 * MIB, stride=8) is not None
+    assert largest_side([replace(grown, peak=grown.peak - 1)], 2000 * MIB, stride=8) is None
+    # However much a smaller size added: the largest one tells.
+    small = MemoryUse(64 * 64, loaded=100 * MIB, peak=900 * MIB)
+    assert largest_side([small, replace(grown, peak=110 * MIB)], 2000 * MIB, stride=8) is None

@@ -89,6 +89,7 @@ def test_synaptic_operations_are_dense_ones_times_the_rate_of_what_they_read(
     assert spikes.operations[down.name] == pytest.approx(down.macs * rate, rel=1e-6)
     described = nano.spec.synaptic_operations(SIDE, SIDE, activity.rates)
     assert spikes.total_operations == pytest.approx(described, rel=1e-6)
+    assert spikes.input_rates == nano.spec.input_rates(activity.rates)
     assert 0 < spikes.total_operations < count.spiking_macs
     assert set(spikes.operations) == {layer.name for layer in count.layers if layer.spiking}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,27 @@ def test_may_be_stopped_before_it_runs(shades: ImageSource, tmp_path: Path, file
     pipeline.stop()
     assert pipeline.run().frames == 0
     assert not (tmp_path / "out").exists()
+
+
+def test_a_stop_may_interrupt_a_stop(shades: ImageSource) -> None:
+    pipeline = Pipeline(shades, inverted, [])
+
+    def interrupt(*event: object) -> None:
+        """Does between any two steps of `stop` what a signal's handler would do there."""
+        sys.setprofile(None)
+        pipeline.stop()
+        sys.setprofile(interrupt)
+
+    def stop() -> None:
+        sys.setprofile(interrupt)
+        pipeline.stop()
+        sys.setprofile(None)
+
+    stopping = threading.Thread(target=stop, daemon=True)
+    stopping.start()
+    stopping.join(timeout=10)
+    assert not stopping.is_alive()
+    assert pipeline.run().frames == 0
 
 
 def test_an_error_of_the_source_comes_after_its_frames() -> None:

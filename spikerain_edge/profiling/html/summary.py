@@ -211,10 +211,6 @@ def _measured_lines() -> list[_Line]:
     ]
 
 
-def _memory_line() -> _Line:
-    return _Line("peak, resident", lambda row: row["peak_memory_mb"], "MB", strong=True)
-
-
 def _untimed(row: Row) -> str:
     return f"Not timed: {row['problem'] or _SILENCE}" if row["latency_ms"] is None else ""
 

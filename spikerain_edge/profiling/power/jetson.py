@@ -19,7 +19,7 @@ from spikerain_edge.profiling.power.meter import (
     RailMeter,
     Sampling,
 )
-from spikerain_edge.profiling.power.sysfs import RailError, read_number, read_text
+from spikerain_edge.profiling.power.sysfs import RailError, read_number, read_text, readable
 from spikerain_edge.profiling.power.tally import PowerTally
 
 _CHANNELS = 3
@@ -55,20 +55,19 @@ def find(root: Path, sampling: Sampling) -> tuple[list[RailMeter], str]:
     Returns:
         The meters, and why there are none.
     """
-    rails: list[_Rail] = []
-    failures: list[str] = []
-    for rail in _rails(root / "sys/bus/i2c/devices"):
-        try:
-            rail.watts()
-        except RailError as error:
-            failures.append(str(error))
-        else:
-            rails.append(rail)
+    rails, failures = readable(
+        partial(_tried, rail) for rail in _rails(root / "sys/bus/i2c/devices")
+    )
     if not rails:
-        return [], "; ".join(failures) or "no Jetson power sensor (INA3221)"
+        return [], "; ".join(map(str, failures)) or "no Jetson power sensor (INA3221)"
     first, *others = _grouped(rails)
     meters = [_meter(first, POWER_INTERVAL_S, sampling)]
     return meters + [_meter(group, DETAIL_INTERVAL_S, sampling) for group in others], ""
+
+
+def _tried(rail: _Rail) -> _Rail:
+    rail.watts()
+    return rail
 
 
 def _grouped(rails: Sequence[_Rail]) -> Iterator[list[_Rail]]:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol
 
 from spikerain_edge.profiling.power.sysfs import RailError
@@ -40,12 +39,7 @@ class PowerMeter(Protocol):
             RailError: the rail cannot be read.
         """
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Stops measuring."""
 
     def joules(self) -> float:
@@ -131,12 +125,7 @@ class RailMeter:
         self._running.enter_context(self._sampling.ticker(self._interval, self._sample))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Stops measuring."""
         self._running.close()
 

@@ -14,7 +14,7 @@ from spikerain_edge.profiling.power.meter import (
     RailMeter,
     Sampling,
 )
-from spikerain_edge.profiling.power.sysfs import RailError
+from spikerain_edge.profiling.power.sysfs import RailError, readable
 from spikerain_edge.profiling.power.tally import CounterTally, PowerTally
 
 _MILLI = 1e-3
@@ -64,18 +64,13 @@ def find(root: Path, sampling: Sampling) -> tuple[list[RailMeter], str]:
         nvml = importlib.import_module("pynvml")
     except ImportError:
         return [], "an NVIDIA GPU, but no nvidia-ml-py to read it; run: pip install nvidia-ml-py"
-    meters: list[RailMeter] = []
-    failures: list[str] = []
     try:
         library = _Library(nvml)
-        for index in range(int(library.ask("nvmlDeviceGetCount"))):
-            try:
-                meters.append(_meter(library, index, sampling))
-            except RailError as error:
-                failures.append(str(error))
+        count = int(library.ask("nvmlDeviceGetCount"))
     except RailError as error:
-        failures.append(str(error))
-    return meters, "" if meters else "; ".join(failures) or "no NVIDIA GPU"
+        return [], str(error)
+    meters, failures = readable(partial(_meter, library, index, sampling) for index in range(count))
+    return meters, "" if meters else "; ".join(map(str, failures)) or "no NVIDIA GPU"
 
 
 def _meter(library: _Library, index: int, sampling: Sampling) -> RailMeter:

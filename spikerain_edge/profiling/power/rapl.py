@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from spikerain_edge.profiling.power.meter import COUNTER_INTERVAL_S, RailMeter, Sampling
-from spikerain_edge.profiling.power.sysfs import RailError, read_number, read_text
+from spikerain_edge.profiling.power.sysfs import RailError, read_number, read_text, readable
 from spikerain_edge.profiling.power.tally import CounterTally
 
 _MICRO = 1e-6
@@ -49,20 +49,12 @@ def find(root: Path, sampling: Sampling) -> tuple[list[RailMeter], str]:
     Returns:
         The meters, and why there are none.
     """
-    zones: list[_Zone] = []
-    failures: list[str] = []
     # The same counters show up a second time as intel-rapl-mmio on some machines.
-    for folder in sorted((root / "sys/class/powercap").glob("intel-rapl:*")):
-        try:
-            zone = _zone(folder)
-            zone.joules()
-        except RailError as error:
-            failures.append(_explained(error))
-        else:
-            zones.append(zone)
+    folders = sorted((root / "sys/class/powercap").glob("intel-rapl:*"))
+    zones, failures = readable(partial(_zone, folder) for folder in folders)
     if not zones:
         # One message stands for all: the zones fail alike.
-        return [], failures[0] if failures else "no processor energy counter (RAPL)"
+        return [], _explained(failures[0]) if failures else "no processor energy counter (RAPL)"
     return [_meter(group, sampling) for group in _grouped(zones)], ""
 
 
@@ -77,12 +69,15 @@ def _grouped(zones: Sequence[_Zone]) -> Iterator[list[_Zone]]:
 
 
 def _zone(folder: Path) -> _Zone:
+    """The counter of a folder, read once to see that it can be."""
     name = read_text(folder / "name")
     parent = folder.parent / folder.name.rpartition(":")[0]
     if folder.name.count(":") > 1:
         name = f"{read_text(parent / 'name')}/{name}"
     span = read_number(folder / "max_energy_range_uj") * _MICRO
-    return _Zone(name, folder / "energy_uj", span)
+    zone = _Zone(name, folder / "energy_uj", span)
+    zone.joules()
+    return zone
 
 
 def _meter(zones: Sequence[_Zone], sampling: Sampling) -> RailMeter:

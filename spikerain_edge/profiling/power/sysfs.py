@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from spikerain_edge.errors import SpikeRainError
+
+_Found = TypeVar("_Found")
 
 
 class RailError(SpikeRainError):
     """A rail cannot be read, or can no longer be."""
+
+
+def readable(readers: Iterable[Callable[[], _Found]]) -> tuple[list[_Found], list[RailError]]:
+    """What can be read, and why the rest cannot.
+
+    Args:
+        readers: make one thing each, or raise `RailError`.
+    """
+    found: list[_Found] = []
+    failures: list[RailError] = []
+    for reader in readers:
+        try:
+            found.append(reader())
+        except RailError as error:
+            failures.append(error)
+    return found, failures
 
 
 def read_text(path: Path) -> str:

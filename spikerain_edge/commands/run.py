@@ -1,0 +1,182 @@
+"""`spikerain-edge run`: derains a stream and says what it took."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from spikerain_edge.console import Debug, one_line_errors, parse_size, print_line
+from spikerain_edge.errors import SpikeRainError
+
+if TYPE_CHECKING:
+    from spikerain_edge.session import RunOptions
+
+
+def run(
+    camera: Annotated[
+        str,
+        typer.Option(
+            metavar="SRC",
+            help="demo, a camera number, /dev/videoN, a video, an image, a folder or glob of "
+            "images, or a URL.",
+        ),
+    ],
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DST",
+            help="Video file, folder/, img_%04d.png or image; repeatable. Without it nothing is "
+            "written, only measured.",
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option(help="Shipped model or ONNX file.")] = "nano",
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Scale frames to this size first.")
+    ] = None,
+    max_frames: Annotated[int | None, typer.Option(min=1, help="Stop after N frames.")] = None,
+    side_by_side: Annotated[
+        bool, typer.Option("--side-by-side", help="Write rainy | derained.")
+    ] = False,
+    backend: Annotated[
+        str, typer.Option(metavar="NAME", help="ONNX Runtime provider: cpu, cuda, tensorrt ...")
+    ] = "cpu",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; all cores unless given.")
+    ] = None,
+    json_to: Annotated[
+        str | None,
+        typer.Option("--json", metavar="FILE|-", help="Write the summary as JSON; - is stdout."),
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--profile", help="Show times, spikes and energy while it runs.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Derains a camera, a video or images."""
+    with one_line_errors(debug):
+        from spikerain_edge.session import RunOptions
+
+        options = RunOptions(
+            camera=camera,
+            outputs=tuple(output or ()),
+            model=model,
+            size=parse_size(size) if size is not None else None,
+            max_frames=max_frames,
+            side_by_side=side_by_side,
+            backend=backend,
+            threads=threads,
+            json=json_to,
+        )
+        _run(options, live=live)
+
+
+def _run(options: RunOptions, *, live: bool) -> None:
+    """Runs to the end, also to a bad one: what was done until then is told as well."""
+    from spikerain_edge.commands.live import REFRESHES_PER_SECOND, LiveView
+    from spikerain_edge.session import Session
+
+    console = Console(stderr=True)
+    bar = _progress(console)
+    task = bar.add_task("deraining", total=None)
+    session = Session(options, lambda frame: bar.advance(task))
+    bar.update(task, total=session.expected)
+    view = LiveView(session.traffic, lambda: session.cost)
+    rate = REFRESHES_PER_SECOND
+    table = Live(view, console=console, refresh_per_second=rate, transient=True)
+    failure: SpikeRainError | None = None
+    with table if live else bar, _stop_on_signals(session.stop) as received:
+        try:
+            session.run()
+        except SpikeRainError as error:
+            failure = error
+    try:
+        summary = session.summary(failure)
+        if live and summary["frames"]:
+            console.print(view.finished())
+        _tell(summary, options, console)
+    finally:
+        # Also where the summary cannot be written: it is what came first.
+        if failure is not None:
+            raise failure
+    if received:
+        raise typer.Exit(128 + received[0])
+
+
+def _tell(summary: dict[str, Any], options: RunOptions, console: Console) -> None:
+    """Shows the summary, but not that nothing was done, and writes the JSON asked for."""
+    from spikerain_edge.session import write_summary
+
+    failed = summary["error"] is not None
+    if summary["frames"] or not failed:
+        console.print(_summary_table(summary, () if failed else options.outputs))
+    if options.json == "-":
+        print_line(json.dumps(summary))
+    elif options.json:
+        write_summary(summary, Path(options.json))
+
+
+@contextmanager
+def _stop_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """The first Ctrl-C (or SIGTERM) asks for an end in order; a second one kills."""
+    received: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        signal.signal(number, signal.SIG_DFL)
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _summary_table(summary: dict[str, Any], outputs: Sequence[str]) -> Table:
+    table = Table(title=escape(f"spikerain-edge · {summary['model']} · {summary['backend']}"))
+    table.add_column("", style="bold")
+    table.add_column("", justify="right")
+    table.add_row("frames", f"{summary['frames']}, {summary['dropped']} dropped")
+    if summary["missing"]:
+        announced = "announced by the file, could not be decoded"
+        table.add_row("frames missing", f"{summary['missing']} {announced}", style="red")
+    table.add_row("frames per second", f"{summary['fps']:.2f}")
+    for title, key in (("inference", "latency_ms"), ("capture to written", "end_to_end_ms")):
+        if summary[key]:
+            values = " / ".join(f"{value:.1f}" for value in summary[key].values())
+            table.add_row(f"{title}, ms, p50 / p90 / p95 / p99", values)
+    table.add_row("dense GMACs per frame", f"{summary['gmacs_per_frame']:.2f}")
+    if summary["gsops_per_frame"] is None:
+        table.add_row("spikes and energy", "not known: the model has no probe graph")
+    else:
+        rate = f"{summary['gsops_per_frame']:.3f} at a firing rate of {summary['firing_rate']:.3f}"
+        table.add_row("GSOPs per frame", rate)
+        table.add_row("estimated energy per frame", f"{summary['energy_mj_per_frame']:.2f} mJ")
+    for output in outputs:
+        table.add_row("written", escape(output))
+    return table
