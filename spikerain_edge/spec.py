@@ -18,7 +18,10 @@ import numpy.typing as npt
 from spikerain_edge.errors import ModelError
 
 METADATA_KEY = "spikerain.spec"
-SPEC_VERSION = 1
+SPEC_VERSION = 2
+
+Precision = Literal["fp32", "fp16", "int8"]
+Target = Literal["any", "onnxruntime", "tensorrt"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,14 @@ class ModelSpec:
         variant: the network it is an instance of.
         timesteps: `T`, unrolled in the graph.
         stride: height and width of an input must be multiples of this.
-        precision: `fp32`.
+        precision: number format of the convolutions.
+        target: runtime that the graph was made for; `any` where all run it alike.
+        full_precision: tensors that stay in float32 in a graph of lower precision, by the names
+            of the layers that make them.
+        source_sha256: digest of the ONNX file that this one was made from; empty for the first.
+        batch: images per call.
+        height: rows of the images; 0 where any multiple of the stride will do.
+        width: columns of the images; 0 likewise.
         parameters: trainable parameters of the network before folding.
         tau: membrane time constant in timesteps.
         threshold: firing threshold.
@@ -95,7 +105,7 @@ class ModelSpec:
     variant: str
     timesteps: int
     stride: int
-    precision: Literal["fp32"]
+    precision: Precision
     parameters: int
     tau: float
     threshold: float
@@ -109,6 +119,12 @@ class ModelSpec:
     image_output: str = "derained"
     rates_output: str = "firing_rates"
     silent_output: str = "silent_channels"
+    target: Target = "any"
+    full_precision: tuple[str, ...] = ()
+    source_sha256: str = ""
+    batch: int = 1
+    height: int = 0
+    width: int = 0
     spec_version: int = SPEC_VERSION
 
     def to_json(self) -> str:
@@ -222,6 +238,8 @@ def _build(values: Mapping[str, Any]) -> ModelSpec:
             for operation in values["operations"]
         )
         plain = {key: value for key, value in values.items() if key in known}
-        return ModelSpec(**{**plain, "neurons": neurons, "operations": operations})
+        lists = {"neurons": neurons, "operations": operations}
+        kept = tuple(values["full_precision"])
+        return ModelSpec(**{**plain, **lists, "full_precision": kept})
     except (KeyError, TypeError) as error:
         raise ModelError("the model's description is incomplete", "export it again") from error

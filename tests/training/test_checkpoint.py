@@ -137,10 +137,10 @@ def test_an_incomplete_checkpoint_is_not_found(tmp_path: Path, missing: str) -> 
 
 def test_training_continues_from_the_same_state(tmp_path: Path) -> None:
     network, optimizer, average = trained(seed=0, steps=3)
-    save_training(tmp_path, network, optimizer, average, step=3)
+    save_training(tmp_path, network, optimizer, average, step=3, best=28.5)
     fresh, fresh_optimizer, fresh_average = trained(seed=1, steps=0)
 
-    assert load_training(tmp_path, fresh, fresh_optimizer, fresh_average) == 3
+    assert load_training(tmp_path, fresh, fresh_optimizer, fresh_average) == (3, 28.5)
 
     assert_same_state(fresh, network)
     assert_same_state(fresh_average, average)

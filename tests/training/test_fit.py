@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,88 +9,89 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
-from spikerain_training.checkpoint import load_network
+from spikerain_training import fit as loop
+from spikerain_training.checkpoint import load_network, save_network
 from spikerain_training.config import variants
-from spikerain_training.data import RenderedRain, read_image
-from spikerain_training.fit import Progress, fit, schedule
-from spikerain_training.losses import restoration_loss
-from spikerain_training.recipe import Recipe
+from spikerain_training.data import read_image
+from spikerain_training.fit import Data, fit
+from spikerain_training.hardware import Hardware
+from spikerain_training.logbook import Progress
+from spikerain_training.losses import ssim
+from spikerain_training.network import SpikeRain
+from spikerain_training.recipe import Recipe, adapted
+from spikerain_training.restore import restore
 
-RECIPE = Recipe(steps=6, batch=2, crop=32, warmup=2, save_every=3, firing_penalty=0.3, seed=4)
-
-
-@pytest.fixture
-def photographs(tmp_path: Path) -> Path:
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(3):
-        coarse = rng.normal(110, 45, (5, 6, 3))
-        image = cv2.resize(coarse, (72, 56), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(folder / f"{number}.png"), np.clip(image, 0, 255).astype(np.uint8))
-    return folder
+CPU = Hardware("cpu")
+RECIPE = Recipe(
+    steps=6, batch=2, crop=32, warmup=2, save_every=3, firing_penalty=0.3, l1=1.0, seed=4
+)
 
 
-@pytest.fixture
-def pairs(photographs: Path, tmp_path: Path) -> Path:
-    """Rainy and clean pairs, the rain being a brighter picture."""
-    folder = tmp_path / "pairs"
-    shutil.copytree(photographs, folder / "target")
-    (folder / "input").mkdir()
-    for path in photographs.iterdir():
-        brighter = cv2.add(read_image(path), np.full((56, 72, 3), 40, np.uint8))
-        cv2.imwrite(str(folder / "input" / path.name), brighter)
-    return folder
+def after(steps: int) -> Callable[[], bool]:
+    """An interruption that comes while step number `steps` is taken."""
+    asked: list[None] = []
+
+    def interrupted() -> bool:
+        asked.append(None)
+        return len(asked) >= steps
+
+    return interrupted
+
+
+def assert_same_files(first: Path, second: Path) -> None:
+    for name in ("weights.safetensors", "training.safetensors"):
+        tensors, expected = load_file(first / name), load_file(second / name)
+        assert tensors.keys() == expected.keys()
+        for key, tensor in expected.items():
+            assert torch.equal(tensors[key], tensor), f"{name}: {key}"
 
 
 @pytest.mark.parametrize("mixed", [False, True])
-def test_a_resumed_run_ends_with_the_same_weights(
-    photographs: Path, pairs: Path, tmp_path: Path, mixed: bool
+@pytest.mark.parametrize("stop", [3, 4])
+def test_an_interrupted_and_resumed_run_ends_with_the_same_weights(
+    photographs: Path, pairs: Path, tmp_path: Path, mixed: bool, stop: int
 ) -> None:
-    data = {photographs: 1.0, pairs: 2.0} if mixed else photographs
+    folders = {photographs: 1.0, pairs: 2.0} if mixed else {photographs: 1.0}
+    data = Data(folders)
+    recipe = replace(RECIPE, alpha_end=8.0)
     whole: list[Progress] = []
-    fit(RECIPE, data, tmp_path / "whole", report=whole.append)
-
     parts: list[Progress] = []
 
-    def stop_after_three(progress: Progress) -> None:
-        parts.append(progress)
-        if progress.step == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fit(RECIPE, data, tmp_path / "parts", report=stop_after_three)
-    fit(RECIPE, data, tmp_path / "parts", resume=True, report=parts.append)
+    assert fit(recipe, data, tmp_path / "whole", hardware=CPU, report=whole.append) == 6
+    run = tmp_path / "parts"
+    assert fit(recipe, data, run, hardware=CPU, interrupted=after(stop), report=parts.append) == (
+        stop
+    )
+    assert fit(recipe, data, run, hardware=CPU, resume=True, report=parts.append) == 6
 
     assert [progress.step for progress in parts] == [1, 2, 3, 4, 5, 6]
     assert parts == whole
-    for name in ("weights.safetensors", "training.safetensors"):
-        resumed, expected = (load_file(tmp_path / run / name) for run in ("parts", "whole"))
-        assert resumed.keys() == expected.keys()
-        for key, tensor in expected.items():
-            assert torch.equal(resumed[key], tensor), f"{name}: {key}"
+    assert_same_files(run, tmp_path / "whole")
 
 
-def test_training_lowers_the_loss(photographs: Path, tmp_path: Path) -> None:
-    recipe = replace(RECIPE, steps=40, batch=4, learning_rate=1e-3, ema=0.9)
-    samples = RenderedRain(photographs, crop=32, length=24, seed=99)
-    pairs = [samples[index] for index in range(len(samples))]
-    rainy, clean = (torch.stack(images) for images in zip(*pairs, strict=True))
+def test_training_brings_rainy_pictures_closer_to_the_truth(pairs: Path, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, steps=40, batch=4, learning_rate=2e-3, ema=0.9)
     losses: list[float] = []
 
-    fit(recipe, photographs, tmp_path / "run", report=lambda step: losses.append(step.loss))
+    fit(
+        recipe,
+        Data({pairs: 1.0}),
+        tmp_path / "run",
+        hardware=CPU,
+        report=lambda progress: losses.append(progress.loss),
+    )
+
     network = load_network(tmp_path / "run")
+    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+    for path in (pairs / "target").iterdir():
+        clean, rainy = read_image(path), read_image(pairs / "input" / path.name)
+        error = np.abs(restore(network, rainy).astype(float) - clean).mean()
+        assert error < 0.7 * np.abs(rainy.astype(float) - clean).mean()
 
-    with torch.no_grad():
-        untouched = restoration_loss(rainy, clean, recipe.l1)
-        restored = restoration_loss(network(rainy), clean, recipe.l1)
-    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10])
-    assert restored < 0.97 * untouched
 
-
-def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
+def test_a_step_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
     photographs: Path, tmp_path: Path
 ) -> None:
     recipe = replace(RECIPE, learning_rate=1e30, save_every=1)
@@ -99,41 +100,200 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
 
     def remember(progress: Progress) -> None:
         assert math.isfinite(progress.loss)
-        saved.append({path.name: path.read_bytes() for path in output.iterdir()})
+        saved.append({path.name: path.read_bytes() for path in output.glob("*.safetensors")})
 
-    with pytest.raises(FloatingPointError, match=r"at step \d"):
-        fit(recipe, photographs, output, report=remember)
+    with pytest.raises(FloatingPointError, match=r"at step \d.*bad_batch"):
+        fit(recipe, Data({photographs: 1.0}), output, hardware=CPU, report=remember)
 
+    batch = load_file(output / "bad_batch.safetensors")
+    assert batch["rainy"].shape == batch["clean"].shape == (2, 3, 32, 32)
     assert saved
-    assert {path.name: path.read_bytes() for path in output.iterdir()} == saved[-1]
+    for name, content in saved[-1].items():
+        assert (output / name).read_bytes() == content
     load_network(output)
 
 
-def test_the_held_out_gain_is_reported_when_due(photographs: Path, tmp_path: Path) -> None:
-    recipe = replace(RECIPE, steps=3, validate_every=2)
-    gains: list[float | None] = []
+def test_a_gradient_that_is_not_finite_never_reaches_the_weights(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(rates: list[torch.Tensor], target: float) -> torch.Tensor:
+        # Finite forward, not a number backward: the derivative of a square root at zero.
+        return (rates[0] * 0).sqrt()
+
+    monkeypatch.setattr(loop, "excess_firing", broken)
+
+    with pytest.raises(FloatingPointError, match="at step 0"):
+        fit(replace(RECIPE, save_every=1), Data({photographs: 1.0}), tmp_path, hardware=CPU)
+
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+def test_the_averaged_weights_are_measured_and_the_best_are_kept(
+    photographs: Path, tmp_path: Path
+) -> None:
+    # A rate far too high from the second validation on: the first one stays the best.
+    recipe = replace(RECIPE, steps=8, validate_every=2, learning_rate=0.3, warmup=8, ema=0.0)
+    seen: dict[int, float] = {}
+
+    def note(progress: Progress) -> None:
+        if progress.measured:
+            seen[progress.step] = progress.measured.psnr
+            assert progress.measured.rainy_psnr == pytest.approx(25, abs=0.1)
+            assert 0 < progress.measured.ssim < 1
 
     fit(
         recipe,
-        photographs,
-        tmp_path / "run",
-        validation=photographs,
-        report=lambda progress: gains.append(progress.gain),
+        Data({photographs: 1.0}, validation=photographs),
+        tmp_path,
+        hardware=CPU,
+        report=note,
     )
 
-    assert [gain is not None for gain in gains] == [False, True, True]
-    assert all(math.isfinite(gain) for gain in gains if gain is not None)
+    assert list(seen) == [2, 4, 6, 8]
+    assert max(seen.values()) > seen[8]
+    best = load_file(tmp_path / "best" / "weights.safetensors")
+    last = load_file(tmp_path / "weights.safetensors")
+    assert any(not torch.equal(best[name], last[name]) for name in last)
+    assert load_file(tmp_path / "training.safetensors")["best"].item() == max(seen.values())
 
 
-def test_weights_are_saved_at_the_last_step_too(photographs: Path, tmp_path: Path) -> None:
-    fit(replace(RECIPE, steps=1), photographs, tmp_path / "run")
+def test_sample_images_show_rainy_derained_and_clean_side_by_side(
+    photographs: Path, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, steps=2, validate_every=1)
+    fit(recipe, Data({photographs: 1.0}), tmp_path / "batch", hardware=CPU)
+    held_out = Data({photographs: 1.0}, validation=photographs)
+    fit(recipe, held_out, tmp_path / "scenes", hardware=CPU)
 
-    assert load_network(tmp_path / "run").config == variants()["nano"]
+    batch = cv2.imread(str(tmp_path / "batch" / "samples" / "0000002.png"))
+    scenes = cv2.imread(str(tmp_path / "scenes" / "samples" / "0000001.png"))
+    assert batch is not None
+    assert scenes is not None
+    assert batch.shape == (2 * 32, 3 * 32, 3)
+    assert scenes.shape == (3 * 56, 3 * 72, 3)
+    cleans = [read_image(path) for path in sorted(photographs.iterdir())]
+    np.testing.assert_array_equal(scenes[:56, 2 * 72 :], cleans[0])
+    np.testing.assert_array_equal(scenes[2 * 56 :, 2 * 72 :], cleans[2])
+
+
+def test_a_run_may_start_from_the_weights_of_another(photographs: Path, tmp_path: Path) -> None:
+    torch.manual_seed(9)
+    start = SpikeRain(variants()["nano"])
+    save_network(tmp_path / "start", start.config, start.state_dict())
+    recipe = replace(RECIPE, steps=1, learning_rate=1e-12, weight_decay=0.0, ema=0.0)
+
+    fit(
+        recipe, Data({photographs: 1.0}), tmp_path / "run", hardware=CPU, initial=tmp_path / "start"
+    )
+
+    trained = load_network(tmp_path / "run").state_dict()
+    for name, value in start.state_dict().items():
+        if not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
+            torch.testing.assert_close(trained[name], value, rtol=0, atol=1e-9)
+
+
+def test_weights_of_another_network_are_no_start(photographs: Path, tmp_path: Path) -> None:
+    other = SpikeRain(adapted(Recipe(), {"network": {"width": 16}}).config())
+    save_network(tmp_path / "start", other.config, other.state_dict())
+
+    with pytest.raises(ValueError, match="another network"):
+        fit(RECIPE, Data({photographs: 1.0}), tmp_path, hardware=CPU, initial=tmp_path / "start")
+
+
+def test_a_student_follows_its_teacher_where_the_teacher_is_right(
+    pairs: Path, tmp_path: Path
+) -> None:
+    """A teacher that solves the task makes the distillation term count."""
+    teacher = tmp_path / "teacher"
+    fit(replace(RECIPE, steps=30, batch=4, ema=0.9), Data({pairs: 1.0}), teacher, hardware=CPU)
+    recipe = replace(RECIPE, steps=2, teacher=str(teacher), distillation=5.0, firing_penalty=0.0)
+    taught: list[Progress] = []
+    alone: list[Progress] = []
+
+    fit(recipe, Data({pairs: 1.0}), tmp_path / "taught", hardware=CPU, report=taught.append)
+    untaught = replace(recipe, teacher="", distillation=0.0)
+    fit(untaught, Data({pairs: 1.0}), tmp_path / "alone", hardware=CPU, report=alone.append)
+
+    assert taught[0].ssim == alone[0].ssim
+    assert taught[0].loss > alone[0].loss + 0.01
+    assert taught[1].ssim != alone[1].ssim
+
+
+def test_mixed_precision_begins_as_single_precision_does_and_keeps_float32_weights(
+    photographs: Path, tmp_path: Path
+) -> None:
+    single: list[Progress] = []
+    mixed: list[Progress] = []
+    data = Data({photographs: 1.0})
+
+    fit(RECIPE, data, tmp_path / "single", hardware=CPU, report=single.append)
+    bf16 = replace(RECIPE, precision="bf16-mixed")
+    fit(bf16, data, tmp_path / "mixed", hardware=CPU, report=mixed.append)
+
+    assert mixed != single
+    assert mixed[0].loss == pytest.approx(single[0].loss, rel=0.03)
+    assert mixed[0].firing_rate == pytest.approx(single[0].firing_rate, rel=0.03)
+    assert mixed[-1].loss == pytest.approx(single[-1].loss, rel=0.3)
+    weights = load_file(tmp_path / "mixed" / "weights.safetensors")
+    assert weights["embed.weight"].dtype is torch.float32
+
+
+def test_compiled_neurons_train_alike(photographs: Path, tmp_path: Path) -> None:
+    plain: list[Progress] = []
+    compiled: list[Progress] = []
+    data = Data({photographs: 1.0})
+    recipe = replace(RECIPE, steps=3, alpha_end=6.0)
+
+    fit(recipe, data, tmp_path / "plain", hardware=CPU, report=plain.append)
+    fused = replace(recipe, compile=True)
+    fit(fused, data, tmp_path / "compiled", hardware=CPU, report=compiled.append)
+
+    for one, other in zip(compiled, plain, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-3)
+        assert one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-2)
+
+
+def test_reported_figures_are_those_of_the_batch(pairs: Path, tmp_path: Path) -> None:
+    """The first step of a network that changes nothing reports the rainy batch itself."""
+    network = SpikeRain(variants()["nano"])
+    with torch.no_grad():
+        network.output.weight.zero_()
+        network.output.bias.zero_()  # type: ignore[union-attr]
+    save_network(tmp_path / "start", network.config, network.state_dict())
+    recipe = replace(RECIPE, steps=1, firing_penalty=0.0)
+    reports: list[Progress] = []
+
+    fit(
+        recipe,
+        Data({pairs: 1.0}),
+        tmp_path / "run",
+        hardware=CPU,
+        initial=tmp_path / "start",
+        report=reports.append,
+    )
+
+    samples = loop.training_samples({pairs: 1.0}, recipe.crop, 2, recipe.seed)
+    rainy, clean = (torch.stack(side) for side in zip(samples[0], samples[1], strict=True))
+    error = torch.mean((rainy - clean) ** 2).item()
+    structure = ssim(rainy, clean).item()
+    assert reports[0].psnr == pytest.approx(-10 * math.log10(error), abs=1e-3)
+    assert reports[0].ssim == pytest.approx(structure, abs=1e-5)
+    distance = torch.mean((rainy - clean).abs()).item()
+    assert reports[0].loss == pytest.approx(1 - structure + distance, abs=1e-4)
 
 
 def test_resuming_from_nothing_is_not_found(photographs: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        fit(RECIPE, photographs, tmp_path / "none", resume=True)
+        fit(RECIPE, Data({photographs: 1.0}), tmp_path / "none", hardware=CPU, resume=True)
+
+
+def test_a_training_state_that_is_cut_off_is_refused(photographs: Path, tmp_path: Path) -> None:
+    fit(replace(RECIPE, steps=1), Data({photographs: 1.0}), tmp_path, hardware=CPU)
+    state = tmp_path / "training.safetensors"
+    save_file({"step": torch.tensor(1)}, state)
+
+    with pytest.raises(ValueError, match="does not fit"):
+        fit(RECIPE, Data({photographs: 1.0}), tmp_path, hardware=CPU, resume=True)
 
 
 @pytest.mark.parametrize("missing", ["data", "validation"])
@@ -143,16 +303,5 @@ def test_missing_images_are_not_found(photographs: Path, tmp_path: Path, missing
     )
 
     with pytest.raises(FileNotFoundError, match="none"):
-        fit(RECIPE, data, tmp_path / "run", validation=validation)
-
-
-def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
-    recipe = Recipe(steps=1000, warmup=100)
-    factors = [schedule(step, recipe) for step in range(1001)]
-
-    assert factors[0] == pytest.approx(0.01)
-    assert max(factors) == factors[100] == pytest.approx(1)
-    assert factors[550] == pytest.approx(0.5)
-    assert factors[1000] == pytest.approx(0)
-    assert factors[:101] == sorted(factors[:101])
-    assert factors[100:] == sorted(factors[100:], reverse=True)
+        fit(RECIPE, Data({data: 1.0}, validation=validation), tmp_path / "run", hardware=CPU)
+    assert not (tmp_path / "run").exists()

@@ -5,8 +5,17 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
+from torch.nn import functional
 
-from spikerain_training.losses import excess_firing, restoration_loss, ssim
+from spikerain_training.losses import (
+    LossWeights,
+    excess_firing,
+    frequency_loss,
+    gradient_loss,
+    loss_terms,
+    restoration_loss,
+    ssim,
+)
 
 
 def scikit_image_ssim(first: Tensor, second: Tensor) -> float:
@@ -69,6 +78,131 @@ def test_restoration_loss_adds_weighted_l1_to_dissimilarity() -> None:
         assert float(restoration_loss(restored, clean, weight)) == pytest.approx(
             dissimilarity + weight * absolute, abs=1e-6
         )
+
+
+def test_the_gradient_term_is_the_mean_difference_of_neighbours_differences() -> None:
+    restored, clean = images(1), images(2)
+    across, down = (
+        np.abs(np.diff(restored.numpy(), axis=axis) - np.diff(clean.numpy(), axis=axis)).mean()
+        for axis in (3, 2)
+    )
+
+    assert float(gradient_loss(restored, clean)) == pytest.approx((across + down) / 2, rel=1e-12)
+
+
+def test_the_gradient_term_sees_edges_and_no_offset() -> None:
+    clean = images(1)
+    assert float(gradient_loss(clean + 0.3, clean)) == pytest.approx(0, abs=1e-12)
+
+    step = torch.zeros(1, 1, 8, 8)
+    step[..., 4:] = 1
+    # One of seven neighbours across differs by 1, none of those below.
+    assert float(gradient_loss(step, torch.zeros_like(step))) == pytest.approx(1 / 7 / 2)
+    assert float(gradient_loss(step.mT, torch.zeros_like(step))) == pytest.approx(1 / 7 / 2)
+
+
+def test_the_frequency_term_is_the_mean_difference_of_fourier_amplitudes() -> None:
+    restored, clean = images(1), images(2)
+    amplitudes = [
+        np.abs(np.fft.fft2(batch.numpy(), axes=(2, 3))) / np.sqrt(21 * 34)
+        for batch in (restored, clean)
+    ]
+
+    assert float(frequency_loss(restored, clean)) == pytest.approx(
+        np.abs(amplitudes[0] - amplitudes[1]).mean(), rel=1e-9
+    )
+
+
+def test_the_frequency_term_sees_a_lost_texture_wherever_it_lies() -> None:
+    clean = images(1)
+    moved = torch.roll(clean, (3, 5), (2, 3))
+    smooth = functional.avg_pool2d(clean, 3, stride=1, padding=1)
+
+    assert float(frequency_loss(moved, clean)) == pytest.approx(0, abs=1e-12)
+    assert float(frequency_loss(smooth, clean)) > 0.1
+
+
+@pytest.mark.parametrize("term", ["ssim", "l1", "gradient", "frequency"])
+def test_every_term_pulls_a_blurred_picture_towards_the_truth(term: str) -> None:
+    clean = images(1)
+    restored = functional.avg_pool2d(clean, 3, stride=1, padding=1).requires_grad_()
+    weights = LossWeights(**{"ssim": 0.0, term: 1.0})
+
+    (before,) = loss_terms(restored, clean, weights).values()
+    before.backward()
+
+    assert restored.grad is not None
+    step = 1e-3 * restored.grad / restored.grad.norm()
+    (after,) = loss_terms(restored.detach() - step, clean, weights).values()
+    assert after.item() < before.item()
+
+
+@pytest.mark.parametrize("term", ["ssim", "l1", "gradient", "frequency"])
+def test_a_perfect_picture_costs_nothing_and_has_a_finite_gradient(term: str) -> None:
+    clean = images(1)
+    # Black: every amplitude is zero, where the absolute value of a complex number has a kink.
+    for picture in (clean, torch.zeros_like(clean)):
+        restored = picture.clone().requires_grad_()
+        (loss,) = loss_terms(restored, picture, LossWeights(**{"ssim": 0.0, term: 1.0})).values()
+        loss.backward()
+        assert loss.item() == pytest.approx(0, abs=1e-12)
+        assert restored.grad is not None
+        assert bool(torch.isfinite(restored.grad).all())
+
+
+def test_terms_are_weighted_and_named_and_those_without_weight_are_not_computed() -> None:
+    restored, clean = images(1), images(2)
+    weights = LossWeights(ssim=0.5, l1=2.0, gradient=3.0, frequency=4.0)
+
+    terms = loss_terms(restored, clean, weights)
+
+    assert {name: float(value) for name, value in terms.items()} == pytest.approx(
+        {
+            "ssim": 0.5 * (1 - scikit_image_ssim(restored, clean)),
+            "l1": 2 * float(np.abs(restored.numpy() - clean.numpy()).mean()),
+            "gradient": 3 * float(gradient_loss(restored, clean)),
+            "frequency": 4 * float(frequency_loss(restored, clean)),
+        },
+        rel=1e-6,
+    )
+    assert list(loss_terms(restored, clean, LossWeights())) == ["ssim"]
+    # Smaller than the window of SSIM, which would refuse.
+    small = loss_terms(restored[..., :5, :5], clean[..., :5, :5], LossWeights(ssim=0, l1=1))
+    assert list(small) == ["l1"]
+
+
+def test_the_paper_s_recipe_is_dissimilarity_alone() -> None:
+    restored, clean = images(1), images(2)
+    (paper,) = loss_terms(restored, clean, LossWeights()).values()
+    assert float(paper) == float(restoration_loss(restored, clean, 0.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_terms_are_computed_in_float32_under_autocast(dtype: torch.dtype) -> None:
+    restored, clean = images(1).to(dtype), images(2).float()
+    weights = LossWeights(1.0, 1.0, 1.0, 1.0)
+    expected = loss_terms(restored.float(), clean, weights)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        terms = loss_terms(restored, clean, weights)
+
+    for name, value in terms.items():
+        assert value.dtype is torch.float32
+        assert torch.equal(value, expected[name]), name
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"l1": -1.0}, "weight l1 is -1"),
+        ({"gradient": float("nan")}, "weight gradient is nan"),
+        ({"frequency": float("inf")}, "weight frequency is inf"),
+        ({"ssim": 0.0}, "the loss is empty"),
+    ],
+)
+def test_weights_that_make_no_loss_are_refused(weights: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        LossWeights(**weights)
 
 
 def test_firing_up_to_the_target_costs_nothing() -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from spikerain_training.data import Image, RenderedRain
+from spikerain_edge.errors import InputError
+from spikerain_training.data import Image, RenderedWeather
 from spikerain_training.paired import Mixture, PairedFolder, crop_and_flip, training_samples
 from spikerain_training.pairs import find_pairs
 
@@ -123,8 +124,31 @@ def test_folders_become_the_samples_they_hold(folder: Path) -> None:
     mixed = training_samples({folder: 3.0, folder / "target": 1.0}, crop=16, length=4, seed=0)
 
     assert isinstance(pairs, PairedFolder)
-    assert isinstance(rendered, RenderedRain)
+    assert isinstance(rendered, RenderedWeather)
     assert isinstance(mixed, Mixture)
     for index in range(4):
         candidates = [dataset[index] for dataset in (pairs, rendered)]
         assert any(torch.equal(mixed[index][0], rainy) for rainy, _ in candidates)
+
+
+def test_weather_and_dry_share_reach_the_rendered_samples_of_a_mixture(folder: Path) -> None:
+    weather, clean = {"fog": 0.5, "snow": 0.5}, folder / "target"
+    alone = training_samples({clean: 1.0}, 16, 8, 0, weather=weather, dry=0.0)
+    mixed = training_samples({folder: 1.0, clean: 1.0}, 16, 8, 0, weather=weather, dry=0.0)
+    expected = RenderedWeather(clean, 16, 8, 0, weather, 0.0)
+    pairs = PairedFolder(find_pairs(folder), 16, 8, 0)
+
+    sources = set()
+    for index in range(8):
+        assert torch.equal(alone[index][0], expected[index][0])
+        matching = [torch.equal(mixed[index][0], each[index][0]) for each in (pairs, expected)]
+        assert any(matching)
+        sources.add(matching.index(True))
+    assert sources == {0, 1}
+
+
+def test_unusable_weather_is_refused_even_where_nothing_is_rendered(folder: Path) -> None:
+    with pytest.raises(InputError, match="hail"):
+        training_samples({folder: 1.0}, 16, 8, 0, weather={"hail": 1.0})
+    with pytest.raises(InputError, match="dry share"):
+        training_samples({folder: 1.0}, 16, 8, 0, dry=1.5)

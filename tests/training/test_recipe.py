@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spikerain_training.config import variants
-from spikerain_training.recipe import Recipe, read_recipe
+from spikerain_training.recipe import Recipe, overridden, read_recipe
 
 SHIPPED = sorted((Path(__file__).parents[2] / "training/configs").glob("*.toml"))
 
@@ -49,6 +49,55 @@ def test_an_unknown_network_is_named(tmp_path: Path) -> None:
 def test_a_value_of_the_wrong_type_is_named(tmp_path: Path, line: str) -> None:
     with pytest.raises(ValueError, match=rf"recipe\.toml: {line.split()[0]} must be"):
         read_recipe(write(tmp_path, line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "steps = 0",
+        "batch = -1",
+        "crop = 31",
+        "learning_rate = 0",
+        "learning_rate = nan",
+        "dry = 1.5",
+        "ema = -0.1",
+        "ssim = 0",
+        'precision = "8-true"',
+        'teacher = "run"',
+        "distillation = 1",
+        "network = { speed = 3 }",
+    ],
+)
+def test_a_value_that_cannot_be_trained_with_is_refused(tmp_path: Path, line: str) -> None:
+    name = {"ssim": "loss", "network": "speed"}.get(line.split()[0], line.split()[0])
+    with pytest.raises(ValueError, match=rf"recipe\.toml: .*{name}"):
+        read_recipe(write(tmp_path, line))
+
+
+def test_overrides_are_applied_in_order() -> None:
+    texts = ["steps=7", "learning_rate=5e-4", "variant=tiny", "compile=true", "steps=9"]
+
+    assert overridden(Recipe(), texts) == Recipe(
+        variant="tiny", steps=9, learning_rate=5e-4, compile=True
+    )
+
+
+def test_an_override_may_change_one_entry_of_a_table() -> None:
+    recipe = overridden(Recipe(), ["weather.snow=0.4", "network.timesteps=4", "network.width=16"])
+
+    assert recipe.weather == {"rain": 1.0, "snow": 0.4}
+    assert recipe.config().timesteps == 4
+    assert recipe.config().width == 16
+
+
+@pytest.mark.parametrize("text", ["steps", "=3", "steps=many", "speed=3", "steps.fast=1"])
+def test_an_override_that_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"steps|speed|=3"):
+        overridden(Recipe(), [text])
+
+
+def test_alpha_reaches_the_network() -> None:
+    assert Recipe(alpha=2.5).config().alpha == 2.5
 
 
 def test_what_is_not_toml_is_refused(tmp_path: Path) -> None:

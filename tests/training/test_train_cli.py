@@ -1,66 +1,158 @@
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from skimage import data
 from typer.testing import CliRunner
 
 from spikerain_training.checkpoint import load_network
 from spikerain_training.cli import app
+from spikerain_training.data import read_image
 
 SMALL = 'variant = "nano"\nsteps = 2\nbatch = 1\ncrop = 32\nwarmup = 1\n'
 
 
 @pytest.fixture
-def photographs(tmp_path: Path) -> Path:
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    astronaut = np.ascontiguousarray(data.astronaut()[:64, 150:214, ::-1])
-    cv2.imwrite(str(folder / "astronaut.png"), astronaut)
-    return folder
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
 
 
-def test_fit_writes_a_checkpoint_that_loads(photographs: Path, tmp_path: Path) -> None:
-    recipe, output = tmp_path / "small.toml", tmp_path / "run"
-    recipe.write_text(SMALL)
+def test_fit_writes_a_checkpoint_with_its_record_and_logs(
+    photographs: Path, recipe: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "run"
     arguments = ["fit", "--data", str(photographs), "--output", str(output)]
-    done = CliRunner().invoke(app, [*arguments, "--config", str(recipe)])
+    done = CliRunner().invoke(
+        app, [*arguments, "--config", str(recipe), "--set", "seed=7", "--set", "network.units=2"]
+    )
     assert done.exit_code == 0, done.output
-    assert load_network(output).config.variant == "nano"
+    assert f"spikerain-edge export {output}" in done.stderr
+    assert load_network(output).config.units == 2
+    (session,) = json.loads((output / "run.json").read_text())["sessions"]
+    assert (session["recipe"]["seed"], session["recipe"]["steps"]) == (7, 2)
+    assert session["data"][0]["files"] == 3
+    assert len((output / "log.csv").read_text().splitlines()) == 3
+    assert any((output / "tensorboard").iterdir())
+    assert (output / "samples" / "0000002.png").is_file()
 
 
-def test_fit_mixes_folders_by_weight(photographs: Path, tmp_path: Path) -> None:
-    pairs, recipe, output = tmp_path / "pairs", tmp_path / "small.toml", tmp_path / "run"
+def test_fit_mixes_folders_by_weight(photographs: Path, recipe: Path, tmp_path: Path) -> None:
+    pairs, output = tmp_path / "pairs", tmp_path / "run"
     shutil.copytree(photographs, pairs / "input")
     shutil.copytree(photographs, pairs / "target")
-    recipe.write_text(SMALL)
     data = ["--data", f"{photographs}=0.5", "--data", str(pairs)]
     done = CliRunner().invoke(app, ["fit", *data, "--output", str(output), "--config", str(recipe)])
     assert done.exit_code == 0, done.output
     assert load_network(output).config.variant == "nano"
 
 
+@pytest.mark.parametrize("half", ["left", "right"])
+def test_fit_takes_pairs_that_lie_side_by_side(
+    photographs: Path, recipe: Path, tmp_path: Path, half: str
+) -> None:
+    beside, output = tmp_path / "beside", tmp_path / "run"
+    beside.mkdir()
+    for path in photographs.iterdir():
+        clean = read_image(path)
+        halves = [np.full_like(clean, 255), clean]
+        pair = np.hstack(halves if half == "left" else halves[::-1])
+        cv2.imwrite(str(beside / path.name), pair)
+    arguments = ["fit", "--data", str(beside), "--rainy-half", half, "--set", "steps=1"]
+    done = CliRunner().invoke(app, [*arguments, "--output", str(output), "--config", str(recipe)])
+    assert done.exit_code == 0, done.output
+    sheet = read_image(output / "samples" / "0000001.png")
+    assert (sheet[:, :32] == 255).all()
+    assert sheet[:, 64:].mean() < 200
+
+
+def test_a_run_is_stopped_with_ctrl_c_and_resumed_without_repeating_anything(
+    photographs: Path, recipe: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "run"
+    command = [sys.executable, "-m", "spikerain_training", "fit", "--output", str(output)]
+    fresh = ["--data", str(photographs), "--config", str(recipe), "--set", "steps=100000"]
+    process = subprocess.Popen(
+        [*command, *fresh, "--set", "save_every=1"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (output / "training.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    # To the whole group, workers included, as a terminal sends it.
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert f"go on: spikerain-train fit --resume --output {output}" in said
+    assert "Traceback" not in said
+
+    stopped_at = int(said.split("saved at step ")[1].split(";")[0])
+    more = ["fit", "--resume", "--output", str(output), "--set", f"steps={stopped_at + 1}"]
+    done = CliRunner().invoke(app, more)
+    assert done.exit_code == 0, done.output
+    sessions = json.loads((output / "run.json").read_text())["sessions"]
+    assert [session["from_step"] for session in sessions] == [0, stopped_at]
+    assert sessions[1]["recipe"]["batch"] == 1
+    rows = (output / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == [
+        str(step) for step in range(1, stopped_at + 2)
+    ]
+
+
 def test_a_damaged_pair_met_while_training_is_one_line(photographs: Path, tmp_path: Path) -> None:
     pairs = tmp_path / "pairs"
     shutil.copytree(photographs, pairs / "target")
     (pairs / "input").mkdir()
-    (pairs / "input" / "astronaut.png").write_bytes(b"broken")
+    for path in photographs.iterdir():
+        (pairs / "input" / path.name).write_bytes(b"broken")
     arguments = ["--data", str(pairs), "--output", str(tmp_path / "run"), "--steps", "1"]
     done = CliRunner().invoke(app, ["fit", *arguments])
     assert done.exit_code == 2
-    line = f"spikerain-train: cannot read the image {pairs / 'input' / 'astronaut.png'}"
-    assert done.stderr.splitlines()[-1] == line
+    assert "cannot read the image" in done.stderr.splitlines()[-1]
+    assert str(pairs / "input") in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["fit", "--data", "missing", "--output", "run"], "no folder missing"),
+        (["fit", "--output", "run"], "nothing to train on; give --data FOLDER"),
+        (["fit", "--output", "run", "--resume"], "nothing to train on; give --data FOLDER"),
         (["fit", "--data", ".", "--output", "run", "--config", "bad.toml"], "unknown setting"),
+        (["fit", "--data", ".", "--output", "run", "--set", "steps=0"], "at least 1"),
+        (["fit", "--data", ".", "--output", "run", "--set", "fast"], "name=value"),
+        (["fit", "--data", ".", "--output", "run", "--accelerator", "tpu"], "choose cpu"),
+        (
+            [
+                "fit",
+                "--data",
+                ".",
+                "--output",
+                "run",
+                "--accelerator",
+                "cpu",
+                "--set",
+                "precision=16-mixed",
+            ],
+            "16-mixed needs a GPU",
+        ),
+        (
+            ["fit", "--data", ".", "--output", "run", "--resume", "--initial", "."],
+            "--resume and --initial exclude each other",
+        ),
         (["fit", "--data", "a=b", "--output", "run"], "'b' is no weight; write FOLDER=2.5"),
         (["evaluate", "--model", "missing", "--data", "."], "no images"),
     ],
@@ -73,4 +165,5 @@ def test_bad_input_is_one_line_and_exit_code_2(
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 2
     assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "run").exists()

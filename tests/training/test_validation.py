@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from spikerain_training.metrics import Image, psnr_luma
-from spikerain_training.validation import mean_gain, seeded_rain, severities
+from spikerain_training.validation import measure, rainy_scenes, seeded_rain, severities
 
 TARGETS = {"light": 30.0, "medium": 25.0, "heavy": 17.0}
 
@@ -61,21 +61,29 @@ def test_seeded_rain_is_the_same_for_the_same_seed_only() -> None:
 
 
 def test_doing_nothing_gains_nothing() -> None:
-    before, after = mean_gain(
-        lambda image: image, [scene(seed) for seed in range(3)], severities()["medium"]
-    )
+    scenes = rainy_scenes([scene(seed) for seed in range(3)], severities()["medium"])
 
-    assert before == after == pytest.approx(TARGETS["medium"], abs=0.05)
+    measured = measure(scenes, [rainy for rainy, _ in scenes])
+
+    assert measured.psnr == measured.rainy_psnr == pytest.approx(TARGETS["medium"], abs=0.05)
+    assert 0 < measured.ssim < 1
 
 
 def test_halving_the_rain_gains_six_decibels() -> None:
-    cleans = [scene(seed) for seed in range(3)]
-    pending = iter(cleans)
+    scenes = rainy_scenes([scene(seed) for seed in range(3)], severities()["heavy"])
+    halved = [
+        np.rint((rainy.astype(np.float64) + clean) / 2).astype(np.uint8) for rainy, clean in scenes
+    ]
 
-    def halve(rainy: Image) -> Image:
-        clean = next(pending).astype(np.float64)
-        return np.rint((rainy + clean) / 2).astype(np.uint8)
+    measured = measure(scenes, halved)
 
-    before, after = mean_gain(halve, cleans, severities()["heavy"])
+    assert measured.psnr - measured.rainy_psnr == pytest.approx(20 * np.log10(2), abs=0.1)
 
-    assert after - before == pytest.approx(20 * np.log10(2), abs=0.1)
+
+def test_the_truth_has_a_similarity_of_one() -> None:
+    cleans = [scene(seed) for seed in range(2)]
+
+    measured = measure(rainy_scenes(cleans, severities()["light"]), cleans)
+
+    assert measured.ssim == pytest.approx(1)
+    assert measured.psnr == np.inf

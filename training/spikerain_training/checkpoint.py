@@ -7,14 +7,17 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from spikerain_edge.files import write_whole
 from spikerain_training.config import NetworkConfig
 from spikerain_training.network import SpikeRain
 
@@ -24,8 +27,8 @@ CONFIG, WEIGHTS, TRAINING = "config.json", "weights.safetensors", "training.safe
 def save_network(folder: Path, config: NetworkConfig, weights: dict[str, Tensor]) -> None:
     """Writes `config.json` and `weights.safetensors`; each file appears whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    _replace_text(folder / CONFIG, json.dumps(config.to_dict(), indent=2) + "\n")
-    _replace_tensors(folder / WEIGHTS, weights)
+    write_text(folder / CONFIG, json.dumps(config.to_dict(), indent=2) + "\n")
+    write_tensors(folder / WEIGHTS, weights)
 
 
 def load_network(folder: Path) -> SpikeRain:
@@ -50,21 +53,23 @@ def save_training(
     optimizer: torch.optim.Optimizer,
     average: nn.Module,
     step: int,
+    best: float = -math.inf,
 ) -> None:
-    """Writes live and averaged weights, optimiser moments and the step reached."""
+    """Writes live and averaged weights, optimiser moments, step and best validation reached."""
     state = {f"network/{name}": value for name, value in network.state_dict().items()}
     state |= {f"average/{name}": value for name, value in average.state_dict().items()}
     names = [name for name, _ in network.named_parameters()]
     for index, moments in optimizer.state_dict()["state"].items():
         state |= {f"optimizer/{names[index]}/{key}": value for key, value in moments.items()}
     state["step"] = torch.tensor(step)
-    _replace_tensors(folder / TRAINING, state)
+    state["best"] = torch.tensor(best, dtype=torch.float64)
+    write_tensors(folder / TRAINING, state)
 
 
 def load_training(
     folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module
-) -> int:
-    """Restores what `save_training` wrote; returns the step reached.
+) -> tuple[int, float]:
+    """Restores what `save_training` wrote; returns the step and the best validation reached.
 
     Raises:
         FileNotFoundError: the folder holds no training state.
@@ -83,20 +88,18 @@ def load_training(
             moments[index] = found
     groups: list[dict[str, Any]] = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    return int(state["step"])
+    return int(state["step"]), float(state.get("best", -math.inf))
 
 
 def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
 
 
-def _replace_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    partial = path.with_suffix(".partial")
-    save_file({name: value.contiguous().cpu() for name, value in tensors.items()}, partial)
-    partial.replace(path)
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Writes a safetensors file that appears whole or not at all."""
+    write_whole(path, save({name: value.contiguous().cpu() for name, value in tensors.items()}))
 
 
-def _replace_text(path: Path, text: str) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(text)
-    partial.replace(path)
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file that appears whole or not at all."""
+    write_whole(path, text.encode())

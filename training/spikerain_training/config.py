@@ -108,9 +108,9 @@ def variants() -> dict[str, NetworkConfig]:
         ),
         NetworkConfig(
             "tiny",
-            32,
+            48,
             units=4,
-            timesteps=4,
+            timesteps=2,
             encoder=(1, 2, 2),
             decoder=(1, 1, 1),
             **edge,

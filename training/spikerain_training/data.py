@@ -1,7 +1,9 @@
-"""Training samples: clean photographs, rain rendered in front of them on the fly."""
+"""Training samples: clean photographs, weather rendered in front of them on the fly."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -13,10 +15,11 @@ from torch.utils.data import Dataset
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.stream import sources
-from spikerain_edge.weather import Rain, sample_style
+from spikerain_edge.weather import kinds, sample_weather
 
 Image = npt.NDArray[np.uint8]
 SUFFIXES = sources.IMAGE_SUFFIXES
+DRY = 0.25
 
 
 def image_paths(folder: Path) -> list[Path]:
@@ -52,8 +55,54 @@ def to_image(tensor: Tensor) -> Image:
     return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()[..., ::-1])
 
 
-class RenderedRain(Dataset[tuple[Tensor, Tensor]]):
-    """Pairs (rainy, clean) of crops, (3, crop, crop) float32 RGB.
+class WeatherMix:
+    """Which weather training pictures are seen in, and how many stay dry.
+
+    Args:
+        weights: how often each kind of weather (see `spikerain_edge.weather.kinds`) is drawn, in
+            any unit; a kind of weight 0 is left out. Without weights it always rains.
+        dry: share of the pictures without any weather, at least 0 and below 1.
+
+    Raises:
+        InputError: an unknown kind, an unusable weight, or a share that is none.
+    """
+
+    def __init__(self, weights: Mapping[str, float] | None = None, dry: float = DRY) -> None:
+        weights = {"rain": 1.0} if weights is None else weights
+        unknown = sorted(set(weights) - set(kinds()))
+        if unknown:
+            raise InputError(
+                f"no weather of kind {unknown[0]!r}", f"choose from {', '.join(kinds())}"
+            )
+        if not all(0 <= weight < math.inf for weight in weights.values()) or not any(
+            weights.values()
+        ):
+            raise InputError(
+                f"unusable weights of weather {dict(weights)}",
+                "give 0 or more for each kind, and more than 0 for one, as in rain = 1.0",
+            )
+        if not 0 <= dry < 1:
+            raise InputError(f"the dry share is {dry}", "give at least 0 and less than 1")
+        # In order of their names, so that the order in a recipe does not decide the samples.
+        self.kinds = sorted(kind for kind, weight in weights.items() if weight)
+        total = sum(weights.values())
+        self.shares = [weights[kind] / total for kind in self.kinds]
+        self.dry = dry
+
+    def add(self, clean: Image, rng: np.random.Generator) -> Image:
+        """`clean` (H, W, 3 uint8 BGR) in a random weather; the very same picture where dry.
+
+        One kind alone takes no draw, so that its samples are those of training on it alone.
+        """
+        if rng.random() < self.dry:
+            return clean
+        chosen = rng.choice(len(self.kinds), p=self.shares) if len(self.kinds) > 1 else 0
+        weather = sample_weather(self.kinds[chosen], clean.shape[:2], rng)
+        return weather.render(clean, time=float(rng.uniform(0, 50)))
+
+
+class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
+    """Pairs (weathered, clean) of crops, each (3, crop, crop) float32 RGB in [0, 1].
 
     Sample `i` depends on `seed` and `i` alone, so a resumed run sees the same samples.
 
@@ -62,9 +111,25 @@ class RenderedRain(Dataset[tuple[Tensor, Tensor]]):
         crop: side of the square crops in pixels.
         length: number of samples.
         seed: seed of all randomness.
+        weather: weight of each kind of weather, see `WeatherMix`; rain alone if not given.
+        dry: share of the samples without any weather.
+
+    Raises:
+        FileNotFoundError: the folder does not exist or holds no image.
+        ValueError: a file cannot be decoded.
+        InputError: unusable `weather` or `dry`.
     """
 
-    def __init__(self, folder: Path, crop: int, length: int, seed: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        crop: int,
+        length: int,
+        seed: int,
+        weather: Mapping[str, float] | None = None,
+        dry: float = DRY,
+    ) -> None:
+        self.mix = WeatherMix(weather, dry)
         self.images = [read_image(path) for path in image_paths(folder)]
         self.crop = crop
         self.length = length
@@ -76,9 +141,9 @@ class RenderedRain(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, index))
         image = self.images[rng.integers(len(self.images))]
-        clean = expose(random_crop(image, self.crop, rng), rng)
-        rainy = add_rain(clean, rng)
-        return to_tensor(rainy), to_tensor(clean)
+        clean = degrade(random_crop(image, self.crop, rng), rng)
+        weathered, clean = compress_alike(self.mix.add(clean, rng), clean, rng)
+        return to_tensor(weathered), to_tensor(clean)
 
 
 def random_crop(image: Image, crop: int, rng: np.random.Generator) -> Image:
@@ -98,9 +163,14 @@ def random_crop(image: Image, crop: int, rng: np.random.Generator) -> Image:
     return np.ascontiguousarray(patch)
 
 
-def expose(image: Image, rng: np.random.Generator) -> Image:
-    """Random exposure, gamma, white balance and sensor noise of the rain-free picture."""
+def degrade(image: Image, rng: np.random.Generator) -> Image:
+    """What a camera does to a rain-free picture: blur, exposure, gamma, white balance, noise.
+
+    The network is asked to leave all of it alone, so both pictures of a pair have it.
+    """
     picture = image.astype(np.float32) / 255
+    if rng.random() < 0.15:
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.5)), np.float32)
     picture = picture ** np.float32(np.exp(rng.normal(0, 0.25)))
     picture = picture * np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.04, 3))
     if rng.random() < 0.3:
@@ -108,14 +178,19 @@ def expose(image: Image, rng: np.random.Generator) -> Image:
     return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
-def add_rain(clean: Image, rng: np.random.Generator) -> Image:
-    """Rain of a random style; one picture in seven stays dry, some are compressed after."""
-    rainy = clean
-    if rng.random() >= 0.15:
-        shower = Rain(sample_style(rng), clean.shape[:2], int(rng.integers(2**31)))
-        rainy = shower.render(clean, time=float(rng.uniform(0, 50)))
-    if rng.random() < 0.2:
-        quality = int(rng.integers(75, 99))
-        _, packed = cv2.imencode(".jpg", rainy, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        rainy = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
-    return rainy
+def compress_alike(weathered: Image, clean: Image, rng: np.random.Generator) -> tuple[Image, Image]:
+    """Both pictures as JPEG of one random quality, in one case of four.
+
+    The network learns to see weather through compression, not to remove compression: a dry picture
+    shall come back as it was.
+    """
+    if rng.random() >= 0.25:
+        return weathered, clean
+    quality = int(rng.integers(60, 99))
+    return compress(weathered, quality), compress(clean, quality)
+
+
+def compress(image: Image, quality: int) -> Image:
+    """An image after JPEG compression of a quality from 1 to 100."""
+    _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)

@@ -1,139 +1,202 @@
-"""The training loop: AdamW, warm-up and cosine, averaged weights, resumable."""
+"""The training loop, on one process or on many."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 
-from spikerain_training.checkpoint import load_training, save_network, save_training
-from spikerain_training.config import variants
-from spikerain_training.data import Image, image_paths, read_image
-from spikerain_training.losses import excess_firing, restoration_loss
-from spikerain_training.network import SpikeRain
-from spikerain_training.neuron import LIF
+from spikerain_training.averaging import averaged
+from spikerain_training.checkpoint import load_network
+from spikerain_training.distillation import Teacher, distillation_loss
+from spikerain_training.figures import Figures
+from spikerain_training.hardware import Hardware, ignore_interrupts, launch
+from spikerain_training.logbook import Progress
+from spikerain_training.losses import LossWeights, excess_firing, loss_terms
+from spikerain_training.network import SpikeRain, start_near_identity
+from spikerain_training.neuron import LIF, compile_neurons
 from spikerain_training.paired import training_samples
+from spikerain_training.pairs import Half
 from spikerain_training.recipe import Recipe
-from spikerain_training.restore import restore
-from spikerain_training.validation import mean_gain, severities
+from spikerain_training.run import Run, State
+from spikerain_training.sampling import Share, StepSampler
+from spikerain_training.schedule import learning_rate, steepen, steepness
+
+Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What the loop reports after a step.
+class Data:
+    """What a run sees.
 
     Attributes:
-        step: optimiser steps done.
-        loss: loss of this step.
-        firing_rate: mean firing rate over all neuron layers.
-        gain: PSNR gain on luma over the rainy input in dB, where this step was validated.
+        folders: weight of each folder, of clean images or of pairs (see `pairs`).
+        rainy_half: pictures hold a pair side by side, and this half is rainy.
+        validation: folder of clean images to measure on behind seeded medium rain.
     """
 
-    step: int
-    loss: float
-    firing_rate: float
-    gain: float | None = None
+    folders: Mapping[Path, float]
+    rainy_half: Half | None = None
+    validation: Path | None = None
 
 
 def fit(
     recipe: Recipe,
-    data: Path | Mapping[Path, float],
+    data: Data,
     output: Path,
     *,
-    validation: Path | None = None,
+    hardware: Hardware | None = None,
     resume: bool = False,
+    initial: Path | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
     report: Callable[[Progress], None] = lambda progress: None,
-) -> None:
-    """Trains a network on clean photographs with rendered rain, or on rainy and clean pairs.
+) -> int:
+    """Trains a network on clean images with rendered weather, or on degraded and clean pairs.
 
     Args:
         recipe: what to train and how.
-        data: folder of clean images or of pairs (see `pairs`), or several with their weights.
-        output: checkpoint folder; `weights.safetensors` holds the averaged weights.
-        validation: folder of clean images to measure on, behind seeded medium rain.
+        data: what to train and measure on.
+        output: checkpoint folder; see `Run` for what comes to lie in it.
+        hardware: where to train; this machine's accelerator, one process, unless given.
         resume: continue from the training state in `output`.
-        report: called after every step.
+        initial: checkpoint whose weights a fresh run starts from.
+        interrupted: asked after every step; once true, the run is saved and ends.
+        report: called after every step, in the first process only.
+
+    Returns:
+        Steps done: `recipe.steps`, or fewer when interrupted.
 
     Raises:
         FileNotFoundError: no images, or nothing to resume from.
-        FloatingPointError: the loss is no longer finite; the last checkpoint is untouched.
+        ValueError: recipe, data and network do not fit each other.
+        FloatingPointError: loss or gradient is no longer finite; the last checkpoint is untouched,
+            the batch is saved beside it.
     """
+    fabric = launch(hardware or Hardware(), recipe.precision)
     torch.manual_seed(recipe.seed)
-    network = SpikeRain(variants()[recipe.variant])
-    start_near_identity(network)
+    network, optimizer, state = prepare(fabric, recipe, initial)
+    run = Run(fabric, output, recipe, data.folders, data.validation, state)
+    if resume:
+        run.restore()
+    teacher = Teacher(Path(recipe.teacher), fabric.device) if recipe.teacher else None
+    batches = iter(load(fabric, recipe, data, state.step))
+    network.train()
+    with run.recorded(), recorded_rates(state.network) as rates:
+        while state.step < recipe.steps:
+            rainy, clean = next(batches)
+            rate, alpha = learning_rate(state.step, recipe), steepness(state.step, recipe)
+            optimizer.param_groups[0]["lr"] = rate
+            steepen(state.network, alpha)
+
+            rates.clear()
+            restored = network(rainy)
+            terms = loss_terms(restored, clean, loss_weights(recipe))
+            if recipe.firing_penalty:
+                excess = excess_firing(rates, recipe.firing_target)
+                terms["firing"] = recipe.firing_penalty * excess
+            if teacher:
+                lesson = distillation_loss(restored, teacher(rainy), clean)
+                terms["distillation"] = recipe.distillation * lesson
+            loss = torch.stack(list(terms.values())).sum()
+
+            optimizer.zero_grad()
+            fabric.backward(loss)
+            norm = fabric.clip_gradients(
+                network, optimizer, max_norm=recipe.clip, error_if_nonfinite=False
+            )
+            figures = Figures.over_all(fabric, loss, restored, clean, rates, norm, interrupted())
+            if not figures.finite(recipe.precision):
+                run.give_up(rainy, clean, restored)
+            optimizer.step()
+            state.average.update_parameters(state.network)
+            state.step += 1
+
+            stopping = figures.stop > 0
+            last = state.step == recipe.steps
+            measured = None
+            if last or state.step % recipe.validate_every == 0:
+                measured = run.validate(rainy, clean)
+            progress = figures.progress(state.step, rate, alpha, measured)
+            run.log(progress)
+            if last or stopping or state.step % recipe.save_every == 0:
+                run.save()
+            if fabric.is_global_zero:
+                report(progress)
+            if stopping:
+                break
+    fabric.barrier()
+    return state.step
+
+
+def prepare(
+    fabric: Fabric, recipe: Recipe, initial: Path | None
+) -> tuple[nn.Module, torch.optim.Optimizer, State]:
+    """Network and optimiser as Fabric wraps them, and what a checkpoint keeps of them.
+
+    Raises:
+        ValueError: the weights to start from are those of another network.
+    """
+    network = SpikeRain(recipe.config())
+    if initial:
+        try:
+            network.load_state_dict(load_network(initial).state_dict())
+        except RuntimeError as error:
+            raise ValueError(f"{initial} holds another network than {recipe.variant}") from error
+    else:
+        start_near_identity(network)
+    # Convolutions on the CPU and on tensor cores read this layout without copies of their own.
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if recipe.compile:
+        compile_neurons(network)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
-    average = AveragedModel(network, multi_avg_fn=_averaging(recipe.ema), use_buffers=True)
-    step = 0
-    if resume:
-        step = load_training(output, network, optimizer, average)
-    folders = {data: 1.0} if isinstance(data, Path) else data
+    wrapped, wrapped_optimizer = fabric.setup(network, optimizer)
+    state = State(network, optimizer, averaged(network, recipe.ema))
+    return wrapped, wrapped_optimizer, state
+
+
+def load(fabric: Fabric, recipe: Recipe, data: Data, step: int) -> Any:
+    """Batches of this process, from `step` to the end."""
+    share = Share(recipe.batch, fabric.global_rank, fabric.world_size)
     count = recipe.steps * recipe.batch
-    samples = training_samples(folders, recipe.crop, count, recipe.seed)
-    held_out = [read_image(path) for path in image_paths(validation)] if validation else []
-    batches = DataLoader(
-        Subset(samples, range(step * recipe.batch, count)), recipe.batch, num_workers=1
+    samples = training_samples(
+        data.folders,
+        recipe.crop,
+        count,
+        recipe.seed,
+        recipe.weather,
+        recipe.dry,
+        data.rainy_half,
     )
-    network.train()
-    with recorded_rates(network) as rates:
-        forward = torch.compile(network) if recipe.compile else network
-        for rainy, clean in batches:
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * schedule(step, recipe)
-            rates.clear()
-            loss = restoration_loss(forward(rainy), clean, recipe.l1)
-            if recipe.firing_penalty:
-                loss = loss + recipe.firing_penalty * excess_firing(rates, recipe.firing_target)
-            if not torch.isfinite(loss):
-                raise FloatingPointError(f"the loss is {loss.item()} at step {step}")
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-            optimizer.step()
-            average.update_parameters(network)
-            step += 1
-
-            rate = torch.stack(rates).mean().item()
-            last = step == recipe.steps
-            gain = None
-            if last or step % recipe.save_every == 0:
-                save_network(output, network.config, average.module.state_dict())
-                save_training(output, network, optimizer, average, step)
-            if held_out and (last or step % recipe.validate_every == 0):
-                gain = validate(average.module, held_out)
-            report(Progress(step, loss.item(), rate, gain))
+    loader = DataLoader(
+        samples,
+        share.size,
+        sampler=StepSampler(share, step, recipe.steps),
+        collate_fn=collate,
+        num_workers=1 if fabric.device.type == "cpu" else 8,
+        worker_init_fn=ignore_interrupts,
+        pin_memory=fabric.device.type == "cuda",
+    )
+    return fabric.setup_dataloaders(loader, use_distributed_sampler=False)
 
 
-def start_near_identity(network: SpikeRain) -> None:
-    """Shrinks the output convolution, so that an untrained network hardly changes the image."""
-    with torch.no_grad():
-        network.output.weight.mul_(0.1)
-    nn.init.zeros_(network.output.bias)  # type: ignore[arg-type]
+def collate(samples: list[Batch]) -> Batch:
+    """Batches of images (B, 3, crop, crop), the network's input in its memory layout."""
+    rainy, clean = (torch.stack(images) for images in zip(*samples, strict=True))
+    return rainy.contiguous(memory_format=torch.channels_last), clean
 
 
-def schedule(step: int, recipe: Recipe) -> float:
-    """Factor on the learning rate: linear warm-up, then half a cosine down to zero."""
-    if step < recipe.warmup:
-        return (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
-    return 0.5 * (1 + math.cos(math.pi * done))
-
-
-def validate(network: nn.Module, cleans: list[Image]) -> float:
-    """PSNR gain on luma in dB over seeded medium rain."""
-    training = network.training
-    network.eval()
-    before, after = mean_gain(lambda image: restore(network, image), cleans, severities()["medium"])
-    network.train(training)
-    return after - before
+def loss_weights(recipe: Recipe) -> LossWeights:
+    """The weights of the picture's loss terms."""
+    return LossWeights(recipe.ssim, recipe.l1, recipe.gradient, recipe.frequency)
 
 
 @contextmanager
@@ -142,7 +205,7 @@ def recorded_rates(network: nn.Module) -> Iterator[list[Tensor]]:
     rates: list[Tensor] = []
 
     def record(module: nn.Module, inputs: tuple[Tensor, ...], spikes: Tensor) -> None:
-        rates.append(spikes.mean())
+        rates.append(spikes.float().mean())
 
     layers = [module for module in network.modules() if isinstance(module, LIF)]
     handles = [layer.register_forward_hook(record) for layer in layers]
@@ -151,18 +214,3 @@ def recorded_rates(network: nn.Module) -> Iterator[list[Tensor]]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _averaging(decay: float) -> Callable[..., None]:
-    """Exponential average that starts as a plain mean, so that early weights fade quickly."""
-
-    @torch.no_grad()
-    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
-        weight = 1 - min(decay, (1 + float(count)) / (10 + float(count)))
-        for old, new in zip(averaged, current, strict=True):
-            if old.is_floating_point():
-                old.lerp_(new, weight)
-            else:
-                old.copy_(new)
-
-    return update

@@ -68,6 +68,13 @@ class SpikeRain(nn.Module):
         return functional.pixel_shuffle(self.output(self.enhance(fused)), self.config.shuffle)
 
 
+def start_near_identity(network: SpikeRain) -> None:
+    """Shrinks the output convolution, so that an untrained network hardly changes the image."""
+    with torch.no_grad():
+        network.output.weight.mul_(0.1)
+    nn.init.zeros_(network.output.bias)  # type: ignore[arg-type]
+
+
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
     """Reflect-pads `(B, C, H, W)` on the right and bottom up to multiples of `multiple`.
 

@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from spikerain_training.data import Image, RenderedRain, to_tensor
-from spikerain_training.pairs import Pair, find_pairing, find_pairs
+from spikerain_training.data import DRY, Image, RenderedWeather, WeatherMix, to_tensor
+from spikerain_training.pairs import Half, Pair, find_pairing, find_pairs
 
 Sample = tuple[Tensor, Tensor]
 
@@ -83,31 +83,42 @@ class Mixture(Dataset[Sample]):
 
 
 def training_samples(
-    folders: Mapping[Path, float], crop: int, length: int, seed: int
+    folders: Mapping[Path, float],
+    crop: int,
+    length: int,
+    seed: int,
+    weather: Mapping[str, float] | None = None,
+    dry: float = DRY,
+    rainy_half: Half | None = None,
 ) -> Dataset[Sample]:
     """Samples of one folder, or of several mixed by weight.
 
     Args:
         folders: weight of each folder; pairs in a known layout, or else clean images, to be seen
-            behind rendered rain.
+            in rendered weather.
         crop: side of the square crops in pixels.
         length: number of samples.
         seed: seed of all randomness.
+        weather: weight of each kind of rendered weather; rain alone if not given.
+        dry: share of the rendered samples without any weather.
+        rainy_half: every picture holds a pair side by side, and this half of it is rainy.
 
     Raises:
+        InputError: unusable `weather` or `dry`.
         FileNotFoundError: a folder does not exist or holds no image.
         ValueError: no folders, a weight is not above 0, or a layout without a single pair.
     """
-    datasets = [_samples(folder, crop, length, seed) for folder in folders]
+    # Refused even where all folders hold pairs and nothing is rendered.
+    WeatherMix(weather, dry)
+    datasets: list[Dataset[Sample]] = [
+        RenderedWeather(folder, crop, length, seed, weather, dry)
+        if find_pairing(folder, rainy_half) is None
+        else PairedFolder(find_pairs(folder, rainy_half), crop, length, seed)
+        for folder in folders
+    ]
     if len(datasets) == 1:
         return datasets[0]
     return Mixture(datasets, list(folders.values()), length, seed)
-
-
-def _samples(folder: Path, crop: int, length: int, seed: int) -> Dataset[Sample]:
-    if find_pairing(folder) is None:
-        return RenderedRain(folder, crop, length, seed)
-    return PairedFolder(find_pairs(folder), crop, length, seed)
 
 
 def crop_and_flip(image: Image, crop: int, rng: np.random.Generator) -> Image:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
-from spikerain_training.config import variants
+from spikerain_training.config import NetworkConfig, variants
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
 @dataclass(frozen=True)
@@ -20,39 +25,80 @@ class Recipe:
 
     Attributes:
         variant: which network.
+        network: settings of `NetworkConfig` that differ from the variant's.
         steps: optimiser steps.
-        batch: crops per step.
+        batch: crops per step, over all processes.
         crop: side of a crop in pixels.
+        weather: how often which weather is rendered in front of clean images, in any unit:
+            `rain`, `wide_rain`, `fog`, `snow`.
+        dry: share of clean images that stay without weather.
         learning_rate: peak rate of AdamW.
+        floor: share of the peak rate that the cosine ends at.
         weight_decay: AdamW's decoupled decay.
         warmup: steps of linear warm-up before the cosine.
+        alpha: steepness of the sigmoid surrogate.
+        alpha_end: steepness at the last step; 0 leaves it at `alpha`.
         ema: decay of the weight average.
-        l1: weight of L1 beside 1 - SSIM.
+        ssim: weight of 1 - SSIM (11x11 Gaussian, sigma 1.5), the paper's objective.
+        l1: weight of the mean absolute difference.
+        gradient: weight of the difference of image gradients.
+        frequency: weight of the difference of Fourier amplitudes.
+        teacher: checkpoint folder of a larger network to learn from; empty for none.
+        distillation: weight of the difference from the teacher's picture.
         clip: largest gradient norm.
         firing_target: mean firing rate above which spikes are penalised.
         firing_penalty: weight of that penalty; 0 turns it off.
+        precision: `32-true`, `bf16-mixed` or `16-mixed`; membrane potentials stay in float32.
         seed: seed of weights and samples.
         save_every: steps between checkpoints.
-        validate_every: steps between validations.
-        compile: whether to compile the network; pays off after a few hundred steps.
+        validate_every: steps between validations and sample images.
+        compile: whether to compile the neurons; pays off after a few dozen steps.
     """
 
     variant: str = "nano"
+    network: Mapping[str, Any] = field(default_factory=dict)
     steps: int = 20_000
     batch: int = 12
     crop: int = 96
+    weather: Mapping[str, float] = field(default_factory=lambda: {"rain": 1.0})
+    dry: float = 0.25
     learning_rate: float = 2e-3
+    floor: float = 0.0
     weight_decay: float = 1e-2
     warmup: int = 300
+    alpha: float = 4.0
+    alpha_end: float = 0.0
     ema: float = 0.999
-    l1: float = 1.0
+    ssim: float = 1.0
+    l1: float = 0.0
+    gradient: float = 0.0
+    frequency: float = 0.0
+    teacher: str = ""
+    distillation: float = 0.0
     clip: float = 1.0
     firing_target: float = 0.2
     firing_penalty: float = 0.0
+    precision: str = "32-true"
     seed: int = 0
     save_every: int = 200
     validate_every: int = 1000
     compile: bool = False
+
+    def config(self) -> NetworkConfig:
+        """The network to train.
+
+        Raises:
+            ValueError: an unknown variant or network setting.
+        """
+        if self.variant not in variants():
+            known = ", ".join(variants())
+            raise ValueError(f"unknown variant {self.variant!r}; known are {known}")
+        known_network = variants()[self.variant].to_dict()
+        return NetworkConfig.from_dict({**known_network, "alpha": self.alpha, **self.network})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as recorded beside a checkpoint."""
+        return asdict(self)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -60,19 +106,106 @@ def read_recipe(path: Path) -> Recipe:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not TOML, or a setting that does not exist or has the wrong type.
+        ValueError: not TOML, or a setting that does not exist or cannot have its value.
     """
-    values = tomllib.loads(path.read_text())
-    known = {field.name: type(field.default) for field in fields(Recipe)}
+    try:
+        return adapted(Recipe(), tomllib.loads(path.read_text("utf-8")))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def adapted(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """A recipe with some settings changed.
+
+    Raises:
+        ValueError: a setting does not exist or cannot have its value.
+    """
+    known = {setting.name: getattr(Recipe(), setting.name) for setting in fields(Recipe)}
+    changed: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
-            raise ValueError(f"{path}: unknown setting {name!r}; known are {', '.join(known)}")
-        if known[name] is float and type(value) is int:
-            values[name] = float(value)
-        elif type(value) is not known[name]:
-            raise ValueError(f"{path}: {name} must be of type {known[name].__name__}")
-    recipe = Recipe(**values)
-    if recipe.variant not in variants():
-        known_variants = ", ".join(variants())
-        raise ValueError(f"{path}: unknown variant {recipe.variant!r}; known are {known_variants}")
+            raise ValueError(f"unknown setting {name!r}; known are {', '.join(known)}")
+        changed[name] = _typed(name, value, type(known[name]))
+    result = replace(recipe, **changed)
+    _require_sensible(result)
+    return result
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """A setting and its value from `name=value`, the value written as in TOML.
+
+    `network.width=32` and `weather.snow=0.4` change one entry of a table; a word needs no quotes.
+
+    Raises:
+        ValueError: there is no `=`.
+    """
+    name, separator, value = text.partition("=")
+    if not separator or not name.strip():
+        raise ValueError(f"--set {text}: write it as name=value")
+    try:
+        return name.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name.strip(), value.strip()
+
+
+def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+    """A recipe with `name=value` overrides applied in order.
+
+    Raises:
+        ValueError: see `parse_override` and `adapted`.
+    """
+    for text in overrides:
+        name, value = parse_override(text)
+        table, separator, key = name.partition(".")
+        if separator:
+            entries = getattr(recipe, table, None)
+            if not isinstance(entries, Mapping):
+                raise ValueError(f"--set {text}: {table!r} is no table of settings")
+            value = {**entries, key: value}
+        recipe = adapted(recipe, {table: value})
     return recipe
+
+
+def _typed(name: str, value: Any, expected: type) -> Any:
+    if expected is float and type(value) is int:
+        return float(value)
+    if expected is dict and isinstance(value, Mapping):
+        return dict(value)
+    if type(value) is not expected:
+        kind = "a table" if expected is dict else f"of type {expected.__name__}"
+        raise ValueError(f"{name} must be {kind}")
+    return value
+
+
+def _require_sensible(recipe: Recipe) -> None:
+    """Finds what could not be trained before a run begins.
+
+    Raises:
+        ValueError: a value out of range; the message names the setting.
+    """
+    recipe.config()
+    counts = ("steps", "batch", "save_every", "validate_every")
+    shares = ("dry", "ema", "floor")
+    weights = ("ssim", "l1", "gradient", "frequency", "distillation", "firing_penalty")
+    others = ("warmup", "seed", "weight_decay", "alpha_end", "firing_target")
+    least = {
+        "crop": 32,
+        **dict.fromkeys(counts, 1),
+        **dict.fromkeys(("learning_rate", "alpha", "clip"), math.ulp(0.0)),
+        **dict.fromkeys((*shares, *weights, *others), 0),
+    }
+    for name, bound in least.items():
+        value = getattr(recipe, name)
+        if not (math.isfinite(value) and value >= bound):
+            wanted = "above 0" if 0 < bound < 1 else f"at least {bound}"
+            raise ValueError(f"{name} is {value}, it must be {wanted}")
+    for name in shares:
+        if getattr(recipe, name) > 1:
+            raise ValueError(f"{name} is {getattr(recipe, name)}, it must be at most 1")
+    if recipe.precision not in PRECISIONS:
+        choices = ", ".join(PRECISIONS)
+        raise ValueError(f"precision is {recipe.precision!r}, it must be one of {choices}")
+    if bool(recipe.teacher) != bool(recipe.distillation):
+        raise ValueError("teacher and distillation go together: set both, or neither")
+    if not (recipe.ssim or recipe.l1 or recipe.gradient or recipe.frequency):
+        raise ValueError("the loss is empty: give ssim, l1, gradient or frequency a weight")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.weather import Rain, sample_style
-from spikerain_training.metrics import psnr_luma
+from spikerain_training.metrics import luma, psnr_luma, ssim
 
 Image = npt.NDArray[np.uint8]
 
@@ -21,6 +21,21 @@ class Severity:
     name: str
     psnr: float
     coverage: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Means over held-out images behind seeded rain.
+
+    Attributes:
+        rainy_psnr: PSNR on MATLAB luma of the rainy images in dB.
+        psnr: the same of the derained ones.
+        ssim: SSIM on luma of the derained ones.
+    """
+
+    rainy_psnr: float
+    psnr: float
+    ssim: float
 
 
 def severities() -> dict[str, Severity]:
@@ -66,13 +81,16 @@ def seeded_rain(clean: Image, severity: Severity, seed: int) -> Image:
     return rainy
 
 
-def mean_gain(
-    derain: Callable[[Image], Image], cleans: Iterable[Image], severity: Severity
-) -> tuple[float, float]:
-    """Mean PSNR on luma before and after `derain`, in dB, over `cleans` behind seeded rain."""
-    pairs = []
-    for seed, clean in enumerate(cleans):
-        rainy = seeded_rain(clean, severity, seed)
-        pairs.append((psnr_luma(rainy, clean), psnr_luma(derain(rainy), clean)))
-    before, after = np.mean(pairs, axis=0)
-    return float(before), float(after)
+def rainy_scenes(cleans: Iterable[Image], severity: Severity) -> list[tuple[Image, Image]]:
+    """Pairs (rainy, clean): image `i` behind rain of seed `i`."""
+    return [(seeded_rain(clean, severity, seed), clean) for seed, clean in enumerate(cleans)]
+
+
+def measure(scenes: Sequence[tuple[Image, Image]], restored: Sequence[Image]) -> Measured:
+    """Compares restored images with the truth of `scenes`."""
+    rows = [
+        (psnr_luma(rainy, clean), psnr_luma(image, clean), ssim(luma(image), luma(clean)))
+        for (rainy, clean), image in zip(scenes, restored, strict=True)
+    ]
+    before, after, structure = np.mean(rows, axis=0).tolist()
+    return Measured(before, after, structure)

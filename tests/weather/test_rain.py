@@ -6,9 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from skimage.feature import structure_tensor
+from skimage.measure import label, regionprops
 from skimage.registration import phase_cross_correlation
 
-from spikerain_edge.weather import Blend, Image, Layer, Rain, RainStyle, blend, sample_style
+from spikerain_edge.weather import (
+    Blend,
+    Image,
+    Layer,
+    Rain,
+    RainStyle,
+    blend,
+    sample_style,
+    sample_wide_style,
+)
 
 SIZE = (60, 80)
 BLENDS: tuple[Blend, ...] = ("additive", "screen", "alpha")
@@ -176,3 +186,50 @@ def test_sampled_styles_differ() -> None:
     assert {style.layers for style in styles} == {1, 2, 3}
     assert any(style.mist == 0 for style in styles)
     assert any(style.mist > 0 for style in styles)
+
+
+@pytest.mark.parametrize(
+    ("seed", "length", "angle", "bright"),
+    [
+        (0, 13.506107763503088, -8.570709970577775, (78.036, 77.518)),
+        (1, 70.90567188078147, -33.87033863811262, (98.406, 100.818)),
+        (2, 14.484358518694046, 28.795318123534432, (62.497, 60.810)),
+    ],
+)
+def test_seeded_showers_stay_those_that_weights_were_judged_on(
+    seed: int, length: float, angle: float, bright: tuple[float, float]
+) -> None:
+    style = sample_style(np.random.default_rng(seed))
+    grey = np.full((*SIZE, 3), 60, np.uint8)
+
+    means = [Rain(style, SIZE, seed).render(grey, time).mean() for time in (0.0, 2.5)]
+
+    assert (style.length, style.angle) == pytest.approx((length, angle))
+    # Another OpenCV may draw a line's edge a little otherwise; another shower is off by more.
+    assert means == pytest.approx(bright, abs=0.2)
+
+
+@pytest.mark.parametrize("length", [4.0, 12.0, 40.0, 100.0])
+def test_streaks_are_as_long_as_their_style_says(length: float) -> None:
+    style = replace(PARALLEL, length=length, width=1.5, angle=0.0, coverage=0.004)
+
+    light = Rain(style, (400, 400), 3).streaks()
+
+    regions = regionprops(label(light > 0.3 * light.max()))
+    heights = [bottom - top for top, _, bottom, _ in (region.bbox for region in regions)]
+    assert len(heights) > 3
+    assert np.median(heights) == pytest.approx(length, rel=0.25, abs=1)
+
+
+def test_the_wide_sampler_reaches_streaks_of_2_to_100_pixels_thick_and_thin() -> None:
+    styles = [sample_wide_style(np.random.default_rng(seed)) for seed in range(400)]
+    lengths = np.array([style.length for style in styles])
+    widths = np.array([style.width for style in styles])
+
+    assert 2 <= lengths.min() < 2.3
+    assert 90 < lengths.max() <= 100
+    assert np.histogram(lengths, bins=[2, 4, 8, 16, 32, 64, 80, 100])[0].min() > 15
+    assert 0.6 <= widths.min() < 0.7
+    assert 5 < widths.max() <= 6
+    assert (widths <= np.maximum(0.7, lengths / 4)).all()
+    assert len(set(styles)) == 400

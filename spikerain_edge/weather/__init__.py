@@ -1,0 +1,39 @@
+"""Renders rain, fog and snow with NumPy and OpenCV: for the demo camera, training, evaluation.
+
+Each kind of weather has a style that says what it looks like, a sampler of random styles, and an
+object that is one seeded spell of it over pictures of one size. Rendered at successive times, in
+frames, it moves like weather on video.
+"""
+
+from spikerain_edge.weather.base import Image, Layer, Weather
+from spikerain_edge.weather.fog import Fog, FogStyle, sample_fog_style
+from spikerain_edge.weather.kinds import kinds, sample_weather
+from spikerain_edge.weather.rain import (
+    Blend,
+    Rain,
+    RainStyle,
+    blend,
+    sample_style,
+    sample_wide_style,
+)
+from spikerain_edge.weather.snow import Snow, SnowStyle, sample_snow_style
+
+__all__ = [
+    "Blend",
+    "Fog",
+    "FogStyle",
+    "Image",
+    "Layer",
+    "Rain",
+    "RainStyle",
+    "Snow",
+    "SnowStyle",
+    "Weather",
+    "blend",
+    "kinds",
+    "sample_fog_style",
+    "sample_snow_style",
+    "sample_style",
+    "sample_weather",
+    "sample_wide_style",
+]

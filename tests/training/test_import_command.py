@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import typer
+from click.testing import Result
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.torch_version import TorchVersion
+from typer.testing import CliRunner
+
+from spikerain_edge.errors import InputError
+from spikerain_training.checkpoint import load_network
+from spikerain_training.commands.import_weights import import_weights
+from spikerain_training.config import variants
+from spikerain_training.importing.authors import authors_name
+from spikerain_training.importing.state_file import read_state
+from spikerain_training.network import SpikeRain
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def network() -> SpikeRain:
+    torch.manual_seed(0)
+    return SpikeRain(variants()["s"]).eval()
+
+
+@pytest.fixture
+def state(network: SpikeRain) -> dict[str, Tensor]:
+    """The names alone: shapes and pictures are compared in `test_import_authors`."""
+    return {authors_name(name): value for name, value in network.state_dict().items()}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    app = typer.Typer()
+    app.command("import")(import_weights)
+
+    def invoke(file: str, *options: str, variant: str = "s") -> Result:
+        arguments = [file, "--variant", variant, "--output", "run", *options]
+        return CliRunner().invoke(app, arguments)
+
+    return invoke
+
+
+class _Bomb:
+    """Writes a file as soon as an unguarded unpickler meets it."""
+
+    def __init__(self, fuse: Path) -> None:
+        self.fuse = fuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.fuse,)
+
+
+def assert_refused(result: Result, message: str) -> None:
+    assert result.exit_code == 2, result.output
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("spikerain-train: ")
+    assert message in last
+    assert not Path("run").exists()
+
+
+def test_imported_weights_are_a_checkpoint_that_loads(
+    run: Run, network: SpikeRain, state: dict[str, Tensor]
+) -> None:
+    torch.save(state, "model_best.pth")
+    result = run("model_best.pth")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.endswith("weights in run; next: spikerain-edge export run\n")
+    loaded = load_network(Path("run"))
+    assert loaded.config == variants()["s"]
+    for ours, value in network.state_dict().items():
+        assert torch.equal(loaded.state_dict()[ours], value), ours
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: state,
+        lambda state: {"epoch": 3, "state_dict": OrderedDict(state)},
+        lambda state: {"model": state},
+        lambda state: {"params": state},
+        lambda state: {f"module.{name}": value for name, value in state.items()},
+        lambda state: {f"_orig_mod.module.{name}": value for name, value in state.items()},
+    ],
+)
+def test_tensors_come_out_of_whatever_wraps_them(
+    tmp_path: Path, wrap: Callable[[dict[str, Tensor]], object]
+) -> None:
+    state = {"output_conv.weight": torch.randn(3, 4), "output_conv.bias": torch.randn(3)}
+    torch.save(wrap(state), tmp_path / "wrapped.pth")
+    read = read_state(tmp_path / "wrapped.pth")
+    assert list(read) == list(state)
+    for name, value in state.items():
+        assert torch.equal(read[name], value)
+
+
+def test_a_prefix_that_only_some_names_have_belongs_to_them(tmp_path: Path) -> None:
+    state = {"module.weight": torch.zeros(1), "bias": torch.zeros(1)}
+    torch.save(state, tmp_path / "some.pth")
+    assert list(read_state(tmp_path / "some.pth")) == list(state)
+
+
+def test_a_checkpoint_is_read_with_its_optimiser(tmp_path: Path) -> None:
+    network = nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(network.parameters())
+    network(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    saved = {"epoch": 50, "state_dict": network.state_dict(), "optimizer": optimizer.state_dict()}
+    torch.save(saved, tmp_path / "model_last.pth")
+    assert set(read_state(tmp_path / "model_last.pth")) == {"weight", "bias"}
+
+
+def test_safetensors_are_read_too(run: Run, network: SpikeRain, state: dict[str, Tensor]) -> None:
+    save_file(state, "s.safetensors")
+    assert run("s.safetensors").exit_code == 0
+    assert torch.equal(load_network(Path("run")).output.weight, network.output.weight)
+
+
+def test_all_that_does_not_match_is_told_and_nothing_written(
+    run: Run, state: dict[str, Tensor]
+) -> None:
+    del state["patch_embed.proj.weight"]
+    state["head.\x1b[31mweight"] = torch.zeros(2, 7)
+    state["output_conv.bias"] = torch.zeros(4)
+    torch.save(state, "s.pth")
+
+    result = run("s.pth", "--json", "report.json")
+
+    assert_refused(result, "s.pth does not fit s; nothing was written")
+    table = [line.split() for line in result.stderr.splitlines()]
+    assert ["missing", "patch_embed.proj.weight", "-", "32x3x3x3", "embed.weight"] in table
+    assert ["misshapen", "output_conv.bias", "4", "3", "output.bias"] in table
+    assert ["unexpected", r"'head.\x1b[31mweight'", "2x7", "-", "-"] in table
+    report = json.loads(Path("report.json").read_text())
+    assert not report["complete"]
+    assert report["counts"] == {
+        "matched": len(state) - 2,
+        "missing": 1,
+        "misshapen": 1,
+        "unexpected": 1,
+    }
+    surplus = [entry for entry in report["tensors"] if entry["status"] == "unexpected"]
+    assert [(entry["theirs"], entry["found"]) for entry in surplus] == [
+        ("head.\x1b[31mweight", [2, 7])
+    ]
+
+
+def test_the_report_of_a_success_lists_every_tensor_on_standard_output(
+    run: Run, state: dict[str, Tensor]
+) -> None:
+    torch.save(state, "s.pth")
+    result = run("s.pth", "--json", "-")
+    report = json.loads(result.stdout)
+    assert report["complete"]
+    assert {entry["theirs"] for entry in report["tensors"]} == set(state)
+    assert {entry["status"] for entry in report["tensors"]} == {"matched"}
+
+
+def test_weights_of_another_variant_are_recognised(run: Run, state: dict[str, Tensor]) -> None:
+    torch.save(state, "s.pth")
+    result = run("s.pth", variant="m")
+    assert_refused(result, "these are weights of s: --variant s")
+    assert "more" in result.stderr.splitlines()[-2]
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_file_that_would_run_code_is_refused_unrun(
+    run: Run, state: dict[str, Tensor], wrapped: bool
+) -> None:
+    fuse = Path("exploded").resolve()
+    bomb = {"state_dict": state, "extra": _Bomb(fuse)} if wrapped else _Bomb(fuse)
+    torch.save(bomb, "bomb.pth")
+
+    result = run("bomb.pth")
+
+    assert not fuse.exists()
+    assert_refused(result, "only tensors and plain containers are read")
+    assert "weights_only" not in result.output
+    torch.load("bomb.pth", weights_only=False)
+    assert fuse.exists()
+
+
+def test_a_torchscript_program_is_refused_before_it_is_opened(run: Run) -> None:
+    with zipfile.ZipFile("program.pt", "w") as archive:
+        archive.writestr("program/CONSTANTS.pkl", b"")
+        archive.writestr("program/data.pkl", b"")
+    assert_refused(run("program.pt"), "is a TorchScript program")
+
+
+@pytest.mark.parametrize("kept", [0, 10, 1000, -1000, -1])
+def test_a_file_that_is_cut_off_is_one_line(run: Run, state: dict[str, Tensor], kept: int) -> None:
+    torch.save(state, "s.pth")
+    Path("s.pth").write_bytes(Path("s.pth").read_bytes()[:kept])
+    assert_refused(run("s.pth"), "cut off")
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_of_another_kind_is_one_line(run: Run, suffix: str) -> None:
+    Path(f"notes{suffix}").write_text("These are not the weights you are looking for.\n" * 50)
+    assert_refused(run(f"notes{suffix}"), f"notes{suffix} is")
+
+
+def test_an_archive_that_is_no_state_dict_is_one_line(run: Run) -> None:
+    with zipfile.ZipFile("photos.pth", "w") as archive:
+        archive.writestr("photo.txt", b"rain")
+    assert_refused(run("photos.pth"), "photos.pth is damaged or holds more than tensors")
+
+
+def test_a_single_damaged_byte_is_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "small.pth"
+    torch.save({"output_conv.bias": torch.tensor([1.5, 2.5, 3.5])}, file)
+    whole = file.read_bytes()
+    names, numbers = whole.index(b"output_conv"), whole.index(torch.tensor([2.5]).numpy().tobytes())
+    for place in (*range(names, names + 40), *range(numbers - 4, numbers + 8)):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=r"small\.pth is damaged"):
+            read_state(file)
+
+
+def test_a_forged_pickle_is_read_or_refused_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "small.pth"
+    torch.save({"output_conv.bias": torch.zeros(3)}, file)
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    (pickled,) = (name for name in members if name.endswith("data.pkl"))
+    whole, refused = members[pickled], 0
+    forged = [whole[:length] for length in range(len(whole))]
+    forged += [
+        whole[:place] + bytes([byte]) + whole[place + 1 :]
+        for place in range(len(whole))
+        for byte in (0, whole[place] ^ 1, 255)
+    ]
+    for content in forged:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, held in members.items():
+                archive.writestr(name, content if name == pickled else held)
+        try:
+            assert isinstance(read_state(file), dict)
+        except InputError:
+            refused += 1
+    assert refused > len(forged) / 2
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ([torch.zeros(1)], "holds a list, no state_dict"),
+        (torch.zeros(3), "holds a Tensor, no state_dict"),
+        ({}, "no tensors with names"),
+        ({0: torch.zeros(1)}, "no tensors with names"),
+        ({"model": {"a": 1}, "params": {"b": 2}}, "more than one network: model, params"),
+    ],
+)
+def test_a_file_without_one_state_dict_is_one_line(run: Run, held: object, message: str) -> None:
+    torch.save(held, "held.pth")
+    assert_refused(run("held.pth"), message)
+
+
+def test_a_file_too_large_is_refused_unread(run: Run) -> None:
+    with Path("huge.pth").open("wb") as file:
+        file.truncate(600 * 2**20)
+    assert_refused(run("huge.pth"), "takes 629,145,600 bytes, at most 536,870,912 are read")
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "bomb.pth"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/data/0", bytes(2**20))
+    assert file.stat().st_size < 2**12
+    with pytest.raises(InputError, match=r"bomb\.pth takes 1,048,576 bytes"):
+        read_state(file, largest=2**16)
+
+
+def test_a_few_bytes_that_claim_to_be_a_huge_tensor_are_only_of_another_shape(
+    run: Run, state: dict[str, Tensor]
+) -> None:
+    state["output_conv.bias"] = torch.zeros(1).expand(10**15)
+    torch.save(state, "s.pth")
+    result = run("s.pth")
+    assert_refused(result, "does not fit s")
+    assert "misshapen  output_conv.bias" in result.stderr
+
+
+def test_an_old_pytorch_does_not_read_pickles(
+    run: Run, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save(state, "s.pth")
+    save_file(state, "s.safetensors")
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.9.1"))
+    assert_refused(run("s.pth"), "PyTorch 2.9.1 does not read s.pth safely")
+    assert run("s.safetensors").exit_code == 0
+
+
+def test_a_checkpoint_that_is_there_is_not_replaced(run: Run, state: dict[str, Tensor]) -> None:
+    torch.save(state, "s.pth")
+    Path("run").mkdir()
+    Path("run/weights.safetensors").write_bytes(b"trained for days")
+    result = run("s.pth")
+    assert result.exit_code == 2
+    assert "run already holds weights.safetensors; name another folder" in result.stderr
+    assert Path("run/weights.safetensors").read_bytes() == b"trained for days"
+    assert not Path("run/config.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["s.pth", "--json", "s.pth"], "s.pth is read"),
+        (["s.pth", "--json", "nowhere/report.json"], "no folder nowhere"),
+        (["missing.pth"], "no file missing.pth"),
+    ],
+)
+def test_bad_usage_is_one_line(
+    run: Run, state: dict[str, Tensor], options: list[str], message: str
+) -> None:
+    torch.save(state, "s.pth")
+    before = Path("s.pth").read_bytes()
+    assert_refused(run(*options), message)
+    assert Path("s.pth").read_bytes() == before
+
+
+def test_only_published_variants_can_be_named(run: Run) -> None:
+    result = run("s.pth", variant="nano")
+    assert result.exit_code == 2
+    assert "'nano' is not one of" in result.stderr

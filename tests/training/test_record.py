@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from spikerain_training.recipe import Recipe
+from spikerain_training.record import (
+    append_session,
+    describe,
+    fingerprint,
+    git_revision,
+    read_sessions,
+    recorded_data,
+    recorded_recipe,
+)
+
+
+def test_a_session_comes_back_as_recipe_and_data(photographs: Path, tmp_path: Path) -> None:
+    recipe = Recipe(steps=9, weather={"rain": 1.0, "snow": 0.5}, network={"width": 16}, seed=3)
+
+    append_session(tmp_path, describe(recipe, {photographs: 2.0}, step=0, processes=1))
+
+    assert recorded_recipe(tmp_path) == recipe
+    assert recorded_data(tmp_path) == {photographs: 2.0}
+
+
+def test_resumed_sessions_are_added_and_a_fresh_run_starts_afresh(tmp_path: Path) -> None:
+    for step in (0, 5, 7):
+        append_session(tmp_path, describe(Recipe(seed=step), {}, step, processes=2))
+    assert [session["from_step"] for session in read_sessions(tmp_path)] == [0, 5, 7]
+    assert recorded_recipe(tmp_path) == Recipe(seed=7)
+
+    append_session(tmp_path, describe(Recipe(), {}, step=0, processes=1))
+    assert len(read_sessions(tmp_path)) == 1
+
+
+def test_a_session_names_code_libraries_and_machine(tmp_path: Path) -> None:
+    session = describe(Recipe(), {}, step=0, processes=3)
+
+    assert session["libraries"]["torch"] == torch.__version__
+    assert session["processes"] == 3
+    assert session["machine"]
+    assert json.loads(json.dumps(session))["recipe"]["seed"] == 0
+
+
+def test_the_fingerprint_tells_data_apart(photographs: Path) -> None:
+    before = fingerprint(photographs, 1.0)
+    assert before == fingerprint(photographs, 1.0)
+    assert before.files == 3
+
+    path = photographs / "1.png"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    changed = fingerprint(photographs, 1.0)
+    path.write_bytes(content)
+    path.rename(photographs / "7.png")
+    renamed = fingerprint(photographs, 1.0)
+
+    assert len({before.sha256, changed.sha256, renamed.sha256}) == 3
+
+
+def test_the_revision_says_whether_files_differ(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=n", "-c", "user.email=e"]
+        command = ["git", "-C", str(tmp_path), *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert git_revision(tmp_path) is None
+    git("init")
+    (tmp_path / "file").write_text("one")
+    git("add", "file")
+    git("commit", "-m", "first")
+    commit = git("rev-parse", "HEAD")
+    assert git_revision(tmp_path) == commit
+
+    (tmp_path / "file").write_text("two")
+    assert git_revision(tmp_path) == f"{commit}-dirty"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"sessions": [1]}', '{"sessions": [{}]}'])
+def test_a_damaged_record_says_what_to_do(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+
+    with pytest.raises(ValueError, match=r"run\.json is damaged.*--config"):
+        recorded_recipe(tmp_path)
+
+
+def test_a_run_without_a_record_has_no_recipe(tmp_path: Path) -> None:
+    assert recorded_recipe(tmp_path) is None
+    assert recorded_data(tmp_path) == {}

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from spikerain_training.sampling import Share, StepSampler
+
+
+def test_one_process_sees_every_sample_once_in_order() -> None:
+    assert list(StepSampler(Share(4), 0, 3)) == list(range(12))
+
+
+@pytest.mark.parametrize("processes", [2, 3, 6])
+def test_processes_share_each_batch_without_overlap(processes: int) -> None:
+    batch, steps = 6, 4
+    shares = [
+        list(StepSampler(Share(batch, rank, processes), 0, steps)) for rank in range(processes)
+    ]
+    size = batch // processes
+    for step in range(steps):
+        seen = [index for share in shares for index in share[step * size : (step + 1) * size]]
+        assert sorted(seen) == list(range(step * batch, (step + 1) * batch))
+
+
+def test_a_resumed_run_goes_on_with_the_next_batch() -> None:
+    whole = list(StepSampler(Share(6, 1, 2), 0, 5))
+    first, rest = StepSampler(Share(6, 1, 2), 0, 2), StepSampler(Share(6, 1, 2), 2, 5)
+
+    assert [*first, *rest] == whole
+    assert (len(first), len(rest)) == (6, 9)
+
+
+def test_a_batch_that_cannot_be_shared_names_one_that_can() -> None:
+    with pytest.raises(ValueError, match=r"12 cannot be shared by 5 processes.*batch=5"):
+        Share(12, 0, 5)

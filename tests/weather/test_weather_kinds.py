@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.weather import Fog, Image, Rain, Snow, kinds, sample_weather
+
+SIZE = (33, 47)
+
+
+def picture() -> Image:
+    return np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
+
+
+def test_every_kind_gives_weather_of_its_name() -> None:
+    drawn = {kind: type(sample_weather(kind, SIZE, np.random.default_rng(0))) for kind in kinds()}
+
+    assert drawn == {"rain": Rain, "wide_rain": Rain, "fog": Fog, "snow": Snow}
+
+
+@pytest.mark.parametrize("kind", sorted(kinds()))
+def test_a_random_generator_decides_the_weather(kind: str) -> None:
+    first, again, other = (
+        sample_weather(kind, SIZE, np.random.default_rng(seed)).render(picture(), time=2.0)
+        for seed in (5, 5, 6)
+    )
+
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert not np.array_equal(first, picture())
+
+
+@pytest.mark.parametrize("kind", sorted(kinds()))
+def test_all_weather_has_one_interface(kind: str) -> None:
+    weather = sample_weather(kind, SIZE, np.random.default_rng(1))
+
+    assert weather.size == SIZE
+    np.testing.assert_array_equal(weather.render(picture(), time=9.0, strength=0.0), picture())
+    with pytest.raises(ValueError, match="33, 47"):
+        weather.render(picture()[1:])
+
+
+def test_weather_that_does_not_exist_is_named_with_what_does() -> None:
+    with pytest.raises(InputError, match="'hail'; choose from rain, wide_rain, fog, snow"):
+        sample_weather("hail", SIZE, np.random.default_rng(0))

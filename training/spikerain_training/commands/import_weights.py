@@ -1,0 +1,118 @@
+"""`spikerain-train import`: the authors' weights as a checkpoint of ours."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.files import require_distinct
+from spikerain_training.checkpoint import CONFIG, WEIGHTS, save_network
+from spikerain_training.commands.console import one_line_errors, require_folders, write_json
+from spikerain_training.config import variants
+from spikerain_training.importing.authors import Comparison, Entry, compare, fitting
+from spikerain_training.importing.state_file import read_state
+
+_SHOWN = 20
+
+
+class Published(str, Enum):
+    """A published network, as typed."""
+
+    S = "s"
+    M = "m"
+    L = "l"
+
+
+def import_weights(
+    file: Annotated[
+        Path,
+        typer.Argument(help="state_dict saved by the authors' code: .pth, .pt or .safetensors."),
+    ],
+    variant: Annotated[Published, typer.Option(help="Which published network it is.")],
+    output: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
+    json: Annotated[
+        str | None, typer.Option(help="Write what became of every tensor; - prints.")
+    ] = None,
+) -> None:
+    """Imports weights that the authors' published code has saved, all of them or none.
+
+    The file is read without running anything in it. Exits with 2 where a tensor is missing,
+    unexpected, of another shape or unusable, and writes no checkpoint then.
+    """
+    console = Console(stderr=True)
+    with one_line_errors(console):
+        _require_free(output)
+        reports = [json] if json and json != "-" else []
+        require_folders(*reports)
+        require_distinct([str(output), *reports], [file])
+        config = variants()[variant.value]
+        state = read_state(file)
+        found = compare(state, config)
+        if json:
+            document = {"file": str(file), "variant": variant.value, **found.to_dict()}
+            write_json(document, json)
+        for line in _lines(found):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        if not found.complete:
+            raise InputError(f"{file} does not fit {variant.value}", _remedy(fitting(state)))
+        save_network(output, config, found.weights)
+        console.print(
+            f"weights in {output}; next: spikerain-edge export {output}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _require_free(output: Path) -> None:
+    held = [name for name in (CONFIG, WEIGHTS) if (output / name).exists()]
+    if held:
+        raise InputError(f"{output} already holds {' and '.join(held)}", "name another folder")
+
+
+def _remedy(others: list[str]) -> str:
+    if others:
+        return f"these are weights of {others[0]}: --variant {others[0]}"
+    return "nothing was written; --json - lists every tensor"
+
+
+def _lines(found: Comparison) -> list[str]:
+    """A count, then the tensors that did not match in aligned columns."""
+    counts = [f"{count} {status}" for status, count in found.counts.items()]
+    lines = [f"{len(found.entries)} tensors: {', '.join(counts)}"]
+    rest = [entry for entry in found.entries if entry.status != "matched"]
+    rows = [("status", "authors' name", "found", "expected", "our name")] if rest else []
+    rows += [_cells(entry) for entry in rest[:_SHOWN]]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    if len(rest) > _SHOWN:
+        lines.append(f"and {len(rest) - _SHOWN} more")
+    return lines
+
+
+def _cells(entry: Entry) -> tuple[str, str, str, str, str]:
+    return (
+        entry.status,
+        _printable(entry.theirs),
+        entry.reason or _shape(entry.found),
+        _shape(entry.expected),
+        entry.ours or "-",
+    )
+
+
+def _printable(name: str) -> str:
+    """A name out of the file, which must not steer the terminal that shows it."""
+    return (name if name.isprintable() else ascii(name))[:80]
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    if shape is None:
+        return "-"
+    return "x".join(map(str, shape)) or "number"

@@ -1,0 +1,91 @@
+"""What a training step is judged by, as means over all processes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from spikerain_training.logbook import Progress
+from spikerain_training.losses import ssim
+from spikerain_training.validation import Measured
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Means over the batch and over all processes.
+
+    Attributes:
+        loss: sum of all weighted terms.
+        error: mean squared difference of output and truth.
+        ssim: their structural similarity.
+        firing_rate: mean over all neuron layers.
+        gradient_norm: before clipping.
+        stop: above 0 where a process was asked to stop.
+    """
+
+    loss: float
+    error: float
+    ssim: float
+    firing_rate: float
+    gradient_norm: float
+    stop: float
+
+    @classmethod
+    @torch.no_grad()
+    def over_all(
+        cls,
+        fabric: Fabric,
+        loss: Tensor,
+        restored: Tensor,
+        clean: Tensor,
+        rates: Sequence[Tensor],
+        norm: Tensor | None,
+        stop: bool,
+    ) -> Figures:
+        """Gathers the figures of one step; the processes exchange them in one message.
+
+        A strategy that shards the network knows no norm of the whole gradient: it counts as 0.
+        """
+        own = torch.stack(
+            [
+                loss.detach().float(),
+                torch.mean((restored - clean) ** 2),
+                ssim(restored, clean),
+                torch.stack(list(rates)).mean(),
+                loss.new_zeros(()) if norm is None else norm.detach().float(),
+                torch.tensor(float(stop), device=loss.device),
+            ]
+        )
+        mean = fabric.all_reduce(own, reduce_op="mean")
+        return cls(*mean.tolist())  # type: ignore[union-attr]
+
+    def finite(self, precision: str) -> bool:
+        """Whether the step may be taken.
+
+        In `16-mixed` an infinite gradient is no failure: the loss scale is lowered and the step
+        skipped.
+        """
+        scaled = precision == "16-mixed"
+        return math.isfinite(self.loss) and (scaled or math.isfinite(self.gradient_norm))
+
+    def progress(
+        self, step: int, learning_rate: float, alpha: float, measured: Measured | None
+    ) -> Progress:
+        """The figures as they are reported and logged."""
+        psnr = math.inf if self.error == 0 else -10 * math.log10(self.error)
+        return Progress(
+            step,
+            self.loss,
+            psnr,
+            self.ssim,
+            self.firing_rate,
+            self.gradient_norm,
+            learning_rate,
+            alpha,
+            measured,
+        )

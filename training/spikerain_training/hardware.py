@@ -1,0 +1,89 @@
+"""Where a network is trained: accelerator, processes, machines."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+import torch
+from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a run may use.
+
+    Attributes:
+        accelerator: `auto`, `cpu`, `cuda` or `mps`.
+        devices: processes on this machine, one per device; `torchrun` decides where it started
+            them.
+        nodes: machines that take part.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+
+
+def launch(hardware: Hardware, precision: str) -> Fabric:
+    """Joins or starts the processes of a run.
+
+    Raises:
+        ValueError: there is no such accelerator, or it cannot do this precision.
+    """
+    # What torchrun started is what there is: its environment says how many and where.
+    devices = int(os.environ.get("LOCAL_WORLD_SIZE", hardware.devices))
+    nodes = int(os.environ.get("GROUP_WORLD_SIZE", hardware.nodes))
+    accelerator = _accelerator(hardware.accelerator)
+    if accelerator == "cpu" and precision == "16-mixed":
+        raise ValueError("precision 16-mixed needs a GPU; set 32-true or bf16-mixed")
+    try:
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            strategy="ddp" if devices * nodes > 1 else "auto",
+            precision=precision,  # type: ignore[arg-type]
+        )
+    except RuntimeError as error:
+        raise ValueError(f"cannot train on {devices} x {accelerator}: {error}") from error
+    fabric.launch()
+    return fabric
+
+
+def _accelerator(wanted: str) -> str:
+    available = {"cpu": True, "cuda": torch.cuda.is_available()}
+    available["mps"] = torch.backends.mps.is_available()
+    if wanted == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available.get(wanted):
+        usable = ", ".join(name for name, here in available.items() if here)
+        raise ValueError(f"the accelerator {wanted!r} is not available here; choose {usable}")
+    return wanted
+
+
+def ignore_interrupts(worker: int) -> None:
+    """Leaves Ctrl-C to the loop: a data loader's worker that died of it could not be saved."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Turns Ctrl-C and SIGTERM into a question to ask between steps; a second one kills."""
+    received: list[int] = []
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    before = [signal.signal(number, note) for number in signals]
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,104 @@
+"""Logs of a run: `log.csv` for any program, TensorBoard events for its users."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from spikerain_training.validation import Measured
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard.writer import SummaryWriter
+
+LOG = "log.csv"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the loop reports after a step; means over the batch.
+
+    Attributes:
+        step: optimiser steps done.
+        loss: loss of this step.
+        psnr: PSNR of the outputs on RGB in dB.
+        ssim: SSIM of the outputs on RGB.
+        firing_rate: mean firing rate over all neuron layers.
+        gradient_norm: norm of the gradient before clipping.
+        learning_rate: rate of this step.
+        alpha: steepness of the surrogate gradient.
+        measured: figures on held-out images, where this step was validated.
+    """
+
+    step: int
+    loss: float
+    psnr: float
+    ssim: float
+    firing_rate: float
+    gradient_norm: float
+    learning_rate: float
+    alpha: float
+    measured: Measured | None = None
+
+
+class Logbook:
+    """Writes a line per step into `log.csv` and the same figures as TensorBoard events.
+
+    Args:
+        folder: of the run; events go into `tensorboard/` below it.
+        step: steps done already; what was logged after them is dropped.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        self._names = [item.name for item in fields(Progress) if item.name != "measured"]
+        self._names += [f"validation_{item.name}" for item in fields(Measured)]
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = _lines_up_to(folder / LOG, step) if step else []
+        self._file = (folder / LOG).open("w", newline="", encoding="utf-8")
+        self._rows = csv.DictWriter(self._file, self._names)
+        self._rows.writeheader()
+        self._rows.writerows(kept)
+        self._events: SummaryWriter = SummaryWriter(
+            str(folder / "tensorboard"), purge_step=step + 1 if step else None
+        )
+
+    def write(self, progress: Progress) -> None:
+        """Logs one step."""
+        row = {key: value for key, value in asdict(progress).items() if key != "measured"}
+        if progress.measured:
+            held_out = asdict(progress.measured)
+            row |= {f"validation_{name}": value for name, value in held_out.items()}
+        self._rows.writerow(row)
+        for name, value in row.items():
+            if name != "step":
+                self._events.add_scalar(name.replace("_", "/", 1), value, progress.step)
+
+    def flush(self) -> None:
+        """Puts everything on disk; called with each checkpoint."""
+        self._file.flush()
+        self._events.flush()
+
+    def __enter__(self) -> Logbook:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        self._events.close()
+
+
+def _lines_up_to(path: Path, step: int) -> list[dict[str, str]]:
+    """Rows of an earlier log that a resumed run keeps; a half-written last line is dropped."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = csv.DictReader(stream)
+        return [row for row in rows if row["step"].isdigit() and int(row["step"]) <= step]

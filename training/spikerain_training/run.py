@@ -1,0 +1,177 @@
+"""A run's folder: checkpoint, best weights, record, logs, sample images, a bad batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from spikerain_training.checkpoint import (
+    load_training,
+    save_network,
+    save_training,
+    write_tensors,
+)
+from spikerain_training.data import Image, image_paths, read_image
+from spikerain_training.logbook import Logbook, Progress
+from spikerain_training.network import SpikeRain
+from spikerain_training.recipe import Recipe
+from spikerain_training.record import append_session, describe
+from spikerain_training.restore import restore
+from spikerain_training.samples import batch_sheet, scene_sheet, write_sheet
+from spikerain_training.validation import Measured, measure, rainy_scenes, severities
+
+BEST, SAMPLES, BAD_BATCH = "best", "samples", "bad_batch.safetensors"
+
+
+@dataclass
+class State:
+    """What training changes and a checkpoint keeps.
+
+    Attributes:
+        network: the live weights.
+        optimizer: AdamW's moments.
+        average: the averaged weights, which are measured and shipped.
+        step: optimiser steps done.
+        best: best mean PSNR on luma of the validation so far, in dB.
+    """
+
+    network: SpikeRain
+    optimizer: torch.optim.Optimizer
+    average: AveragedModel
+    step: int = 0
+    best: float = -math.inf
+
+
+class Run:
+    """Everything of a run that lies in its folder; only the first process writes.
+
+    `config.json` and `weights.safetensors` (averaged, last) make a checkpoint, `best/` holds the
+    one that validated best, `training.safetensors` what resuming needs, `run.json` where it all
+    came from, `log.csv` and `tensorboard/` the figures, `samples/` pictures to look at.
+
+    Args:
+        fabric: the processes.
+        folder: of the run.
+        recipe: what is trained.
+        folders: weight of each data folder, for the record.
+        validation: folder of clean images to measure on, or none.
+        state: what is trained.
+
+    Raises:
+        FileNotFoundError: no images to validate on.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        folder: Path,
+        recipe: Recipe,
+        folders: Mapping[Path, float],
+        validation: Path | None,
+        state: State,
+    ) -> None:
+        self.fabric = fabric
+        self.folder = folder
+        self.recipe = recipe
+        self.folders = folders
+        self.state = state
+        self.scenes: list[tuple[Image, Image]] = []
+        self._logbook: Logbook | None = None
+        if validation and fabric.is_global_zero:
+            cleans = [read_image(path) for path in image_paths(validation)]
+            self.scenes = rainy_scenes(cleans, severities()["medium"])
+
+    def restore(self) -> None:
+        """Continues from the training state in the folder.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is damaged or of another network.
+        """
+        state = self.state
+        state.step, state.best = load_training(
+            self.folder, state.network, state.optimizer, state.average
+        )
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Records the session and keeps the logs open while it lasts."""
+        if not self.fabric.is_global_zero:
+            yield
+            return
+        step, processes = self.state.step, self.fabric.world_size
+        append_session(self.folder, describe(self.recipe, self.folders, step, processes))
+        with Logbook(self.folder, step) as self._logbook:
+            yield
+
+    def log(self, progress: Progress) -> None:
+        """Writes the figures of a step."""
+        if self._logbook:
+            self._logbook.write(progress)
+
+    def save(self) -> None:
+        """Writes the checkpoint and what resuming needs."""
+        if not self._logbook:
+            return
+        state = self.state
+        save_network(self.folder, state.network.config, self._averaged().state_dict())
+        save_training(
+            self.folder, state.network, state.optimizer, state.average, state.step, state.best
+        )
+        self._logbook.flush()
+
+    def validate(self, rainy: Tensor, clean: Tensor) -> Measured | None:
+        """Measures the averaged weights, keeps them if they are the best, saves sample images.
+
+        Args:
+            rainy: the last batch, to look at where there are no held-out images.
+            clean: its truth.
+
+        Returns:
+            Figures on the held-out images, or none without them.
+        """
+        if not self.fabric.is_global_zero:
+            return None
+        network = self._averaged()
+        sample = self.folder / SAMPLES / f"{self.state.step:07d}.png"
+        if not self.scenes:
+            with torch.no_grad():
+                write_sheet(sample, batch_sheet(rainy, network(rainy), clean))
+            return None
+        restored = [restore(network, shown) for shown, _ in self.scenes]
+        write_sheet(sample, scene_sheet(self.scenes, restored))
+        measured = measure(self.scenes, restored)
+        if measured.psnr > self.state.best:
+            self.state.best = measured.psnr
+            save_network(self.folder / BEST, network.config, network.state_dict())
+        return measured
+
+    def give_up(self, rainy: Tensor, clean: Tensor, restored: Tensor) -> NoReturn:
+        """Saves the batch that broke the run.
+
+        Raises:
+            FloatingPointError: always.
+        """
+        path = self.folder / BAD_BATCH
+        if self.fabric.global_rank:
+            path = path.with_stem(f"{path.stem}.{self.fabric.global_rank}")
+        tensors = {"rainy": rainy, "clean": clean, "restored": restored.detach()}
+        write_tensors(path, tensors)
+        raise FloatingPointError(
+            f"loss or gradient is no longer finite at step {self.state.step}; the batch is in "
+            f"{path}, the last checkpoint is untouched: look at the batch, or resume with a lower "
+            "learning rate: --resume --set learning_rate=5e-4"
+        )
+
+    def _averaged(self) -> SpikeRain:
+        network: SpikeRain = self.state.average.module  # type: ignore[assignment]
+        return network

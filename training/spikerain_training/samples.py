@@ -1,0 +1,60 @@
+"""Sheets of sample images: rainy, derained and clean side by side, a row per image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from torch import Tensor
+
+from spikerain_edge.files import write_whole
+from spikerain_training.data import Image, to_image
+
+_ROWS = 4
+_HEIGHT = 320
+
+
+def batch_sheet(rainy: Tensor, restored: Tensor, clean: Tensor) -> Image:
+    """A sheet of the first images of a batch, each (B, 3, H, W) RGB in [0, 1]."""
+    columns = (rainy, restored, clean)
+    return np.vstack(
+        [
+            np.hstack([to_image(column[row].cpu()) for column in columns])
+            for row in range(min(_ROWS, len(rainy)))
+        ]
+    )
+
+
+def scene_sheet(scenes: Sequence[tuple[Image, Image]], restored: Sequence[Image]) -> Image:
+    """A sheet of images spread over the held-out set.
+
+    Args:
+        scenes: rainy and clean images, (H, W, 3) uint8 BGR.
+        restored: the derained ones.
+
+    Returns:
+        Rows cut in the middle to one size, at most four.
+    """
+    chosen = np.linspace(0, len(scenes) - 1, min(_ROWS, len(scenes))).round().astype(int)
+    height = min(_HEIGHT, *(scenes[index][0].shape[0] for index in chosen))
+    width = min(4 * height // 3, *(scenes[index][0].shape[1] for index in chosen))
+    rows = [
+        np.hstack([_middle(image, height, width) for image in (rainy, restored[index], clean)])
+        for index in chosen
+        for rainy, clean in [scenes[index]]
+    ]
+    return np.vstack(rows)
+
+
+def write_sheet(path: Path, sheet: Image) -> None:
+    """Writes a sheet as PNG; makes its folder."""
+    _, packed = cv2.imencode(".png", sheet)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, packed.tobytes())
+
+
+def _middle(image: Image, height: int, width: int) -> Image:
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]

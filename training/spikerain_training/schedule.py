@@ -1,0 +1,38 @@
+"""What changes from step to step: learning rate and steepness of the surrogate gradient."""
+
+from __future__ import annotations
+
+import math
+
+from torch import nn
+
+from spikerain_training.neuron import LIF
+from spikerain_training.recipe import Recipe
+
+
+def learning_rate(step: int, recipe: Recipe) -> float:
+    """Rate of a step: linear warm-up, then half a cosine down to `floor` of the peak."""
+    if step < recipe.warmup:
+        return recipe.learning_rate * (step + 1) / recipe.warmup
+    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    cosine = 0.5 * (1 + math.cos(math.pi * done))
+    return recipe.learning_rate * (recipe.floor + (1 - recipe.floor) * cosine)
+
+
+def steepness(step: int, recipe: Recipe) -> float:
+    """Alpha of a step: from `alpha` to `alpha_end` in equal ratios, or constant.
+
+    A steep surrogate is closer to the spike it stands for and harder to train through
+    (SpikeRain supplement, section 1), so a run may begin gently.
+    """
+    if not recipe.alpha_end:
+        return recipe.alpha
+    done = step / max(1, recipe.steps - 1)
+    return recipe.alpha * (recipe.alpha_end / recipe.alpha) ** done
+
+
+def steepen(network: nn.Module, alpha: float) -> None:
+    """Sets the steepness of every neuron's surrogate gradient."""
+    for module in network.modules():
+        if isinstance(module, LIF):
+            module.alpha = alpha
