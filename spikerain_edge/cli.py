@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from spikerain_edge.commands.export import export
+from spikerain_edge.commands.info import info
 from spikerain_edge.commands.profile import profile
 from spikerain_edge.commands.run import run
 from spikerain_edge.commands.variadic import VariadicCommand
@@ -41,6 +42,7 @@ def root(
 
 app.command()(run)
 app.command()(export)
+app.command()(info)
 app.command(cls=VariadicCommand)(profile)
 
 

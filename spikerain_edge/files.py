@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from spikerain_edge.errors import InputError
@@ -17,17 +17,33 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written; what was there before is untouched.
     """
-    if path.exists() and not path.is_file():
-        path.write_bytes(content)
-        return
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
-        raise
+    write_together({path: content})
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Writes files that appear whole and all of them, or not at all; see `write_whole`.
+
+    Raises:
+        OSError: one cannot be written; what was there before is untouched.
+    """
+    with ExitStack() as failed:
+        partials = {}
+        for path, content in contents.items():
+            if path.exists() and not path.is_file():
+                path.write_bytes(content)
+                continue
+            partial = path.with_name(f".{path.name}.partial")
+            failed.callback(_remove, partial)
+            partial.write_bytes(content)
+            partials[path] = partial
+        for path, partial in partials.items():
+            partial.replace(path)
+        failed.pop_all()
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
 
 
 def require_distinct(destinations: Iterable[str], read: Iterable[Path]) -> None:

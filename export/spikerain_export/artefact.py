@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
+from google.protobuf.message import DecodeError
 
-from spikerain_edge.errors import InputError
-from spikerain_edge.files import write_whole
-from spikerain_edge.spec import ModelSpec
+from spikerain_edge import files
+from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.spec import METADATA_KEY, ModelSpec
 
 
 def seal(model: onnx.ModelProto, spec: ModelSpec) -> tuple[bytes, ModelSpec]:
@@ -23,8 +25,53 @@ def seal(model: onnx.ModelProto, spec: ModelSpec) -> tuple[bytes, ModelSpec]:
     return graph + sealed.to_metadata(), sealed
 
 
-def require_place(path: Path) -> None:
+def unseal(content: bytes, origin: str) -> tuple[onnx.ModelProto, ModelSpec]:
+    """A graph without its description, and the description, from a file of ours.
+
+    Raises:
+        ModelError: it is no ONNX file, none of SpikeRain's, of another version, or changed.
+    """
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except DecodeError as error:
+        raise _no_onnx(origin) from error
+    if not model.graph.node:
+        raise _no_onnx(origin)
+    texts = [entry.value for entry in model.metadata_props if entry.key == METADATA_KEY]
+    if not texts:
+        raise ModelError(
+            f"{origin} is an ONNX graph, but none of SpikeRain's",
+            "make one with: spikerain-edge export CHECKPOINT",
+        )
+    try:
+        spec = ModelSpec.from_json(texts[-1])
+    except ModelError as error:
+        raise ModelError(f"{origin}: {error.cause}", error.remedy) from error
+    if not spec.seals(content):
+        raise ModelError(
+            f"{origin} has been changed since it was exported (its SHA-256 is wrong)",
+            "export it again",
+        )
+    del model.metadata_props[:]
+    return model, spec
+
+
+def _no_onnx(origin: str) -> ModelError:
+    return ModelError(f"{origin} is no ONNX file", "name one made by: spikerain-edge export MODEL")
+
+
+def probe_path(graph: Path) -> Path:
+    """Where the probe graph of an ONNX file lies."""
+    return graph.with_suffix(".probe.onnx")
+
+
+def require_place(path: Path, option: str = "--output") -> None:
     """Looks, before a long export, whether its file can be written; makes its folder.
+
+    Args:
+        path: the file.
+        option: which option named it.
 
     Raises:
         InputError: it cannot.
@@ -32,24 +79,24 @@ def require_place(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(path, error.strerror) from error
+        raise _unwritable(path, error.strerror, option) from error
     if path.is_dir():
-        raise _unwritable(path, "it is a folder")
+        raise _unwritable(path, "it is a folder", option)
     if not os.access(path.parent, os.W_OK):
-        raise _unwritable(path, "permission denied")
+        raise _unwritable(path, "permission denied", option)
 
 
-def write(path: Path, content: bytes) -> None:
-    """Writes a file that appears whole or not at all.
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Writes files that appear whole and all of them, or not at all.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: one cannot be written.
     """
     try:
-        write_whole(path, content)
+        files.write_together(contents)
     except OSError as error:
-        raise _unwritable(path, error.strerror) from error
+        raise _unwritable(next(iter(contents)), error.strerror) from error
 
 
-def _unwritable(path: Path, reason: str | None) -> InputError:
-    return InputError(f"cannot write {path}: {reason}", "name another file with --output")
+def _unwritable(path: Path, reason: str | None, option: str = "--output") -> InputError:
+    return InputError(f"cannot write {path}: {reason}", f"name another file with {option}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,22 @@ class GraphBuilder:
             helper.make_node(operator, list(inputs), [name], name=name, **attributes)
         )
         return name
+
+    def copy(self, node: onnx.NodeProto, inputs: Sequence[str], **changed: Any) -> str:
+        """Adds a node like `node` that reads `inputs`, with some attributes changed.
+
+        Returns:
+            The name of its first output.
+        """
+        twin = onnx.NodeProto()
+        twin.CopyFrom(node)
+        kept = [entry for entry in node.attribute if entry.name not in changed]
+        del twin.input[:], twin.attribute[:]
+        twin.input.extend(inputs)
+        twin.attribute.extend(kept)
+        twin.attribute.extend(helper.make_attribute(key, value) for key, value in changed.items())
+        self._nodes.append(twin)
+        return str(node.output[0])
 
     def split(self, source: str, names: Sequence[str]) -> tuple[str, ...]:
         """Cuts a tensor (1, C, H, W) into equal parts along its channels."""
@@ -92,14 +108,26 @@ class GraphBuilder:
         inputs: Sequence[onnx.ValueInfoProto],
         outputs: Sequence[onnx.ValueInfoProto],
         opset: int,
+        domains: Mapping[str, int] | None = None,
     ) -> onnx.ModelProto:
-        """The finished model, checked, with nothing in it that nobody reads."""
+        """The finished model, checked, with nothing in it that nobody reads.
+
+        Args:
+            name: of the graph.
+            inputs: what it reads.
+            outputs: what it makes.
+            opset: version of ONNX's own operator set.
+            domains: versions of other operator sets that the nodes come from.
+        """
         graph = helper.make_graph(
             self._nodes, name, list(inputs), list(outputs), list(self._initializers.values())
         )
         model = helper.make_model(
             graph,
-            opset_imports=[helper.make_opsetid("", opset)],
+            opset_imports=[
+                helper.make_opsetid(domain, version)
+                for domain, version in {"": opset, **(domains or {})}.items()
+            ],
             ir_version=8,
             producer_name="spikerain-edge",
         )

@@ -1,24 +1,21 @@
-"""From a checkpoint to the ONNX files that a device runs."""
+"""What needs torch: networks from checkpoints, unrolled into graphs and files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
+import onnx
+import torch
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.inference import Derainer
 from spikerain_edge.spec import ModelSpec
-from spikerain_export.artefact import require_place, seal, write
-from spikerain_export.parity import FP32_GATE, Parity, compare, require
+from spikerain_export.artefact import probe_path, require_place, seal, write_together
+from spikerain_export.opset import OPSET, at_opset
 from spikerain_export.unroll import unroll
 from spikerain_training.checkpoint import load_network
-from spikerain_training.network import SpikeRain
-
-Image = npt.NDArray[np.uint8]
+from spikerain_training.config import variants
+from spikerain_training.network import SpikeRain, start_near_identity
 
 
 @dataclass(frozen=True)
@@ -29,68 +26,63 @@ class Export:
         graph: the ONNX file.
         probe: the same network with firing rates as a second output.
         spec: description of `graph`.
-        parity: its agreement with PyTorch, where that was measured.
     """
 
     graph: Path
     probe: Path
     spec: ModelSpec
-    parity: Parity | None
 
 
-def probe_path(graph: Path) -> Path:
-    """Where the probe graph of an ONNX file lies."""
-    return graph.with_suffix(".probe.onnx")
-
-
-def export_checkpoint(
-    checkpoint: Path, output: Path, *, images: Sequence[Image], name: str = "", opset: int = 17
-) -> Export:
-    """Unrolls a checkpoint, proves it on `images` and writes graph and probe graph.
-
-    Args:
-        checkpoint: folder with `config.json` and `weights.safetensors`.
-        output: ONNX file to write; the probe graph comes to lie beside it.
-        images: rainy images (H, W, 3 uint8 BGR) to compare on.
-        name: what the model is called; the variant unless given.
-        opset: ONNX operator set.
+def open_checkpoint(checkpoint: Path) -> SpikeRain:
+    """The network of a checkpoint folder, in evaluation mode.
 
     Raises:
-        InputError: there is no usable checkpoint, or the file cannot be written.
-        ModelError: the graph agrees with PyTorch to less than 50 dB; nothing is written.
+        InputError: there is no usable checkpoint.
     """
     try:
-        network = load_network(checkpoint)
+        return load_network(checkpoint)
     except (OSError, ValueError) as error:
         raise InputError(
             f"{checkpoint} is no usable checkpoint ({error})",
             "give a folder written by: spikerain-train fit --output FOLDER",
         ) from error
-    return export_network(network, output, images=images, name=name, opset=opset)
+
+
+def untrained(variant: str) -> SpikeRain:
+    """A network of random weights, always the same, that hardly changes an image."""
+    torch.manual_seed(0)
+    network = SpikeRain(variants()[variant])
+    start_near_identity(network)
+    return network.eval()
+
+
+def unrolled(
+    network: SpikeRain, name: str = ""
+) -> tuple[tuple[onnx.ModelProto, ModelSpec], tuple[onnx.ModelProto, ModelSpec]]:
+    """The graph of a network and its probe graph, with their descriptions."""
+    weights = {key: value.cpu().numpy() for key, value in network.state_dict().items()}
+    name = name or network.config.variant
+    graph = unroll(network.config, weights, name=name)
+    return graph, unroll(network.config, weights, name=name, probe=True)
 
 
 def export_network(
-    network: SpikeRain,
-    output: Path,
-    *,
-    images: Sequence[Image] = (),
-    name: str = "",
-    opset: int = 17,
+    network: SpikeRain, output: Path, *, name: str = "", opset: int = OPSET
 ) -> Export:
-    """Like `export_checkpoint`, for a network in memory; without images nothing is compared."""
+    """Unrolls a network in memory and writes graph and probe graph, without proving them.
+
+    Args:
+        network: what to export.
+        output: ONNX file to write; the probe graph comes to lie beside it.
+        name: what the model is called; the variant unless given.
+        opset: ONNX operator set, 17 to 21.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     require_place(output)
-    weights = {key: value.numpy() for key, value in network.cpu().state_dict().items()}
-    name = name or network.config.variant
-    contents = []
-    for probe in (False, True):
-        model, spec = unroll(network.config, weights, name=name, probe=probe, opset=opset)
-        contents.append(seal(model, spec))
-    (graph, spec), (probed, _) = contents
-    parity = None
-    if images:
-        with Derainer.from_bytes(graph, probe=probed) as derainer:
-            parity = compare(network.eval(), derainer, images)
-        require(parity, FP32_GATE)
-    write(output, graph)
-    write(probe_path(output), probed)
-    return Export(output, probe_path(output), spec, parity)
+    (graph, spec), (probed, _) = (
+        seal(at_opset(model, opset), spec) for model, spec in unrolled(network, name)
+    )
+    write_together({output: graph, probe_path(output): probed})
+    return Export(output, probe_path(output), spec)

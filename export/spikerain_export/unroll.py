@@ -14,13 +14,14 @@ from spikerain_export.blocks import dense_block, fuse, merge, up
 from spikerain_export.builder import GraphBuilder, image_value
 from spikerain_export.fold import Weights, embedding_for_bytes, output_for_bytes
 from spikerain_export.layers import Feature, LayerEmitter
+from spikerain_export.opset import OPSET
 from spikerain_training.config import NetworkConfig
 
 IMAGE, DERAINED, RATES, SILENT = "image", "derained", "firing_rates", "silent_channels"
 
 
 def unroll(
-    config: NetworkConfig, weights: Weights, *, name: str, probe: bool = False, opset: int = 17
+    config: NetworkConfig, weights: Weights, *, name: str, probe: bool = False
 ) -> tuple[onnx.ModelProto, ModelSpec]:
     """The network as one stateless graph, and its description.
 
@@ -33,7 +34,6 @@ def unroll(
         name: what the model is called.
         probe: adds the outputs `firing_rates`, float32 (layers, T), and `silent_channels`,
             float32 (layers,).
-        opset: ONNX operator set.
 
     Returns:
         The model, input `image` and output `derained` both uint8 (1, height, width, 3) BGR with
@@ -58,7 +58,7 @@ def unroll(
         _silent_channels(graph, emitter.neurons)
         outputs.append(helper.make_tensor_value_info(RATES, TensorProto.FLOAT, shape))
         outputs.append(helper.make_tensor_value_info(SILENT, TensorProto.FLOAT, shape[:1]))
-    model = graph.model(f"spikerain-{config.variant}", [image_value(IMAGE)], outputs, opset)
+    model = graph.model(f"spikerain-{config.variant}", [image_value(IMAGE)], outputs, OPSET)
     spec = ModelSpec(
         name=name,
         variant=config.variant,

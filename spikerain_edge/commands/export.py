@@ -1,49 +1,230 @@
-"""`spikerain-edge export`: a trained checkpoint becomes a model file."""
+"""`spikerain-edge export`: a model or checkpoint becomes what a board runs."""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.status import Status
 
-from spikerain_edge.console import Debug, one_line_errors
+from spikerain_edge.console import MAX_SIDE, Debug, one_line_errors, print_line
 from spikerain_edge.errors import InputError
+from spikerain_edge.files import require_distinct, write_whole
+from spikerain_edge.inference import MIN_SIDE
 
-# Spread over the demo's six seconds, since neighbouring frames are nearly equal.
-_DEMO_MOMENTS = tuple(range(0, 150, 20))
+if TYPE_CHECKING:
+    from spikerain_export.conversion import Request
+    from spikerain_export.tensorrt import BuildSettings
+
+_STDOUT = "-"
+# What engines are built for: the usual size where none is given, and the ends of a free one.
+_USUAL, _SMALLEST, _LARGEST = (480, 640), (64, 64), (1080, 1920)
+
+
+class Format(str, Enum):
+    """What kind of file is written."""
+
+    ONNX = "onnx"
+    ENGINE = "engine"
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="Folder written by spikerain-train.")],
-    output: Annotated[Path, typer.Option(help="ONNX file to write.")] = Path("model.onnx"),
-    name: Annotated[str, typer.Option(help="Name of the model; its variant unless given.")] = "",
+    model: Annotated[
+        str,
+        typer.Argument(help="Shipped model, checkpoint folder, ONNX file, or s, m, l (untrained)."),
+    ],
+    kind: Annotated[
+        Format, typer.Option("--format", help="ONNX graph, or TensorRT engine.")
+    ] = Format.ONNX,
+    fp16: Annotated[bool, typer.Option("--fp16", "--half", help="Half precision.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Spike-exact 8-bit integers.")] = False,
+    imgsz: Annotated[
+        tuple[int, int] | None,
+        typer.Option(
+            metavar="H W", help="Height and width; a graph takes any size unless given one."
+        ),
+    ] = None,
+    dynamic: Annotated[
+        bool,
+        typer.Option(
+            "--dynamic", help="An engine for 64x64 to 1920x1080; --imgsz is the usual size then."
+        ),
+    ] = False,
+    batch: Annotated[int, typer.Option(min=1, help="Images per call.")] = 1,
+    opset: Annotated[
+        int | None, typer.Option(min=17, max=21, help="ONNX operator set.", show_default="17")
+    ] = None,
+    workspace: Annotated[
+        float | None,
+        typer.Option(metavar="GiB", help="TensorRT's workspace; half of what is free."),
+    ] = None,
+    device: Annotated[int, typer.Option(min=0, help="GPU to build the engine on.")] = 0,
+    capability: Annotated[
+        str | None,
+        typer.Option(metavar="X.Y", help="Build ahead of time for another GPU, such as 8.6."),
+    ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="Rainy images to compare on: image, folder or glob; else the demo."),
+        typer.Option(
+            help="Rainy images to prove the export on: image, folder, glob or pairs; else the demo."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File to write; named after the model unless given.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the model; its own unless given.")] = "",
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Prove it, refuse what misses its gate.")
+    ] = True,
+    json_to: Annotated[
+        str | None,
+        typer.Option("--json", metavar="FILE|-", help="Write the report as JSON; - is stdout."),
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Unrolls a checkpoint into an ONNX graph and proves that it agrees with PyTorch."""
+    """Turns a model into an ONNX graph or a TensorRT engine and proves what it has become."""
     with one_line_errors(debug):
-        from spikerain_edge.commands.frames import demo_pictures, read_pictures
-
         try:
-            from spikerain_export import export_checkpoint
+            from spikerain_export.artefact import probe_path, require_place
+            from spikerain_export.delivery import deliver
+            from spikerain_export.origin import open_origin
+            from spikerain_export.tables import proof_table
         except ImportError as error:
             raise InputError(
                 f"exporting needs the package {error.name}",
-                "install it: pip install 'spikerain-edge[train,export]'",
+                "install it: pip install 'spikerain-edge[export]'",
             ) from error
-        images = read_pictures(data, "--data") if data else demo_pictures(_DEMO_MOMENTS)
-        made = export_checkpoint(checkpoint, output, images=images, name=name)
-        console = Console(stderr=True)
-        if made.parity is not None:
-            console.print(
-                f"PyTorch and ONNX agree to {made.parity.psnr:.1f} dB over {made.parity.images} "
-                f"images (worst {made.parity.worst:.1f} dB, largest difference "
-                f"{made.parity.largest} of 255)",
-                highlight=False,
+        from spikerain_edge.commands.scenes import scenes_at
+
+        engine = kind is Format.ENGINE
+        request = read_request(fp16, int8, imgsz, dynamic, batch, engine)
+        settings = None
+        if engine:
+            settings = read_settings(imgsz, dynamic, workspace, capability, device)
+        elif workspace is not None or capability is not None:
+            raise InputError("--workspace and --capability are for engines", "add --format engine")
+        origin = open_origin(model, name=name, opset=opset)
+        output = output or default_output(origin.graph.spec.name, request, kind)
+        if json_to and json_to != _STDOUT:
+            require_place(Path(json_to), "--json")
+        aside = Console(stderr=True)
+        if origin.note:
+            aside.print(origin.note, markup=False, highlight=False, soft_wrap=True)
+        if json_to and json_to != _STDOUT:
+            beside = () if engine else (str(probe_path(output)),)
+            require_distinct([str(output), *beside, json_to], origin.files)
+        with aside.status("reading") as status:
+            made = deliver(
+                origin,
+                request,
+                output,
+                scenes_at(data, sizes_for(imgsz)),
+                verify=verify,
+                engine=settings,
+                progress=_shown_on(status),
+                tell=status.update,
             )
-        console.print(f"wrote {made.graph} and {made.probe}", markup=False, highlight=False)
+        if made.proofs:
+            aside.width = max(aside.width, 140) if not aside.is_terminal else aside.width
+            aside.print(proof_table(made.proofs, made.document["reference"]))
+        written = " and ".join(str(path) for path in made.files)
+        aside.print(f"wrote {written}", markup=False, highlight=False, soft_wrap=True)
+        if json_to:
+            _report(json.dumps(made.document, indent=2, allow_nan=False), json_to)
+
+
+def read_request(
+    fp16: bool,
+    int8: bool,
+    imgsz: tuple[int, int] | None,
+    dynamic: bool,
+    batch: int,
+    engine: bool,
+) -> Request:
+    """What the flags ask for.
+
+    Raises:
+        InputError: they contradict each other.
+    """
+    from spikerain_export.conversion import Request
+
+    if fp16 and int8:
+        raise InputError("--fp16 and --int8 exclude each other", "export twice")
+    if dynamic and imgsz and not engine:
+        raise InputError("--imgsz and --dynamic exclude each other for a graph", "drop one")
+    if imgsz and not all(MIN_SIDE <= side <= MAX_SIDE for side in imgsz):
+        raise InputError(
+            f"--imgsz {imgsz[0]} {imgsz[1]} is no image size",
+            f"give height and width, {MIN_SIDE} to {MAX_SIDE} each",
+        )
+    size = None if engine else imgsz
+    return Request(
+        "int8" if int8 else "fp16" if fp16 else "fp32",
+        "tensorrt" if engine else "onnxruntime",
+        batch,
+        size,
+    )
+
+
+def read_settings(
+    imgsz: tuple[int, int] | None,
+    dynamic: bool,
+    workspace: float | None,
+    capability: str | None,
+    device: int,
+) -> BuildSettings:
+    """How the flags want an engine built."""
+    from spikerain_edge.engine_file import Profile
+    from spikerain_export.tensorrt import BuildSettings
+
+    usual = imgsz or _USUAL
+    profile = Profile.fixed_at(usual)
+    if dynamic:
+        profile = Profile(
+            (min(_SMALLEST[0], usual[0]), min(_SMALLEST[1], usual[1])),
+            usual,
+            (max(_LARGEST[0], usual[0]), max(_LARGEST[1], usual[1])),
+        )
+    return BuildSettings((profile,), workspace, capability, device)
+
+
+def default_output(name: str, request: Request, kind: Format) -> Path:
+    """`nano-fp16-640x480.onnx`: the model, and what differs from its plain graph.
+
+    The model's name is part of a file: of it only what is no place is kept.
+    """
+    precision = "" if request.precision == "fp32" else f"-{request.precision}"
+    size = f"-{request.size[1]}x{request.size[0]}" if request.size else ""
+    batch = f"-batch{request.batch}" if request.batch > 1 else ""
+    safe = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
+    return Path(f"{safe}{precision}{size}{batch}.{kind.value}")
+
+
+def sizes_for(imgsz: tuple[int, int] | None) -> list[tuple[int, int]]:
+    """The two sizes, height and width, that an export is proven at."""
+    first = (256, 256)
+    return [first, imgsz if imgsz and imgsz != first else (240, 320)]
+
+
+def _shown_on(status: Status) -> Callable[[str, int, int], bool]:
+    def show(phase: str, done: int, steps: int) -> bool:
+        status.update(f"building the engine: {phase} {done}/{steps}")
+        return True
+
+    return show
+
+
+def _report(text: str, place: str) -> None:
+    if place == _STDOUT:
+        print_line(text)
+        return
+    try:
+        write_whole(Path(place), f"{text}\n".encode())
+    except OSError as error:
+        raise InputError(f"cannot write {place}: {error.strerror}") from error

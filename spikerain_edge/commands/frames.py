@@ -48,7 +48,7 @@ class ScaledFrames:
 
     def __call__(self, height: int, width: int) -> list[Image]:
         """The pictures cropped to the proportions of a size, then scaled, (H, W, 3) uint8 BGR."""
-        return [_fit(picture, height, width) for picture in self._pictures]
+        return [fit(picture, height, width) for picture in self._pictures]
 
 
 def demo_pictures(moments: Iterable[int]) -> list[Image]:
@@ -101,7 +101,7 @@ def _note(used: int, length: int | None, folder: str) -> str:
     return f"Measured on the first {used}{there} images of {folder}, {MOST} being the most."
 
 
-def _fit(picture: Image, height: int, width: int) -> Image:
+def fit(picture: Image, height: int, width: int) -> Image:
     """Crops around the middle, since squeezing rain would change its streaks, and scales."""
     rows, columns = picture.shape[:2]
     kept_rows = min(rows, round(columns * height / width))

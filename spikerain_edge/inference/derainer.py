@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 
+from spikerain_edge.engine_file import is_engine_file
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.engine import Activity, Engine, Images, Rates
 from spikerain_edge.inference.onnx_runtime import CPU, OnnxRuntimeEngine
+from spikerain_edge.inference.tensorrt import open_engine
 from spikerain_edge.models import find_model
 from spikerain_edge.spec import ModelSpec
 
@@ -26,9 +29,18 @@ class Derainer:
     Args:
         engine: executes the graph.
         prober: executes the probe graph, where firing rates are wanted.
+
+    Raises:
+        ModelError: the graph takes several images per call.
     """
 
     def __init__(self, engine: Engine, prober: OnnxRuntimeEngine | None = None) -> None:
+        if engine.spec.batch != 1:
+            engine.close()
+            raise ModelError(
+                f"{engine.spec.name} takes {engine.spec.batch} images per call, a camera gives one",
+                "export it with --batch 1, or call its engine from a program of your own",
+            )
         self._engine = engine
         self._prober = prober
 
@@ -41,25 +53,28 @@ class Derainer:
         threads: int | None = None,
         probe: bool = False,
     ) -> Derainer:
-        """Loads a shipped model by name or an exported ONNX file by path.
+        """Loads a shipped model by name, or an exported ONNX file or TensorRT engine by path.
 
         Args:
-            model: `nano`, or a path.
-            provider: ONNX Runtime execution provider.
+            model: `nano`, or a path; what ends in `.engine` is a TensorRT engine.
+            provider: ONNX Runtime execution provider; an engine brings its own runtime.
             threads: threads within an operator; all cores unless given.
             probe: load the probe graph too, for `derain_and_probe`; left out where there is none.
+                An engine has none.
 
         Raises:
             InputError: no such model or provider.
             ModelError: the model cannot be used.
         """
         files = find_model(model)
+        if is_engine_file(files.graph.path):
+            return cls(_open_engine(files.graph.path, provider))
         engine = OnnxRuntimeEngine(files.graph.read(), str(files.graph.path), provider, threads)
         prober = None
         if probe and files.probe is not None:
             origin = str(files.probe.path)
             prober = OnnxRuntimeEngine(files.probe.read(), origin, provider, threads)
-            _require_same_network(engine.spec, prober.spec, origin)
+            require_same_network(engine.spec, prober.spec, origin)
         return cls(engine, prober)
 
     @classmethod
@@ -186,16 +201,35 @@ class Derainer:
         self.close()
 
 
-def _require_same_network(graph: ModelSpec, probe: ModelSpec, origin: str) -> None:
-    """A probe graph stands in for the graph on sampled frames: it must be the same network."""
-    same = (graph.weights_sha256, graph.variant, graph.timesteps, graph.precision) == (
-        probe.weights_sha256,
-        probe.variant,
-        probe.timesteps,
-        probe.precision,
-    )
-    if not (probe.probe and same):
+def _open_engine(path: Path, provider: str) -> Engine:
+    if provider != CPU:
+        raise InputError(
+            f"{path} is a TensorRT engine, {provider} is one of ONNX Runtime's",
+            "leave out --backend, or name an ONNX file",
+        )
+    return open_engine(path)
+
+
+def require_same_network(graph: ModelSpec, probe: ModelSpec, origin: str) -> None:
+    """A probe graph stands in for the graph on sampled frames: it must be the same network.
+
+    Args:
+        graph: the graph's description.
+        probe: the probe graph's.
+        origin: what to call the probe graph in messages.
+
+    Raises:
+        ModelError: it is another.
+    """
+    if not probe.probe or _identity(graph) != _identity(probe):
         raise ModelError(
             f"{origin} is not the probe graph of the model beside it",
             "export both again, or delete it to run without firing rates",
         )
+
+
+def _identity(spec: ModelSpec) -> tuple[object, ...]:
+    """What graph and probe graph of one export have in common."""
+    network = (spec.weights_sha256, spec.variant, spec.timesteps)
+    made = (spec.precision, spec.target, spec.source_sha256)
+    return (*network, *made, spec.batch, spec.height, spec.width)

@@ -50,7 +50,12 @@ class OnnxRuntimeEngine:
         self.backend = f"onnxruntime {onnxruntime.__version__} {provider}"
 
     def infer(self, images: Images) -> Images:
-        """Derains uint8 (1, H, W, 3) BGR images whose sides are multiples of the stride."""
+        """Derains uint8 (batch, H, W, 3) BGR images whose sides are multiples of the stride.
+
+        Raises:
+            InputError: type, shape or size cannot be served.
+            ModelError: ONNX Runtime fails, or the engine has been closed.
+        """
         (derained,) = self._run(images, [self.spec.image_output])
         return derained
 
@@ -96,11 +101,7 @@ class OnnxRuntimeEngine:
             )
 
     def _run(self, images: Images, outputs: list[str]) -> list[npt.NDArray[Any]]:
-        stride = self.spec.stride
-        if images.ndim != 4 or images.dtype != np.uint8 or images.shape[0::3] != (1, 3):
-            raise InputError(f"expected uint8 (1, H, W, 3), got {images.dtype} {images.shape}")
-        if images.shape[1] % stride or images.shape[2] % stride:
-            raise InputError(f"height and width must be multiples of {stride}: {images.shape}")
+        _require_images(images, self.spec)
         if self._session is None:
             raise ModelError(f"the model {self.spec.name} has been closed", "load it again")
         try:
@@ -114,6 +115,27 @@ class OnnxRuntimeEngine:
                 "try smaller images or export the model again",
             ) from error
         return results
+
+
+def _require_images(images: Images, spec: ModelSpec) -> None:
+    """Lets images pass that the graph takes.
+
+    Raises:
+        InputError: it takes others.
+    """
+    expected, stride = (spec.batch, 3), spec.stride
+    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[0::3] != expected:
+        raise InputError(
+            f"expected uint8 ({spec.batch}, H, W, 3), got {images.dtype} {images.shape}"
+        )
+    height, width = images.shape[1:3]
+    if height % stride or width % stride:
+        raise InputError(f"height and width must be multiples of {stride}: {images.shape}")
+    if spec.height and (height, width) != (spec.height, spec.width):
+        raise InputError(
+            f"{spec.name} takes images of {spec.width}x{spec.height} only, not {width}x{height}",
+            f"scale them (run --size {spec.width}x{spec.height}), or export it without --imgsz",
+        )
 
 
 def provider_named(name: str) -> str:

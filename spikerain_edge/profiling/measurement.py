@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import resource
 import sys
@@ -13,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from spikerain_edge.engine_file import is_engine_file, read_engine_file
+from spikerain_edge.errors import InputError
 from spikerain_edge.inference import Activity, Derainer
 from spikerain_edge.inference.onnx_runtime import CPU
-from spikerain_edge.models import find_model
+from spikerain_edge.models import ModelFile, find_model
 from spikerain_edge.profiling import power
 from spikerain_edge.profiling.operations import GraphCount, count_operations
 from spikerain_edge.profiling.spikes import mean_activity
@@ -124,10 +127,29 @@ def count_graph(model: str, height: int, width: int) -> GraphCount:
     Raises:
         SpikeRainError: there is no such model, or its description disagrees with its graph.
     """
-    content = find_model(model).graph.read()
+    file = find_model(model).graph
+    content = _graph_behind(file.path) if is_engine_file(file.path) else file.read()
     with Derainer.from_bytes(content) as derainer:
         spec = derainer.spec
     return count_operations(content, spec, height, width)
+
+
+def _graph_behind(path: Path) -> bytes:
+    """The ONNX file that an engine was built from, looked for beside it.
+
+    TensorRT fuses layers: in an engine there is nothing left to be counted.
+
+    Raises:
+        InputError: it is not there.
+    """
+    source, graph = read_engine_file(path).header.source_sha256, path.with_suffix(".onnx")
+    content = ModelFile(graph).read()
+    if hashlib.sha256(content).hexdigest() != source:
+        raise InputError(
+            f"{graph} is not the graph that {path} was built from",
+            "put that one there: its operations are counted",
+        )
+    return content
 
 
 def observe_neurons(work: Workload) -> Activity:

@@ -15,11 +15,16 @@ from spikerain_edge.spec import ModelSpec, Operation
 
 Precision = Literal["fp32", "fp16", "int8"]
 
-# What multiplies besides `Conv`, or hides it: such a graph would be counted too low.
+# Where a convolution has its weight and, in integers, its bias, among its inputs. A product with
+# a matrix is a 1x1 convolution of features whose channels come last.
+_WEIGHTS = {"Conv": 1, "QLinearConv": 3, "MatMul": 1}
+_INTEGER_BIAS = 8
+_ROWS = "/rows"
+# What multiplies besides these, or hides it: such a graph would be counted too low.
 _UNCOUNTED = frozenset(
     (
-        *("ConvInteger", "ConvTranspose", "QLinearConv"),
-        *("Einsum", "Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"),
+        *("ConvInteger", "ConvTranspose"),
+        *("Einsum", "Gemm", "MatMulInteger", "QLinearMatMul"),
         *("GRU", "If", "Loop", "LSTM", "RNN", "Scan"),
     )
 )
@@ -197,13 +202,23 @@ class _Wiring:
             found += layers
         return tuple(found)
 
+    def added(self, product: Node, shapes: dict[str, Shapes]) -> tuple[Shape, ...]:
+        """Shape of the bias that is added to a product with a matrix; nothing where none is."""
+        sums = [node for node in self.nodes if node.operator == "Add"]
+        return tuple(
+            shape
+            for node in sums
+            for name, shape in zip(node.inputs, shapes[node.name].inputs, strict=True)
+            if product.outputs[0] in node.inputs and name not in self._makers
+        )
+
     def _assign(self, operations: Iterable[Operation]) -> dict[Operation, list[Node]]:
         known = {operation.name: operation for operation in operations}
         assigned: dict[Operation, list[Node]] = {operation: [] for operation in known.values()}
         for node in self.nodes:
             if node.operator in _UNCOUNTED:
                 raise _disagreement(f"has {node.operator} nodes, which are not counted")
-            if node.operator == "Conv":
+            if node.operator in _WEIGHTS:
                 name = self._weight(node).partition("/")[0]
                 if name not in known:
                     raise _disagreement(f"has a convolution {name} that it does not list")
@@ -215,7 +230,7 @@ class _Wiring:
 
     def _weight(self, convolution: Node) -> str:
         """Name of the initializer that holds the weight: the operation's name, slash, a word."""
-        name = convolution.inputs[1]
+        name = convolution.inputs[_WEIGHTS[convolution.operator]]
         while name in self._makers and self._makers[name].operator in _TRANSPARENT:
             name = self._makers[name].inputs[0]
         return name
@@ -228,12 +243,13 @@ def _layer(
     for node in nodes:
         if (wiring.neurons(node.inputs[0]) or ()) != operation.neurons:
             raise _disagreement(f"feeds {node.name} from other neurons than it says")
-        read, weight = shapes[node.name].inputs[:2]
+        read, *parameters = _operands(node, wiring, shapes)
         (made,) = shapes[node.name].outputs
-        macs += math.prod(made) * math.prod(weight[1:])
+        # A matrix is (inputs, outputs), a kernel (outputs, inputs, k, k).
+        weight = parameters[0][:1] if node.operator == "MatMul" else parameters[0][1:]
+        macs += math.prod(made) * math.prod(weight)
         inputs += math.prod(read)
         outputs += math.prod(made)
-    parameters = shapes[nodes[0].name].inputs[1:]
     return LayerCount(
         name=operation.name,
         neurons=operation.neurons,
@@ -245,6 +261,15 @@ def _layer(
     )
 
 
+def _operands(node: Node, wiring: _Wiring, shapes: dict[str, Shapes]) -> tuple[Shape, ...]:
+    """Shapes of what a convolution reads, of its weight and, where it has one, of its bias."""
+    met = shapes[node.name].inputs
+    found = (met[0], met[_WEIGHTS[node.operator]])
+    if node.operator == "MatMul":
+        return (*found, *wiring.added(node, shapes))
+    return (*found, *met[2 if node.operator == "Conv" else _INTEGER_BIAS :])
+
+
 def _agree(operation: Operation, layer: LayerCount, height: int, width: int) -> None:
     described = operation.macs(height, width)
     if not math.isclose(described, layer.macs, rel_tol=1e-9):
@@ -254,12 +279,22 @@ def _agree(operation: Operation, layer: LayerCount, height: int, width: int) -> 
         )
 
 
-def _pools(nodes: Iterable[Node], shapes: dict[str, Shapes]) -> tuple[PoolCount, ...]:
-    """Global poolings; those of one layer differ in name by the timestep at the end."""
+def _pools(nodes: Sequence[Node], shapes: dict[str, Shapes]) -> tuple[PoolCount, ...]:
+    """Global poolings; those of one layer differ in name by the timestep at the end.
+
+    Where channels come last they are a mean over rows, named so, and one over columns.
+    """
+    made = {output: node for node in nodes for output in node.outputs}
     layers: dict[str, list[Shapes]] = {}
     for node in nodes:
-        if node.operator == "GlobalAveragePool":
-            layers.setdefault(re.sub(r"/\d+$", "", node.name), []).append(shapes[node.name])
+        rows = made.get(node.inputs[0]) if node.operator == "ReduceMean" else None
+        if rows is not None and rows.name == f"{node.name}{_ROWS}":
+            met = Shapes(shapes[rows.name].inputs[:1], shapes[node.name].outputs)
+        elif node.operator == "GlobalAveragePool":
+            met = shapes[node.name]
+        else:
+            continue
+        layers.setdefault(re.sub(r"/\d+$", "", node.name), []).append(met)
     return tuple(
         PoolCount(name, sum(_elements(each.inputs) for each in met), _elements(met[0].outputs))
         for name, met in layers.items()

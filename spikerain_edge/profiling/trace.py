@@ -51,6 +51,8 @@ def trace_shapes(content: bytes, image_input: str, height: int, width: int) -> d
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "trace")
+        # Weights that were packed for a kernel would be missing among its inputs.
+        options.add_session_config_entry("session.disable_prepacking", "1")
         options.log_severity_level = 3
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         session.run(None, {image_input: np.zeros((1, height, width, 3), np.uint8)})

@@ -1,72 +1,242 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
 
 from spikerain_edge.cli import app
+from spikerain_edge.inference import Derainer
+from spikerain_edge.models import find_model
 from spikerain_edge.stream.sinks import write_image
 from spikerain_edge.stream.sources import Source, open_source
+from spikerain_training.checkpoint import save_network
+from spikerain_training.config import NetworkConfig, variants
+from spikerain_training.network import SpikeRain, start_near_identity
 
 Image = npt.NDArray[np.uint8]
+Draw = Callable[..., Image]
+Files = Callable[[Path], list[str]]
+Done = subprocess.CompletedProcess[str]
+Export = Callable[..., Done]
+SMALL = NetworkConfig(
+    "small", 8, growth=8, units=1, timesteps=2, encoder=(1, 1, 1), decoder=(1, 1, 1)
+)
 
 
 @pytest.fixture
-def compared(monkeypatch: pytest.MonkeyPatch) -> list[Image]:
-    """The images that an export was asked to compare on."""
-    taken: list[Image] = []
-
-    def export_checkpoint(*places: Path, images: list[Image], name: str) -> Any:
-        taken.extend(images)
-        return SimpleNamespace(parity=None, graph="graph", probe="probe")
-
-    monkeypatch.setattr("spikerain_export.export_checkpoint", export_checkpoint)
-    return taken
-
-
-def export(*arguments: str) -> int | str | None:
-    with pytest.raises(SystemExit) as ended:
-        app(["export", "checkpoint", *arguments])
-    return ended.value.code
-
-
-def test_the_demo_is_compared_on_moments_that_differ(compared: list[Image]) -> None:
-    assert not export()
-    assert len(compared) == 8
-    nearest = min(np.abs(a.astype(int) - b).mean() for a, b in pairwise(compared))
-    first, _, third = (frame.image for _, frame in zip(range(3), open_source("demo"), strict=False))
-    assert nearest > 0
-    # Two frames on, hardly anything but the rain has moved.
-    assert nearest > np.abs(first.astype(int) - third).mean()
-
-
-@pytest.mark.parametrize("live", [False, True])
-def test_users_images_are_closed_and_a_camera_is_refused(
-    compared: list[Image],
+def export(
     tmp_path: Path,
-    picture: Callable[..., Image],
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    live: bool,
+    capfd: pytest.CaptureFixture[str],
+    picture: Draw,
+) -> Export:
+    """Runs the command in a folder of its own, on a pair of small pictures."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "spikerain_edge.commands.export.sizes_for", lambda imgsz: [(64, 64), imgsz or (48, 64)]
+    )
+    # Of so small a picture nothing that is near its truth would stay near it.
+    for seed, folder in enumerate(("rain", "norain")):
+        (tmp_path / "pairs" / folder).mkdir(parents=True)
+        write_image(tmp_path / "pairs" / folder / "1.png", picture(seed, 64, 96))
+
+    def run(*arguments: str) -> Done:
+        with pytest.raises(SystemExit) as ended:
+            app(["export", *arguments, *(() if "--data" in arguments else ("--data", "pairs"))])
+        out, err = capfd.readouterr()
+        assert isinstance(ended.value.code or 0, int)
+        return Done(arguments, int(ended.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        ((), "mine.onnx"),
+        (("--fp16",), "mine-fp16.onnx"),
+        (("--half", "--imgsz", "48", "64"), "mine-fp16-64x48.onnx"),
+        (("--int8", "--dynamic"), "mine-int8.onnx"),
+        (("--batch", "2"), "mine-batch2.onnx"),
+    ],
+)
+def test_flags_say_what_is_written_and_it_is_named_so(
+    export: Export, tmp_path: Path, flags: tuple[str, ...], name: str
 ) -> None:
-    write_image(tmp_path / "in.png", picture())
+    done = export("nano", "--name", "mine", "--no-verify", *flags)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    probe = name.replace(".onnx", ".probe.onnx")
+    assert done.stderr.splitlines()[-1] == f"wrote {name} and {probe}"
+    for path in (name, probe):
+        onnx.checker.check_model(onnx.load(tmp_path / path), full_check=True)
+
+
+@pytest.mark.parametrize("flags", [("--fp16",), ("--int8",), ("--imgsz", "48", "64")])
+def test_what_was_exported_so_is_not_exported_again(export: Export, flags: tuple[str, ...]) -> None:
+    assert export("nano", "--output", "mine.onnx", "--no-verify", *flags).returncode == 0
+    done = export("mine.onnx", "--fp16", "--output", "again.onnx")
+    assert done.returncode == 2
+    assert "exports start from" in done.stderr
+
+
+def test_an_int8_export_is_proven_runs_and_is_profiled(
+    export: Export, program: Callable[..., Done], tmp_path: Path
+) -> None:
+    done = export("nano", "--int8", "--output", "small.onnx", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(name))
+    full, made = report["proofs"]
+    assert (full["precision"], made["precision"]) == ("fp32", "int8")
+    assert set(made["psnr"]) == {"64x64", "64x48"}
+    assert min(made["psnr"].values()) >= report["gates"]["int8"]["psnr"]
+    assert made["size_bytes"] == (tmp_path / "small.onnx").stat().st_size < full["size_bytes"]
+    assert len(made["spikes"]) == len(report["spec"]["neurons"])
+    assert "spikes that differ" in done.stderr
+
+    done = program("run", "--camera", "pairs/rain", "--output", "out/", "--model", "small.onnx")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "1.png").is_file()
+    size = ("--imgsz", "64", "--iterations", "1", "--warmup", "0", "--no-power")
+    done = program(
+        "profile", "--model", "small.onnx", *size, "--images", "pairs/rain", "--json", "-"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)
+
+
+def test_a_checkpoint_is_compared_with_pytorch(export: Export, tmp_path: Path) -> None:
+    network = SpikeRain(SMALL)
+    start_near_identity(network)
+    save_network(tmp_path / "run", SMALL, network.state_dict())
+    done = export("run", "--opset", "18", "--json", "report.json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["reference"] == "pytorch"
+    assert report["files"] == ["small.onnx", "small.probe.onnx"]
+    assert onnx.load(tmp_path / "small.onnx").opset_import[0].version == 18
+
+
+def test_an_untrained_variant_is_exported_and_called_so(
+    export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikerain_training.config.variants", lambda: {**variants(), "s": SMALL})
+    monkeypatch.setattr("spikerain_export.exporter.variants", lambda: {"s": SMALL})
+    done = export("s", "--fp16")
+    assert done.returncode == 0, done.stderr
+    assert "no weights of s are shipped: this one is untrained" in done.stderr
+
+
+def test_a_gate_that_is_missed_fails_the_export_and_leaves_nothing(
+    export: Export, tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Untrained noise in place of a network's small residual is beyond FP16's reach."""
+    network = SpikeRain(variants()["nano"])
+    network.output.weight.data.mul_(200)
+    save_network(tmp_path / "run", network.config, network.state_dict())
+    before = files(tmp_path)
+    done = export("run", "--int8", "--output", "mine.onnx")
+    assert done.returncode == 4, done.stderr
+    assert "are asked for; nothing was written" in done.stderr.splitlines()[-1]
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "said"),
+    [
+        (2, "pico", "no model 'pico'"),
+        (2, "nano|--fp16|--int8", "--fp16 and --int8 exclude each other"),
+        (2, "nano|--imgsz|64|64|--dynamic", "--imgsz and --dynamic exclude each other"),
+        (2, "nano|--imgsz|50|64", "cannot take images of 64x50"),
+        (2, "nano|--imgsz|0|0", "--imgsz 0 0 is no image size"),
+        (2, "nano|--imgsz|64|99999", "is no image size"),
+        (2, "nano|--opset|18", "a file has one already"),
+        (2, "nano|--workspace|1", "add --format engine"),
+        (2, "nano|--output|mine.engine", "mine.engine is no name for an ONNX graph"),
+        (2, "nano|--format|engine|--output|mine.onnx", "mine.onnx is no name for an engine"),
+        (2, "nano|--output|pairs", "cannot write pairs: it is a folder"),
+        (2, "nano|--output|/proc/x/mine.onnx", "cannot write /proc/x/mine.onnx"),
+        (2, "nano|--output|a.onnx|--json|a.onnx", "a.onnx is named twice"),
+        (2, "nano|--output|a.onnx|--json|a.probe.onnx", "a.probe.onnx is named twice"),
+        (2, "nano|--output|a.onnx|--json|pairs", "name another file with --json"),
+        (2, "nano|--data|nowhere", "nowhere"),
+        (2, "mine.onnx|--output|mine.onnx", "mine.onnx is read"),
+        (2, "mine.onnx|--json|mine.onnx", "mine.onnx is read"),
+        (4, "cut.onnx", "cut.onnx is no ONNX file"),
+        (4, "changed.onnx", "changed.onnx"),
+        (4, "foreign.onnx", "none of SpikeRain's"),
+        (4, "pairs/rain/1.png", "is no ONNX file"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(
+    export: Export, tmp_path: Path, files: Files, code: int, arguments: str, said: str
+) -> None:
+    content = find_model("nano").graph.read()
+    (tmp_path / "mine.onnx").write_bytes(content)
+    (tmp_path / "cut.onnx").write_bytes(content[: len(content) // 2])
+    (tmp_path / "changed.onnx").write_bytes(content.replace(b'"tau":2', b'"tau":3'))
+    model = onnx.load_model_from_string(content)
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "foreign.onnx")
+    before = files(tmp_path)
+    done = export(*arguments.split("|"))
+    assert done.returncode == code, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert said in line
+    assert done.stdout == ""
+    assert files(tmp_path) == before
+
+
+def test_a_file_name_cannot_lead_elsewhere(export: Export, tmp_path: Path) -> None:
+    done = export("nano", "--name", "../my model", "--no-verify")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "my-model.onnx").is_file()
+    with Derainer.load(str(tmp_path / "my-model.onnx")) as derainer:
+        assert derainer.spec.name == "../my model"
+
+
+def test_a_camera_is_refused_and_closed(
+    export: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     closed: list[bool] = []
 
     def opened(uri: str) -> Source:
         source = open_source(uri)
-        source.live = live
+        source.live = True
         monkeypatch.setattr(source, "close", lambda: closed.append(True))
         return source
 
     monkeypatch.setattr("spikerain_edge.commands.frames.open_source", opened)
-    ended = export("--data", str(tmp_path))
+    done = export("nano", "--data", "pairs/rain/1.png")
+    assert done.returncode == 2
+    assert "is a camera; name a folder of images with --data" in done.stderr
     assert closed == [True]
-    assert (ended, len(compared)) == ((2, 0) if live else (0, 1))
-    if live:
-        assert "is a camera; name a folder of images with --data" in capsys.readouterr().err
+
+
+def test_a_board_without_torch_exports_a_shipped_model(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from spikerain_edge.cli import app\n"
+        "app(['export', 'nano', '--int8', '--json', '-'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["files"] == ["nano-int8.onnx", "nano-int8.probe.onnx"]
+    assert report["proofs"][1]["psnr_loss"] <= report["gates"]["int8"]["loss"]
+    with Derainer.load(str(tmp_path / "nano-int8.onnx"), probe=True) as derainer:
+        assert derainer.spec.precision == "int8"

@@ -193,10 +193,10 @@ def test_a_run_may_start_from_the_weights_of_another(photographs: Path, tmp_path
 
 
 def test_weights_of_another_network_are_no_start(photographs: Path, tmp_path: Path) -> None:
-    other = SpikeRain(adapted(Recipe(), {"network": {"width": 16}}).config())
+    other = SpikeRain(adapted(Recipe(), {"network": {"growth": 8}}).config())
     save_network(tmp_path / "start", other.config, other.state_dict())
 
-    with pytest.raises(ValueError, match="another network"):
+    with pytest.raises(ValueError, match="cannot be grown"):
         fit(RECIPE, Data({photographs: 1.0}), tmp_path, hardware=CPU, initial=tmp_path / "start")
 
 

@@ -17,6 +17,7 @@ from spikerain_training.averaging import averaged
 from spikerain_training.checkpoint import load_network
 from spikerain_training.distillation import Teacher, distillation_loss
 from spikerain_training.figures import Figures
+from spikerain_training.growth import grow
 from spikerain_training.hardware import Hardware, ignore_interrupts, launch
 from spikerain_training.logbook import Progress
 from spikerain_training.losses import LossWeights, excess_firing, loss_terms
@@ -66,7 +67,7 @@ def fit(
         output: checkpoint folder; see `Run` for what comes to lie in it.
         hardware: where to train; this machine's accelerator, one process, unless given.
         resume: continue from the training state in `output`.
-        initial: checkpoint whose weights a fresh run starts from.
+        initial: checkpoint whose weights a fresh run starts from; a smaller network is grown.
         interrupted: asked after every step; once true, the run is saved and ends.
         report: called after every step, in the first process only.
 
@@ -143,13 +144,10 @@ def prepare(
     Raises:
         ValueError: the weights to start from are those of another network.
     """
-    network = SpikeRain(recipe.config())
     if initial:
-        try:
-            network.load_state_dict(load_network(initial).state_dict())
-        except RuntimeError as error:
-            raise ValueError(f"{initial} holds another network than {recipe.variant}") from error
+        network = started(initial, recipe)
     else:
+        network = SpikeRain(recipe.config())
         start_near_identity(network)
     # Convolutions on the CPU and on tensor cores read this layout without copies of their own.
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -161,6 +159,21 @@ def prepare(
     wrapped, wrapped_optimizer = fabric.setup(network, optimizer)
     state = State(network, optimizer, averaged(network, recipe.ema))
     return wrapped, wrapped_optimizer, state
+
+
+def started(initial: Path, recipe: Recipe) -> SpikeRain:
+    """A network with the weights of a checkpoint; one of a smaller network is grown.
+
+    Raises:
+        ValueError: it holds a network that this one is not and cannot be grown from.
+    """
+    trained = load_network(initial)
+    network = SpikeRain(recipe.config())
+    try:
+        network.load_state_dict(trained.state_dict())
+    except RuntimeError:
+        return grow(trained, recipe.config())
+    return network
 
 
 def load(fabric: Fabric, recipe: Recipe, data: Data, step: int) -> Any:

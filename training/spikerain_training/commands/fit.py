@@ -42,7 +42,10 @@ def fit(
     ] = None,
     rainy_half: RainyHalf = None,
     initial: Annotated[
-        Path | None, typer.Option(help="Checkpoint whose weights a fresh run starts from.")
+        Path | None,
+        typer.Option(
+            help="Checkpoint whose weights a fresh run starts from; a smaller network is grown."
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue in OUTPUT.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",

@@ -1,0 +1,120 @@
+"""Times the INT8 graph for ONNX Runtime against the FP32 graph that it was made from.
+
+Both are the same SpikeRain, shipped or untrained, from 8-bit image to 8-bit image, run by turns in
+one process on the same number of CPU threads, so that whatever else the machine does slows down
+both. Processor time is printed too: where other programs share the cores, it is the fairer one,
+and the ratio that counts is the one of processor times. Exits with 1 where the median ratio
+stays below `--at-least`, or where a spiking convolution is none of integers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+from time import perf_counter, process_time
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+
+from spikerain_edge.models import find_model, shipped_models
+from spikerain_edge.spec import METADATA_KEY, ModelSpec
+from spikerain_edge.weather import Rain, sample_style
+from spikerain_export.artefact import seal
+from spikerain_export.precision import integer_convolutions, to_int8
+from spikerain_export.unroll import unroll
+from spikerain_training.config import variants
+from spikerain_training.network import SpikeRain
+
+Image = npt.NDArray[np.uint8]
+
+
+def full_precision(variant: str) -> tuple[onnx.ModelProto, ModelSpec]:
+    """The shipped model where there is one, an untrained network otherwise."""
+    if variant in shipped_models():
+        model = onnx.load_from_string(find_model(variant).graph.read())
+        metadata = {entry.key: entry.value for entry in model.metadata_props}
+        del model.metadata_props[:]
+        return model, ModelSpec.from_json(metadata[METADATA_KEY])
+    torch.manual_seed(0)
+    network = SpikeRain(variants()[variant])
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    return unroll(network.config, weights, name=variant)
+
+
+def rainy(side: int) -> Image:
+    """Rain in front of a grey gradient."""
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(40, 200, side, dtype=np.float32)
+    scene = np.repeat(((ramp[:, None] + ramp) / 2)[..., None], 3, axis=2).astype(np.uint8)
+    return Rain(sample_style(rng), (side, side), 0).render(scene)
+
+
+def session(content: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """A graph, loaded."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def seconds(graph: onnxruntime.InferenceSession, image: Image) -> tuple[float, float]:
+    """How long one image takes, on the clock and of the processor."""
+    clock, processor = perf_counter(), process_time()
+    graph.run(None, {graph.get_inputs()[0].name: image[None]})
+    return perf_counter() - clock, process_time() - processor
+
+
+def row(name: str, values: list[float], unit: str) -> str:
+    """One line of the table: median, least and greatest."""
+    figures = (statistics.median(values), min(values), max(values))
+    return f"{name:<28}" + "".join(f"{figure:>9.3f} {unit}" for figure in figures)
+
+
+def main() -> int:
+    """Prints the table; 0 where the ratio suffices."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--variant", choices=variants(), default="s")
+    parser.add_argument("--side", type=int, default=256, help="of the square image, pixels")
+    parser.add_argument("--repeats", type=int, default=7, help="pairs of timed runs")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--at-least", type=float, default=1.5, help="ratio below which to fail")
+    options = parser.parse_args()
+
+    model, spec = full_precision(options.variant)
+    image = rainy(options.side)
+    int8, described = to_int8(model, spec, "onnxruntime", [image])
+    contents = [seal(model, spec)[0], seal(int8, described)[0]]
+    integers = integer_convolutions(contents[1], described)
+    before, after = (session(content, options.threads) for content in contents)
+    for graph in (before, after):
+        seconds(graph, image)
+    pairs = [(seconds(before, image), seconds(after, image)) for _ in range(options.repeats)]
+
+    origin = "shipped" if options.variant in shipped_models() else "untrained"
+    print(
+        f"SpikeRain {options.variant}, {origin}, {options.side}x{options.side}, "
+        f"{options.threads} CPU threads, {options.repeats} pairs of runs; "
+        f"{integers} integer convolutions"
+    )
+    print(f"{'':<28}{'median':>9}  {'least':>9}  {'greatest':>9}")
+    for kind, name in enumerate(("on the clock", "of the processor")):
+        slow = [pair[0][kind] for pair in pairs]
+        fast = [pair[1][kind] for pair in pairs]
+        ratios = [one / other for one, other in zip(slow, fast, strict=True)]
+        print(row(f"FP32, {name}", slow, "s"))
+        print(row(f"INT8, {name}", fast, "s"))
+        print(row("ratio", ratios, "x"))
+    ratio = statistics.median(ratios)
+    if ratio < options.at_least:
+        print(f"the ratio is below {options.at_least:g}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""What is exported: a shipped model, an ONNX file of ours, a checkpoint, an untrained variant."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import onnx
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.inference.derainer import require_same_network
+from spikerain_edge.models import find_model, shipped_models
+from spikerain_edge.spec import ModelSpec
+from spikerain_export.artefact import seal, unseal
+from spikerain_export.opset import OPSET, at_opset
+from spikerain_export.precision.graph import opset_of
+
+if TYPE_CHECKING:
+    from spikerain_training.network import SpikeRain
+
+_UNTRAINED = ("tiny", "s", "m", "l")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph and its description, as one finds them inside a file."""
+
+    model: onnx.ModelProto
+    spec: ModelSpec
+
+
+@dataclass(frozen=True)
+class Origin:
+    """An FP32 model to export from.
+
+    Attributes:
+        graph: what is run.
+        probe: the same with firing rates, where there is one.
+        sha256: digest of its ONNX file, as it was read or would be written.
+        opset: ONNX operator set of what is written.
+        network: the PyTorch network, where the model came as one.
+        files: files that were read.
+        trained: whether its weights mean anything.
+        note: what the user should know about it.
+    """
+
+    graph: Graph
+    probe: Graph | None
+    sha256: str
+    opset: int = OPSET
+    network: SpikeRain | None = None
+    files: tuple[Path, ...] = ()
+    trained: bool = True
+    note: str = ""
+
+
+def open_origin(model: str, *, name: str = "", opset: int | None = None) -> Origin:
+    """Finds what is to be exported.
+
+    Args:
+        model: a shipped model's name, `s`, `m` or `l` (untrained), a checkpoint folder, or an
+            ONNX file made earlier.
+        name: what to call it; its own name unless given.
+        opset: ONNX operator set to unroll to; only where a network is unrolled.
+
+    Raises:
+        InputError: there is no such thing, or it needs torch and that is missing.
+        ModelError: a file is damaged, changed or foreign.
+    """
+    if model in shipped_models() or Path(model).is_file():
+        if opset:
+            raise InputError(
+                "--opset is chosen when a checkpoint is unrolled, a file has one already",
+                "name the checkpoint, or leave --opset out",
+            )
+        return _renamed(_from_files(model), name)
+    if not Path(model).is_dir() and model not in _UNTRAINED:
+        raise InputError(
+            f"no model {model!r}",
+            f"name a shipped one ({', '.join(shipped_models())}), {', '.join(_UNTRAINED)} "
+            "(untrained), a checkpoint folder or an ONNX file",
+        )
+    if find_spec("torch") is None:
+        raise InputError(
+            f"unrolling {model} needs the package torch",
+            "install it: pip install 'spikerain-edge[train,export]', or name an ONNX file",
+        )
+    return _from_network(model, name, opset or OPSET)
+
+
+def _from_files(model: str) -> Origin:
+    found = find_model(model)
+    content = found.graph.read()
+    graph = Graph(*unseal(content, str(found.graph.path)))
+    digest, opset = hashlib.sha256(content).hexdigest(), opset_of(graph.model)
+    if found.probe is None:
+        return Origin(graph, None, digest, opset, files=(found.graph.path,))
+    name = str(found.probe.path)
+    probe = Graph(*unseal(found.probe.read(), name))
+    require_same_network(graph.spec, probe.spec, name)
+    return Origin(graph, probe, digest, opset, files=(found.graph.path, found.probe.path))
+
+
+def _from_network(model: str, name: str, opset: int) -> Origin:
+    from spikerain_export.exporter import open_checkpoint, unrolled, untrained
+
+    note = ""
+    if Path(model).is_dir():
+        network = open_checkpoint(Path(model))
+    else:
+        network = untrained(model)
+        note = f"no weights of {model} are shipped: this one is untrained, for measuring only"
+    graph, probe = (Graph(*pair) for pair in unrolled(network, name))
+    content, _ = seal(at_opset(graph.model, opset), graph.spec)
+    digest = hashlib.sha256(content).hexdigest()
+    return Origin(graph, probe, digest, opset, network, trained=not note, note=note)
+
+
+def _renamed(origin: Origin, name: str) -> Origin:
+    if not name:
+        return origin
+    probe = origin.probe and replace(origin.probe, spec=replace(origin.probe.spec, name=name))
+    graph = replace(origin.graph, spec=replace(origin.graph.spec, name=name))
+    return replace(origin, graph=graph, probe=probe)

@@ -1,0 +1,181 @@
+"""Finds the convolutions on spikes, and joins those that only together make a current.
+
+In the FP32 graph the block input is convolved once into all units of a dense block, and what
+earlier units emit is convolved separately and added. Where a convolution rounds its output to
+bytes, two roundings and a sum would cost accuracy and time: each unit is given one convolution over
+the concatenation of all spikes that it reads, as on paper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import onnx
+
+from spikerain_edge.errors import ModelError
+from spikerain_edge.spec import ModelSpec, Operation
+from spikerain_export.precision.graph import (
+    Array,
+    SourceGraph,
+    attributes,
+    layer_of,
+    neuron_nodes,
+)
+
+
+@dataclass(frozen=True)
+class SpikingConvolution:
+    """One timestep of a convolution on spikes.
+
+    Attributes:
+        layer: its name, the same at every timestep.
+        output: tensor that holds its result in the FP32 graph.
+        spikes: spike tensors that it reads, in channel order.
+        weight: float32 (outputs, inputs, k, k).
+        bias: float32 (outputs,).
+        settings: attributes of the node: `kernel_shape`, `strides`, `pads`.
+        parts: names of the operations that it consists of, with the share of each.
+        only_neurons: whether nothing but neurons reads the result.
+    """
+
+    layer: str
+    output: str
+    spikes: tuple[str, ...]
+    weight: Array
+    bias: Array
+    settings: dict[str, Any]
+    parts: tuple[tuple[str, float], ...]
+    only_neurons: bool = False
+
+
+class SpikingConvolutions:
+    """The convolutions on spikes of an FP32 graph, joined.
+
+    Attributes:
+        at: the convolution to emit in the place of a node, by the node's name: one, or several.
+        swallowed: names of the nodes that these stand for.
+    """
+
+    def __init__(self, source: SourceGraph, spec: ModelSpec) -> None:
+        self._source = source
+        self._readers = source.readers()
+        self._neurons = neuron_nodes(source, spec)
+        self._spikes = {name for layer in spec.neurons for name in layer.spikes}
+        self.at: dict[str, list[SpikingConvolution]] = {}
+        self.swallowed: set[str] = set()
+        for node in source.nodes:
+            if node.op_type == "Split":
+                self._join_units(node)
+        for node in source.nodes:
+            found = None if node.name in self.swallowed else self._single(node)
+            if found is not None:
+                self._emit_at(node, found)
+
+    @property
+    def all(self) -> list[SpikingConvolution]:
+        """All of them, timestep by timestep."""
+        return [found for group in self.at.values() for found in group]
+
+    def leaves(self, tensor: str) -> tuple[str, ...]:
+        """The spike tensors that a tensor concatenates; none where it is anything else."""
+        if tensor in self._spikes:
+            return (tensor,)
+        node = self._source.made_by.get(tensor)
+        if node is None or node.op_type != "Concat":
+            return ()
+        parts = [self.leaves(name) for name in node.input]
+        return tuple(leaf for part in parts for leaf in part) if all(parts) else ()
+
+    def _emit_at(self, node: onnx.NodeProto, found: SpikingConvolution) -> None:
+        readers = self._readers[found.output]
+        only_neurons = all(reader.name in self._neurons for reader in readers)
+        self.swallowed.add(node.name)
+        self.at.setdefault(node.name, []).append(replace(found, only_neurons=only_neurons))
+
+    def _single(self, node: onnx.NodeProto) -> SpikingConvolution | None:
+        """A convolution on spikes as it stands; none where the node is no such thing."""
+        if node.op_type != "Conv" or not (leaves := self.leaves(node.input[0])):
+            return None
+        weight = self._source.constants[node.input[1]]
+        bias = (
+            self._source.constants[node.input[2]]
+            if len(node.input) > 2
+            else np.zeros(len(weight), np.float32)
+        )
+        layer = layer_of(node)
+        return SpikingConvolution(
+            layer, node.output[0], leaves, weight, bias, attributes(node), ((layer, 1.0),)
+        )
+
+    def _join_units(self, split: onnx.NodeProto) -> None:
+        """Gives every part of a convolution that is split its own, with what is added to it."""
+        entry_node = self._source.made_by[split.input[0]]
+        entry = self._single(entry_node)
+        if entry is None:
+            return
+        rows = np.split(np.arange(len(entry.weight)), len(split.output))
+        for part, mine in zip(split.output, rows, strict=True):
+            share = ((entry.layer, len(mine) / len(entry.weight)),)
+            unit = replace(
+                entry,
+                layer=part.rpartition("/")[0].removesuffix(".entry"),
+                output=part,
+                weight=entry.weight[mine],
+                bias=entry.bias[mine],
+                parts=share,
+            )
+            self._add_recurrent(split, unit)
+        self.swallowed |= {entry_node.name, split.name}
+
+    def _add_recurrent(self, split: onnx.NodeProto, unit: SpikingConvolution) -> None:
+        sums = [node for node in self._readers[unit.output] if node.op_type == "Add"]
+        if not sums:
+            self._emit_at(split, unit)
+            return
+        (total,) = sums
+        (other,) = (name for name in total.input if name != unit.output)
+        recurrent_node = self._source.made_by[other]
+        recurrent = self._single(recurrent_node)
+        if recurrent is None or recurrent.settings != unit.settings:
+            raise ModelError(
+                f"{other} is no convolution like the one that it is added to",
+                "export the model again with this version: spikerain-edge export CHECKPOINT",
+            )
+        self.swallowed.add(recurrent_node.name)
+        joined = replace(
+            recurrent,
+            output=total.output[0],
+            spikes=unit.spikes + recurrent.spikes,
+            weight=np.concatenate([unit.weight, recurrent.weight], axis=1),
+            bias=unit.bias + recurrent.bias,
+            parts=unit.parts + recurrent.parts,
+        )
+        self._emit_at(total, joined)
+
+
+def joined_operations(
+    operations: tuple[Operation, ...], convolutions: list[SpikingConvolution]
+) -> tuple[Operation, ...]:
+    """The description of the joined convolutions; what they cost together is unchanged."""
+    known = {operation.name: operation for operation in operations}
+    by_first: dict[str, list[Operation]] = {}
+    seen: set[str] = set()
+    taken = {name for found in convolutions for name, _ in found.parts}
+    for found in convolutions:
+        if found.layer in seen:
+            continue
+        seen.add(found.layer)
+        pieces = [(known[name], share) for name, share in found.parts]
+        joined = Operation(
+            found.layer,
+            sum(piece.macs_per_pixel * share for piece, share in pieces),
+            0,
+            tuple(name for piece, _ in pieces for name in piece.neurons),
+        )
+        by_first.setdefault(found.parts[0][0], []).append(joined)
+    result: list[Operation] = []
+    for operation in operations:
+        result += by_first.get(operation.name, [] if operation.name in taken else [operation])
+    return tuple(result)

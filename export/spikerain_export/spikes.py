@@ -1,0 +1,94 @@
+"""Compares the spikes of two graphs of one network, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+
+from spikerain_edge.spec import ModelSpec
+from spikerain_export.origin import Graph
+
+Image = npt.NDArray[np.uint8]
+# Spikes of all layers are held at once: 128x128 pixels of `l` are half a gigabyte.
+_SIDE = 128
+_IMAGES = 2
+
+
+@dataclass(frozen=True)
+class LayerDifference:
+    """Share of a layer's neurons, over all timesteps, that fire in one graph and not in the other.
+
+    Attributes:
+        layer: the neuron layer.
+        share: 0 where all spikes are the same.
+        rate: firing rate in the first graph, beside which the share is to be seen.
+    """
+
+    layer: str
+    share: float
+    rate: float
+
+
+def spike_differences(
+    first: Graph, second: Graph, images: Sequence[Image]
+) -> tuple[LayerDifference, ...]:
+    """How many spikes differ between two graphs on the middle of some images.
+
+    Args:
+        first: an FP32 graph of free size.
+        second: another graph of the same network.
+        images: (H, W, 3) uint8 BGR; two are enough.
+    """
+    differing: dict[str, list[tuple[float, float]]] = {}
+    sessions = [_tapped(graph) for graph in (first, second)]
+    for image in images[:_IMAGES]:
+        middle = _middle(image, first.spec.stride)
+        ours, theirs = (
+            dict(zip(names, session.run(names, {first.spec.image_input: middle}), strict=True))
+            for session, names in sessions
+        )
+        for layer, other in zip(first.spec.neurons, second.spec.neurons, strict=True):
+            for one, two in zip(layer.spikes, other.spikes, strict=True):
+                spikes = ours[one] != 0
+                changed = _channels_first(theirs[two], second.spec) != spikes
+                rows = differing.setdefault(layer.name, [])
+                rows.append((float(changed.mean()), float(spikes.mean())))
+    return tuple(
+        LayerDifference(layer, *np.mean(rows, axis=0).tolist()) for layer, rows in differing.items()
+    )
+
+
+def _tapped(graph: Graph) -> tuple[onnxruntime.InferenceSession, list[str]]:
+    """A session whose outputs are the spike tensors."""
+    names = [name for layer in graph.spec.neurons for name in layer.spikes]
+    model = onnx.ModelProto()
+    model.CopyFrom(graph.model)
+    del model.graph.output[:]
+    # Without a type: ONNX Runtime knows it, and it is another one in each precision.
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return session, names
+
+
+def _channels_first(spikes: npt.NDArray[np.generic], spec: ModelSpec) -> npt.NDArray[np.bool_]:
+    """Spikes as (1, C, H, W); graphs made for ONNX Runtime have the channels last.
+
+    Shapes alone do not tell: 16 channels of 16x16 are the same either way.
+    """
+    fired = spikes != 0
+    return np.moveaxis(fired, -1, 1) if spec.target == "onnxruntime" else fired
+
+
+def _middle(image: Image, stride: int) -> Image:
+    sides = [min(side, _SIDE) // stride * stride for side in image.shape[:2]]
+    top, left = ((whole - side) // 2 for whole, side in zip(image.shape, sides, strict=False))
+    return np.ascontiguousarray(image[None, top : top + sides[0], left : left + sides[1]])

@@ -1,0 +1,46 @@
+"""The proof of an export as a table for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from spikerain_export.verification import Proof
+
+
+def proof_table(proofs: Sequence[Proof], reference: str) -> Table:
+    """A row per artefact: agreement, loss against the truth, spikes, size and time."""
+    table = Table(box=None, header_style="bold", title_justify="left", pad_edge=False)
+    table.title = f"agreement with {reference}, beside the FP32 graph"
+    sizes = list(proofs[0].psnr)
+    headings = ("graph", *(f"dB at {size}" for size in sizes), "worst dB", "PSNR-Y lost")
+    for heading in (*headings, "SSIM lost", "spikes that differ", "MB", "ms (spread)", "speed"):
+        table.add_column(heading, justify="left" if heading == "graph" else "right")
+    for proof in proofs:
+        table.add_row(*_cells(proof, sizes, proofs[0].timing.median))
+    return table
+
+
+def _cells(proof: Proof, sizes: Sequence[str], full: float) -> list[str]:
+    shares = [layer.share for layer in proof.spikes]
+    differing = "-"
+    if shares:
+        differing = f"{100 * sum(shares) / len(shares):.2f} % (layer: {100 * max(shares):.1f} %)"
+    timing = proof.timing
+    return [
+        proof.precision,
+        *(_decibels(proof.psnr[size]) for size in sizes),
+        _decibels(proof.worst),
+        "-" if proof.psnr_loss is None else f"{proof.psnr_loss:+.3f} dB",
+        "-" if proof.ssim_loss is None else f"{proof.ssim_loss:+.4f}",
+        differing,
+        f"{proof.size_bytes / 1e6:.2f}",
+        f"{timing.median:.0f} ({timing.least:.0f} to {timing.most:.0f})",
+        f"{full / timing.median:.2f}x",
+    ]
+
+
+def _decibels(value: float) -> str:
+    return "equal" if math.isinf(value) else f"{value:.1f}"

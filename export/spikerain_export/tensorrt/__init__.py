@@ -1,0 +1,7 @@
+"""Builds TensorRT engines from SpikeRain's ONNX files; needs neither torch nor onnx."""
+
+from spikerain_export.tensorrt.builder import BuildSettings, build_engine
+from spikerain_export.tensorrt.cache import EngineCache, build_cached
+from spikerain_export.tensorrt.progress import Progress
+
+__all__ = ["BuildSettings", "EngineCache", "Progress", "build_cached", "build_engine"]

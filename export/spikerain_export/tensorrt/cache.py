@@ -1,0 +1,180 @@
+"""Finds engines that were built before.
+
+Building takes minutes on a board. An engine is found again by everything that it depends on; the
+key is its file name and its header must say the same, so that nothing stale or damaged is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from spikerain_edge.engine_file import (
+    HEADER_VERSION,
+    SUFFIX,
+    EngineFile,
+    EngineHeader,
+    Profile,
+    read_engine_file,
+)
+from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.inference.tensorrt_library import Library
+from spikerain_edge.spec import ModelSpec
+from spikerain_export.tensorrt.builder import (
+    BuildSettings,
+    build_engine,
+    check_graph,
+    check_profiles,
+)
+from spikerain_export.tensorrt.progress import Progress
+from spikerain_export.tensorrt.target import Target, choose_library, find_target
+
+MAX_ENGINES = 32
+
+
+def default_folder() -> Path:
+    """Where engines are kept: `spikerain-edge/engines` in the user's cache folder (XDG)."""
+    root = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(root) if root.startswith("/") else Path.home() / ".cache"
+    return base / "spikerain-edge" / "engines"
+
+
+class EngineCache:
+    """Engines in a folder; of more than `MAX_ENGINES` those not used for longest are deleted.
+
+    Args:
+        folder: where they are; the user's cache folder unless given.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or default_folder()
+
+    def find(self, key: str) -> EngineFile | None:
+        """An engine by its key; one that is damaged or says something else is deleted."""
+        path = self.path(key)
+        try:
+            found = read_engine_file(path)
+        except InputError:
+            return None
+        except ModelError:
+            found = None
+        if found is None or header_key(found.header) != key:
+            with suppress(OSError):
+                path.unlink()
+            return None
+        with suppress(OSError):
+            os.utime(path)
+        return found
+
+    def store(self, file: EngineFile) -> Path:
+        """Keeps an engine and returns its place.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        path = self.path(header_key(file.header))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"cannot write {path.parent}: {error.strerror}",
+                "set XDG_CACHE_HOME to a folder that can be written",
+            ) from error
+        file.write(path)
+        self._forget(keep=path)
+        return path
+
+    def path(self, key: str) -> Path:
+        """Where the engine of a key is kept."""
+        return self.folder / f"{key}{SUFFIX}"
+
+    def timings(self, library: Library, target: Target) -> Path:
+        """Where the timings of kernels are kept for a library and a GPU."""
+        name = f"{library.name} {library.version} {target.gpu} {target.capability}"
+        return self.folder / f"{re.sub(r'[^A-Za-z0-9.]+', '-', name)}.timings"
+
+    def _forget(self, keep: Path) -> None:
+        aged = []
+        for path in self.folder.glob(f"*{SUFFIX}"):
+            with suppress(OSError):  # another process may delete it at the same time
+                aged.append((path != keep, -path.stat().st_mtime, path))
+        for _, _, path in sorted(aged)[MAX_ENGINES:]:
+            with suppress(OSError):
+                path.unlink()
+
+
+def build_cached(
+    content: bytes,
+    spec: ModelSpec,
+    settings: BuildSettings,
+    cache: EngineCache,
+    *,
+    progress: Progress | None = None,
+    library: Library | None = None,
+) -> EngineFile:
+    """The engine from the cache, or built and kept there; see `build_engine`.
+
+    Raises:
+        InputError: the settings cannot be served, something is missing, or it was cancelled.
+        ModelError: TensorRT cannot build the graph, or would not run it in its precision.
+    """
+    check_graph(spec)
+    check_profiles(spec, settings.profiles)
+    library = library or choose_library(settings.capability)
+    target = find_target(library, settings.capability, settings.device)
+    source = hashlib.sha256(content).hexdigest()
+    found = cache.find(engine_key(source, spec, settings.profiles, library, target))
+    if found is not None:
+        return found
+    if settings.timings is None:
+        settings = replace(settings, timings=cache.timings(library, target))
+    built = build_engine(content, spec, settings, progress=progress, library=library, target=target)
+    cache.store(built)
+    return built
+
+
+def engine_key(
+    source_sha256: str,
+    spec: ModelSpec,
+    profiles: Sequence[Profile],
+    library: Library,
+    target: Target,
+) -> str:
+    """Digest of everything that an engine depends on."""
+    return _key(
+        source_sha256,
+        spec,
+        profiles,
+        (library.name, library.version),
+        (target.gpu, target.capability),
+    )
+
+
+def header_key(header: EngineHeader) -> str:
+    """The key of an engine that exists."""
+    return _key(
+        header.source_sha256,
+        header.spec,
+        header.profiles,
+        (header.library, header.library_version),
+        (header.gpu, header.capability),
+    )
+
+
+def _key(
+    source_sha256: str,
+    spec: ModelSpec,
+    profiles: Sequence[Profile],
+    library: tuple[str, str],
+    gpu: tuple[str, str],
+) -> str:
+    shapes = [asdict(profile) for profile in profiles]
+    versions = [HEADER_VERSION, spec.spec_version]
+    parts = [source_sha256, spec.precision, spec.batch, shapes, *library, *gpu, *versions]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,128 @@
+"""Shows how a build gets on, and lets it be cancelled."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.inference.tensorrt_library import Library
+
+Progress = Callable[[str, int, int], bool]
+"""Called with a phase in English, the steps of it that are done, and all of them; false cancels.
+
+Phases nest: a step of one may be a whole phase of its own. Another thread may be the caller.
+"""
+
+_Built = TypeVar("_Built")
+# Seconds between two looks whether the build is done.
+_PATIENCE = 0.02
+
+
+class BuildWatch:
+    """What the build reported.
+
+    Args:
+        progress: whom to tell; nobody where none.
+    """
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._steps: dict[str, int] = {}
+        self._stopped = False
+        self._raised: BaseException | None = None
+
+    def start(self, phase: str, steps: int) -> None:
+        """A phase begins."""
+        self._steps[phase] = steps
+        self._tell(phase, 0)
+
+    def step(self, phase: str, done: int) -> bool:
+        """A step is done; whether the build shall go on."""
+        self._tell(phase, done)
+        return not self._stopped
+
+    def finish(self, phase: str) -> None:
+        """A phase is over; it may have needed fewer steps than announced."""
+        self._tell(phase, self._steps.get(phase, 0))
+
+    def stop(self) -> None:
+        """Ends the build at its next step."""
+        self._stopped = True
+
+    def require_finished(self) -> None:
+        """Raises what the caller's function raised, such as Ctrl-C.
+
+        Raises:
+            InputError: the build was cancelled.
+        """
+        if self._raised is not None:
+            raise self._raised
+        if self._stopped:
+            raise InputError("the build of the engine was cancelled")
+
+    def _tell(self, phase: str, done: int) -> None:
+        if self._progress is None or self._stopped:
+            return
+        try:
+            # Another thread may stop it meanwhile: that must not be overwritten.
+            if not self._progress(phase, done, self._steps.get(phase, done)):
+                self._stopped = True
+        except BaseException as error:  # noqa: BLE001  C++ calls this: nothing may pass through it
+            self._raised, self._stopped = error, True
+
+
+def cancellable(build: Callable[[], _Built], watch: BuildWatch) -> _Built:
+    """Runs a build in a thread of its own, so that Ctrl-C can cancel it.
+
+    Python raises in the main thread, and not before that thread is back from a function in C. In
+    the functions that TensorRT calls it would be swallowed. No lock is shared with the thread:
+    what is raised while a lock is being taken may leave it taken.
+
+    Raises:
+        BaseException: whatever ended the waiting or the build.
+    """
+    outcome: list[Future[_Built]] = []
+
+    def work() -> None:
+        done: Future[_Built] = Future()
+        try:
+            done.set_result(build())
+        except BaseException as error:  # noqa: BLE001  raised again by the thread that waits
+            done.set_exception(error)
+        outcome.append(done)
+
+    thread = threading.Thread(target=work, daemon=True)
+    try:
+        thread.start()
+        while not outcome:
+            time.sleep(_PATIENCE)
+    except BaseException:
+        watch.stop()
+        while thread.is_alive():
+            time.sleep(_PATIENCE)
+        raise
+    return outcome[0].result()
+
+
+def make_monitor(library: Library, watch: BuildWatch) -> Any:
+    """TensorRT's own progress monitor, telling a watch."""
+    base: Any = library.module.IProgressMonitor
+
+    class Monitor(base):  # type: ignore[misc]
+        def __init__(self) -> None:
+            base.__init__(self)
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            watch.start(phase_name, num_steps)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            return watch.step(phase_name, step + 1)
+
+        def phase_finish(self, phase_name: str) -> None:
+            watch.finish(phase_name)
+
+    return Monitor()

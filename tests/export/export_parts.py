@@ -1,0 +1,98 @@
+"""Models, scenes and damaged files that exports are tried on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import onnx
+from precision_parts import photograph
+
+from spikerain_edge.models import find_model
+from spikerain_edge.spec import METADATA_KEY
+from spikerain_export.artefact import seal, unseal
+from spikerain_export.origin import Origin, open_origin
+from spikerain_export.verification import Scene
+from spikerain_training.checkpoint import save_network
+from spikerain_training.network import SpikeRain
+
+TRAINED = Path(__file__).parents[2] / "training" / "checkpoints" / "nano"
+
+
+def checkpoint(network: SpikeRain, folder: Path) -> Path:
+    save_network(folder, network.config, network.state_dict())
+    return folder
+
+
+def origin_of(network: SpikeRain, folder: Path, **options: Any) -> Origin:
+    return open_origin(str(checkpoint(network, folder)), **options)
+
+
+def rained_on(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The picture behind bright streaks."""
+    rainy, numbers = image.copy(), np.random.default_rng(1)
+    for x, y in numbers.integers(0, (image.shape[1], image.shape[0]), (90, 2)).tolist():
+        cv2.line(rainy, (x, y), (x + 2, y + 14), (255, 255, 255), 2)
+    return rainy
+
+
+def scenes() -> list[list[Scene]]:
+    """A rainy scene with its truth and one without, at two sizes."""
+    clean = [photograph(height, width) for height, width in ((64, 72), (48, 64))]
+    return [
+        [Scene(rained_on(image), image), Scene(np.ascontiguousarray(image[::-1]))]
+        for image in clean
+    ]
+
+
+def rainy_images() -> list[npt.NDArray[np.uint8]]:
+    return [scene.rainy for scene in scenes()[0]]
+
+
+def _respecified(content: bytes, edit: Callable[[dict[str, Any]], object]) -> bytes:
+    """The file with another description, written as a version of ours would have written it."""
+    model = onnx.load_model_from_string(content)
+    (entry,) = (each for each in model.metadata_props if each.key == METADATA_KEY)
+    values = json.loads(entry.value)
+    edit(values)
+    entry.value = json.dumps(values)
+    return model.SerializeToString()
+
+
+def damaged_files(content: bytes) -> dict[str, tuple[bytes, str]]:
+    """What must be refused as a model, and what is said about it, by name."""
+    model, spec = unseal(content, "the model")
+    changed = bytearray(content)
+    changed[len(content) // 3] ^= 1
+    renamed = seal(model, replace(spec, graph_sha256=""))[0].replace(b'"name":"', b'"nome":"', 1)
+    return {
+        "empty": (b"", "is no "),
+        "corrupt": (b"no model at all" * 40, "is no "),
+        "truncated": (content[: len(content) // 2], "is no "),
+        "foreign": (model.SerializeToString(), "none of SpikeRain's"),
+        "changed": (bytes(changed), ""),
+        "grown": (content + b"\x3a\x00", ""),
+        "older": (
+            _respecified(content, lambda values: values.update(spec_version=1)),
+            "has version 1, this program reads 2",
+        ),
+        "newer": (
+            _respecified(content, lambda values: values.update(spec_version=3)),
+            "has version 3, this program reads 2",
+        ),
+        "incomplete": (
+            _respecified(content, lambda values: values.pop("neurons")),
+            "description is incomplete",
+        ),
+        "renamed": (renamed, "description is incomplete"),
+    }
+
+
+def shipped(name: str = "nano") -> bytes:
+    return find_model(name).graph.read()

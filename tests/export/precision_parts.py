@@ -1,0 +1,84 @@
+"""Networks as FP32 graphs, what runs in them, and what their tensors are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+from onnx import helper, numpy_helper
+from skimage import data
+
+from spikerain_edge.spec import ModelSpec
+from spikerain_export.unroll import unroll
+from spikerain_training.network import SpikeRain
+
+Described = tuple[onnx.ModelProto, ModelSpec]
+Array = npt.NDArray[np.generic]
+
+
+def photograph(height: int = 64, width: int = 80) -> npt.NDArray[np.uint8]:
+    return np.ascontiguousarray(data.astronaut()[40 : 40 + height, 80 : 80 + width, ::-1])
+
+
+def described(network: SpikeRain, *, probe: bool = False) -> Described:
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    return unroll(network.config, weights, name="test", probe=probe)
+
+
+def run(
+    model: onnx.ModelProto, outputs: Sequence[str], image: npt.NDArray[np.uint8] | None = None
+) -> list[Array]:
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    fed = photograph() if image is None else image
+    results: list[Array] = session.run(list(outputs), {"image": fed[None]})
+    return results
+
+
+def types(model: onnx.ModelProto) -> dict[str, int]:
+    """Element type of every tensor that ONNX's own inference can tell, constants included."""
+    inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    values = [*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output]
+    found = {value.name: value.type.tensor_type.elem_type for value in values}
+    return found | {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+
+
+def tapped(model: onnx.ModelProto, tensors: Sequence[str], kind: int) -> onnx.ModelProto:
+    """The model with some of its tensors as outputs."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    copy.graph.output.extend(helper.make_tensor_value_info(name, kind, None) for name in tensors)
+    return copy
+
+
+def constants(model: onnx.ModelProto) -> dict[str, Array]:
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+
+def with_constants(model: onnx.ModelProto, changed: Mapping[str, Array]) -> onnx.ModelProto:
+    """The model with some constants replaced."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for tensor in copy.graph.initializer:
+        if tensor.name in changed:
+            tensor.CopyFrom(numpy_helper.from_array(changed[tensor.name], tensor.name))
+    return copy
+
+
+def with_unknown_operator(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with an operator before its output that no rewrite has a rule for."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    (clip,) = (node for node in copy.graph.node if node.op_type == "Clip")
+    place = list(copy.graph.node).index(clip)
+    copy.graph.node.insert(place, helper.make_node("Erf", [clip.input[0]], ["odd"], name="odd"))
+    clip.input[0] = "odd"
+    return copy
+
+
+def names_of_spikes(spec: ModelSpec) -> list[str]:
+    return [name for layer in spec.neurons for name in layer.spikes]

@@ -1,0 +1,125 @@
+"""Small graphs that build in a fraction of a second: one neuron, one convolution on its spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.inference.tensorrt_library import TENSORRT_RTX, Library, find_library
+from spikerain_edge.spec import ModelSpec, NeuronLayer, Operation, Precision
+from spikerain_export.artefact import seal
+
+LAYER = "layer"
+
+
+def real_library() -> Library:
+    """NVIDIA's builder, which needs no GPU; skips where it is not installed."""
+    try:
+        return find_library(TENSORRT_RTX)
+    except InputError as error:
+        pytest.skip(f"no engine is built: {error}")
+
+
+def small_spec(precision: Precision, full_precision: tuple[str, ...] = ()) -> ModelSpec:
+    """Description of what `small_graph` makes."""
+    return ModelSpec(
+        name="small",
+        variant="small",
+        timesteps=1,
+        stride=8,
+        precision=precision,
+        parameters=81,
+        tau=2.0,
+        threshold=0.15,
+        neurons=(NeuronLayer("neuron", 3, 1, ("neuron/spikes/0",)),),
+        operations=(Operation(LAYER, 81.0, 0, ("neuron",)),),
+        weights_sha256="0" * 64,
+        probe=False,
+        full_precision=full_precision,
+    )
+
+
+def small_graph(
+    kind: Precision,
+    *,
+    spec: ModelSpec | None = None,
+    quantised: Sequence[str] = ("spikes", "weight"),
+    layer: str = LAYER,
+    shift: str = "Round",
+) -> tuple[bytes, ModelSpec]:
+    """An ONNX file that keeps image and shape, and its description.
+
+    Args:
+        kind: precision that the graph really has.
+        spec: what it says of itself; the truth unless given.
+        quantised: what is quantised in an `int8` graph.
+        layer: name of the convolution.
+        shift: operator after the convolution.
+    """
+    half = kind == "fp16"
+    weight = np.eye(3, dtype=np.float32)[:, :, None, None] * np.ones((1, 1, 3, 3), np.float32)
+    constants: dict[str, npt.NDArray[np.generic]] = {
+        "level": np.asarray(100, np.float32),
+        "low": np.asarray(0, np.float32),
+        "high": np.asarray(255, np.float32),
+        "weight": weight.astype(np.float16 if half else np.float32),
+        "one": np.asarray(1, np.float32),
+        "zero": np.asarray(0, np.int8),
+        "bytes": weight.astype(np.int8),
+        "steps": np.ones(3, np.float32),
+        "zeros": np.zeros(3, np.int8),
+    }
+    to = TensorProto.FLOAT16 if half else TensorProto.FLOAT
+    source, kernel = "neuron/spikes/0", "weight"
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], name="pixels", to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["pixels"], ["planes"], name="planes", perm=[0, 3, 1, 2]),
+        helper.make_node("LessOrEqual", ["planes", "level"], ["fired"], name="fired"),
+        helper.make_node("Cast", ["fired"], [source], name=source, to=to),
+    ]
+    if kind == "int8" and "spikes" in quantised:
+        pair = ("QuantizeLinear", source, "levels"), ("DequantizeLinear", "levels", "exact")
+        for operator, read, made in pair:
+            nodes.append(helper.make_node(operator, [read, "one", "zero"], [made], name=made))
+        source = "exact"
+    if kind == "int8" and "weight" in quantised:
+        read = ["bytes", "steps", "zeros"]
+        nodes.append(helper.make_node("DequantizeLinear", read, ["kernel"], name="kernel", axis=0))
+        kernel = "kernel"
+    name = f"{layer}/0"
+    nodes += [
+        helper.make_node("Conv", [source, kernel], [name], name=name, pads=[1] * 4),
+        helper.make_node("Cast", [name], ["full"], name="full", to=TensorProto.FLOAT),
+        helper.make_node(shift, ["full"], ["whole"], name="whole"),
+        helper.make_node("Clip", ["whole", "low", "high"], ["clipped"], name="clipped"),
+        helper.make_node("Transpose", ["clipped"], ["last"], name="last", perm=[0, 2, 3, 1]),
+        helper.make_node("Cast", ["last"], ["derained"], name="derained", to=TensorProto.UINT8),
+    ]
+    shape: list[int | str] = [1, "height", "width", 3]
+    read_by_any = {name for node in nodes for name in node.input}
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, shape)],
+        [helper.make_tensor_value_info("derained", TensorProto.UINT8, shape)],
+        [
+            numpy_helper.from_array(value, name)
+            for name, value in constants.items()
+            if name in read_by_any
+        ],
+    )
+    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+    return seal(model, spec or small_spec(kind))
+
+
+def reopened(content: bytes) -> onnx.ModelProto:
+    """The graph of an ONNX file, without its description."""
+    model = onnx.load_model_from_string(content)
+    del model.metadata_props[:]
+    return model

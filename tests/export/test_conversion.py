@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from export_parts import checkpoint, rainy_images
+from precision_parts import photograph
+
+from spikerain_edge import InputError, ModelError
+from spikerain_edge.inference import Derainer, OnnxRuntimeEngine
+from spikerain_export.conversion import Request, convert
+from spikerain_export.opset import at_opset
+from spikerain_export.origin import Origin, open_origin
+from spikerain_export.precision.graph import opset_of
+from spikerain_training.network import SpikeRain
+
+
+@pytest.fixture(scope="module")
+def folder(published: SpikeRain, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoint(published, tmp_path_factory.mktemp("published") / "checkpoint")
+
+
+@pytest.fixture(scope="module")
+def origin(folder: Path) -> Origin:
+    return open_origin(str(folder), name="small")
+
+
+def made(origin: Origin, **request: Any) -> OnnxRuntimeEngine:
+    artefact = convert(origin, Request(**request), rainy_images())
+    return OnnxRuntimeEngine(artefact.content, "the export")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize("opset", [18, 21])
+def test_every_operator_set_makes_the_same_picture(
+    origin: Origin, folder: Path, precision: str, opset: int
+) -> None:
+    image = photograph(48, 64)[None]
+    newer = convert(
+        open_origin(str(folder), name="small", opset=opset),
+        Request(precision),  # type: ignore[arg-type]
+        rainy_images(),
+    )
+    assert newer.probe is not None
+    for content in (newer.content, newer.probe):
+        model = onnx.load_model_from_string(content)
+        assert opset_of(model) == opset
+        onnx.checker.check_model(model, full_check=True)
+    with (
+        made(origin, precision=precision) as expected,
+        OnnxRuntimeEngine(newer.content, "the export") as engine,
+        OnnxRuntimeEngine(newer.probe, "the probe graph") as prober,
+    ):
+        np.testing.assert_array_equal(engine.infer(image), expected.infer(image))
+        np.testing.assert_array_equal(prober.infer(image), expected.infer(image))
+        assert 0 <= prober.activity(image).rates.min() <= prober.activity(image).rates.max() <= 1
+
+
+@pytest.mark.parametrize("opset", [16, 22])
+def test_operator_sets_that_are_not_known_are_no_silent_success(origin: Origin, opset: int) -> None:
+    with pytest.raises(ValueError, match=f"to {opset}"):
+        at_opset(origin.graph.model, opset)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_a_graph_of_one_size_takes_that_size_only(origin: Origin, precision: str) -> None:
+    image = photograph(48, 64)
+    with (
+        made(origin, precision=precision) as free,
+        made(origin, precision=precision, size=(48, 64)) as engine,
+    ):
+        assert (engine.spec.height, engine.spec.width, engine.spec.batch) == (48, 64, 1)
+        np.testing.assert_array_equal(engine.infer(image[None]), free.infer(image[None]))
+        with pytest.raises(InputError) as raised:
+            engine.infer(photograph(64, 48)[None])
+    assert "small takes images of 64x48 only, not 48x64" in str(raised.value)
+    assert "run --size 64x48" in str(raised.value)
+
+
+def test_an_image_that_is_padded_to_the_one_size_is_served(origin: Origin) -> None:
+    content = convert(origin, Request(size=(48, 64))).content
+    with Derainer.from_bytes(content) as derainer:
+        assert derainer(photograph(47, 63)).shape == (47, 63, 3)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_a_graph_of_two_images_derains_each_as_if_it_were_alone(
+    origin: Origin, precision: str
+) -> None:
+    first, second = photograph(48, 64), photograph(64, 48).transpose(1, 0, 2)
+    both = np.ascontiguousarray(np.stack([first, second]))
+    with (
+        made(origin, precision=precision) as one,
+        made(origin, precision=precision, batch=2) as two,
+    ):
+        assert two.spec.batch == 2
+        derained = two.infer(both)
+        for image, result in zip(both, derained, strict=True):
+            # Sums may be taken in another order, which may flip a spike at the threshold.
+            difference = one.infer(image[None])[0].astype(int) - result
+            assert (difference != 0).mean() < 1e-3
+        with pytest.raises(InputError, match=r"expected uint8 \(2, H, W, 3\)"):
+            two.infer(first[None])
+
+
+def test_a_derainer_refuses_a_graph_of_two_images_when_it_is_loaded(
+    origin: Origin, tmp_path: Path
+) -> None:
+    path = tmp_path / "two.onnx"
+    path.write_bytes(convert(origin, Request(batch=2)).content)
+    with pytest.raises(ModelError, match="takes 2 images per call") as raised:
+        Derainer.load(str(path))
+    assert "export it with --batch 1" in str(raised.value)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+@pytest.mark.parametrize("target", ["onnxruntime", "tensorrt"])
+def test_what_is_made_names_the_fp32_file_that_it_was_made_from(
+    origin: Origin, precision: Any, target: Any
+) -> None:
+    full = convert(origin, Request())
+    artefact = convert(origin, Request(precision, target), rainy_images())
+    assert full.graph.spec.source_sha256 == ""
+    assert artefact.graph.spec.source_sha256 == origin.sha256
+    assert artefact.graph.spec.precision == precision
+    assert artefact.graph.spec.seals(artefact.content)
+
+
+def test_the_probe_graph_is_made_alike(origin: Origin) -> None:
+    artefact = convert(origin, Request("int8", size=(48, 64)), rainy_images())
+    image = photograph(48, 64)
+    with Derainer.from_bytes(artefact.content, probe=artefact.probe) as derainer:
+        derained, rates = derainer.derain_and_probe(image)
+        np.testing.assert_array_equal(derained, derainer(image))
+    assert rates.shape == (len(artefact.graph.spec.neurons), 3)
+
+
+def remade(origin: Origin, **request: Any) -> Origin:
+    """What was exported, to be exported again."""
+    return replace(origin, graph=convert(origin, Request(**request), rainy_images()).graph)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ({"precision": "int8"}, {"precision": "fp16"}, "is int8 already"),
+        ({"precision": "int8"}, {}, "is int8 already"),
+        ({"precision": "fp16"}, {"precision": "fp16"}, "is fp16 already"),
+        ({"size": (48, 64)}, {"size": (64, 64)}, "takes 1 images of 64x48 only"),
+        ({"size": (48, 64)}, {"precision": "int8"}, "takes 1 images of 64x48 only"),
+        ({"batch": 2}, {"batch": 3}, "takes 2 images of any size only"),
+        ({}, {"size": (50, 64)}, "cannot take images of 64x50; give --imgsz HEIGHT WIDTH"),
+        ({}, {"size": (0, 64)}, "cannot take images of 64x0"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(
+    origin: Origin, first: dict[str, Any], second: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError) as raised:
+        convert(remade(origin, **first), Request(**second), rainy_images())
+    assert said in str(raised.value)
+
+
+def test_a_probe_graph_is_not_exported_by_itself(origin: Origin) -> None:
+    assert origin.probe is not None
+    with pytest.raises(InputError, match=r"name the file without \.probe"):
+        convert(replace(origin, graph=origin.probe, probe=None), Request())
+
+
+def test_a_newer_operator_set_is_no_start_for_another_precision(folder: Path) -> None:
+    newer = open_origin(str(folder), opset=19)
+    written = replace(newer, graph=convert(newer, Request()).graph)
+    written = replace(written, graph=replace(written.graph, model=at_opset(newer.graph.model, 19)))
+    with pytest.raises(InputError, match="is in operator set 19, int8 is made from 17"):
+        convert(written, Request("int8"), rainy_images())
+
+
+def test_int8_for_onnx_runtime_needs_images(origin: Origin) -> None:
+    with pytest.raises(InputError, match="--data"):
+        convert(origin, Request("int8"))

@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from precision_parts import (
+    Array,
+    Described,
+    constants,
+    described,
+    names_of_spikes,
+    photograph,
+    run,
+    tapped,
+    types,
+    with_constants,
+    with_unknown_operator,
+)
+
+from spikerain_edge import Derainer, InputError, ModelError
+from spikerain_edge.models import find_model
+from spikerain_edge.spec import METADATA_KEY, ModelSpec
+from spikerain_export.artefact import seal
+from spikerain_export.precision import Int8Target, integer_convolutions, output_scales, to_int8
+from spikerain_training.metrics import psnr
+from spikerain_training.network import SpikeRain
+
+STEP = 2.0**-9
+SMALL = photograph(40, 48)
+TARGETS: list[Int8Target] = ["tensorrt", "onnxruntime"]
+
+
+@pytest.fixture(params=["nano", "published"])
+def network(request: pytest.FixtureRequest) -> SpikeRain:
+    found: SpikeRain = request.getfixturevalue(request.param)
+    return found
+
+
+def representable(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
+    """The graph with spiking weights and biases that signed bytes can hold exactly.
+
+    Integers times a power of two, with 127 among them in every output channel.
+    """
+    values, changed = constants(model), {}
+    for operation in spec.operations:
+        if not operation.spiking:
+            continue
+        weight = np.asarray(values[f"{operation.name}/weight"], np.float32)
+        whole = np.clip(np.rint(weight / STEP), -127, 127)
+        whole[:, 0, 0, 0] = 127
+        if ".units." in operation.name:
+            whole[:, -1, 0, 0] = 127
+        changed[f"{operation.name}/weight"] = (whole * STEP).astype(np.float32)
+        bias = values.get(f"{operation.name}/bias")
+        if bias is not None:
+            rounded = np.rint(np.asarray(bias, np.float32) / STEP) * STEP
+            changed[f"{operation.name}/bias"] = rounded.astype(np.float32)
+    return with_constants(model, changed)
+
+
+def spikes(model: onnx.ModelProto, spec: ModelSpec, kind: int) -> dict[str, Array]:
+    names = names_of_spikes(spec)
+    return dict(zip(names, run(tapped(model, names, kind), names), strict=True))
+
+
+def shipped() -> Described:
+    model = onnx.load_from_string(find_model("nano").graph.read())
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    return model, ModelSpec.from_json(metadata[METADATA_KEY])
+
+
+def test_weights_that_bytes_can_hold_change_nothing_for_tensorrt(network: SpikeRain) -> None:
+    model, spec = described(network)
+    exact = representable(model, spec)
+    int8, _ = to_int8(exact, spec, "tensorrt")
+    before, after = (spikes(graph, spec, TensorProto.FLOAT) for graph in (exact, int8))
+    for name, expected in before.items():
+        np.testing.assert_array_equal(after[name], expected, err_msg=name)
+    assert np.mean([step.mean() for step in before.values()]) > 0.02
+    np.testing.assert_array_equal(run(int8, ["derained"])[0], run(exact, ["derained"])[0])
+
+
+def test_potentials_that_start_from_rest_are_exact_for_onnx_runtime(network: SpikeRain) -> None:
+    model, spec = described(network)
+    exact = representable(model, spec)
+    int8, _ = to_int8(exact, spec, "onnxruntime", [SMALL])
+    before = spikes(exact, spec, TensorProto.FLOAT)
+    after = spikes(int8, spec, TensorProto.UINT8)
+    # The block input is not rounded yet, so the units' first spikes depend on weights alone.
+    for unit in range(network.config.units + 1):
+        name = f"encoder1.0.neurons.{unit}/spikes/0"
+        expected = np.moveaxis(before[name], 1, 3)
+        np.testing.assert_array_equal(after[name], expected, err_msg=name)
+        assert 0 < expected.mean() < 1
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_shipped_model_makes_the_same_picture(target: Int8Target) -> None:
+    model, spec = shipped()
+    image = photograph(128, 160)
+    int8, _ = to_int8(model, spec, target, [photograph(96, 96)])
+    (expected,), (actual,) = (run(graph, ["derained"], image) for graph in (model, int8))
+    # At least the gate, and clearly more than a graph that changes nothing would reach.
+    assert psnr(actual[0], expected[0]) >= max(35, psnr(expected[0], image) + 2)
+
+
+def test_signed_bytes_lead_straight_into_every_spiking_convolution(network: SpikeRain) -> None:
+    model, spec = described(network)
+    int8, _ = to_int8(model, spec, "tensorrt")
+    kinds = types(int8)
+    made_by = {node.output[0]: node for node in int8.graph.node}
+    spiking = {operation.name for operation in spec.operations if operation.spiking}
+    seen = set()
+    for node in int8.graph.node:
+        if node.op_type != "Conv":
+            continue
+        layer = node.name.rpartition("/")[0]
+        pairs = [made_by.get(name) for name in node.input[:2]]
+        if layer not in spiking:
+            assert all(pair is None or pair.op_type != "DequantizeLinear" for pair in pairs)
+            continue
+        seen.add(layer)
+        for pair in pairs:
+            assert pair is not None
+            assert pair.op_type == "DequantizeLinear"
+            assert [kinds[name] for name in pair.input] == [
+                TensorProto.INT8,
+                TensorProto.FLOAT,
+                TensorProto.INT8,
+            ]
+        assert kinds[node.output[0]] == TensorProto.FLOAT
+        assert all(kinds[name] == TensorProto.FLOAT for name in node.input[2:])
+    assert seen == spiking
+    zeros = [value for name, value in constants(int8).items() if name.endswith("/zero")]
+    assert not np.concatenate([np.ravel(zero) for zero in zeros]).any()
+
+
+def test_onnx_runtime_runs_every_spiking_convolution_in_integers(network: SpikeRain) -> None:
+    model, spec = described(network)
+    int8, made = to_int8(model, spec, "onnxruntime", [SMALL])
+    blocks = sum((*network.config.encoder, *network.config.decoder))
+    others = 5 + network.config.merge_finest  # down, up and merge
+    expected = network.config.timesteps * (blocks * (network.config.units + 1) + others)
+    assert integer_convolutions(seal(int8, made)[0], made) == expected
+    operators = Counter(node.op_type for node in int8.graph.node)
+    assert operators["QLinearConv"] == operators["DequantizeLinear"] == expected
+    assert "QuantizeLinear" not in operators, "spikes are bytes from the start"
+
+
+def test_a_graph_without_integer_convolutions_is_noticed(nano: SpikeRain) -> None:
+    model, spec = described(nano)
+    with pytest.raises(ModelError, match=r"no integer convolution for encoder1\.0\.units"):
+        integer_convolutions(seal(model, spec)[0], spec)
+
+
+def test_the_slow_integer_convolution_is_refused(nano: SpikeRain) -> None:
+    _, spec = described(nano)
+    node = helper.make_node("ConvInteger", ["image", "weight"], ["out"])
+    weight = onnx.numpy_helper.from_array(np.ones((1, 1, 3, 3), np.uint8), "weight")
+    graph = helper.make_graph(
+        [node],
+        "slow",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, 1, "h", "w"])],
+        [helper.make_tensor_value_info("out", TensorProto.INT32, None)],
+        [weight],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    with pytest.raises(ModelError, match="it runs ConvInteger"):
+        integer_convolutions(model.SerializeToString(), spec)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_probe_and_plain_graph_agree(network: SpikeRain, target: Int8Target) -> None:
+    model, spec = described(network)
+    scales = output_scales(model, spec, [SMALL]) if target == "onnxruntime" else None
+    plain, _ = to_int8(model, spec, target, scales=scales)
+    probe, made = to_int8(*described(network, probe=True), target, scales=scales)
+    names = names_of_spikes(made)
+    kind = TensorProto.UINT8 if target == "onnxruntime" else TensorProto.FLOAT
+    wanted = ["derained", "firing_rates", "silent_channels", *names]
+    picture, rates, silent, *steps = run(tapped(probe, names, kind), wanted)
+    np.testing.assert_array_equal(picture, run(plain, ["derained"])[0])
+    assert {value for step in steps for value in np.unique(step).tolist()} == {0, 1}
+    means = [np.asarray(step, np.float64).mean() for step in steps]
+    np.testing.assert_allclose(rates, np.reshape(means, rates.shape), atol=1e-6)
+    pixels = (1, 2) if target == "onnxruntime" else (2, 3)
+    first = np.max([step.max(axis=pixels) for step in steps[: spec.timesteps]], axis=0)
+    assert silent[0] == pytest.approx(1 - first.mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_images_keep_their_types_and_may_have_any_size(nano: SpikeRain, target: Int8Target) -> None:
+    model, spec = described(nano)
+    int8, made = to_int8(model, spec, target, [SMALL], source_sha256="cd" * 32)
+    assert int8.graph.input == model.graph.input
+    assert int8.graph.output == model.graph.output
+    assert (made.precision, made.target, made.source_sha256) == ("int8", target, "cd" * 32)
+    analogue = {operation.name for operation in spec.operations if not operation.spiking}
+    assert set(made.full_precision) == analogue
+    with Derainer.from_bytes(seal(int8, made)[0]) as derainer:
+        for size in ((64, 80), (50, 33)):
+            assert derainer(photograph(*size)).shape == (*size, 3)
+
+
+def test_what_is_counted_does_not_change(network: SpikeRain) -> None:
+    model, spec = described(network)
+    _, made = to_int8(model, spec, "onnxruntime", [SMALL])
+    rates = np.random.default_rng(0).random((len(spec.neurons), spec.timesteps), np.float32)
+    assert made.neurons == spec.neurons
+    assert made.macs(64, 96) == pytest.approx(spec.macs(64, 96))
+    assert made.analog_macs(64, 96) == spec.analog_macs(64, 96)
+    expected = spec.synaptic_operations(64, 96, rates)
+    assert made.synaptic_operations(64, 96, rates) == pytest.approx(expected)
+
+
+def test_operations_are_the_convolutions_of_the_graph(network: SpikeRain) -> None:
+    model, spec = described(network)
+    int8, made = to_int8(model, spec, "onnxruntime", [SMALL])
+    emitted = {
+        node.name.rsplit("/", 2)[0] for node in int8.graph.node if node.op_type == "QLinearConv"
+    }
+    assert emitted == {operation.name for operation in made.operations if operation.spiking}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_nothing_lies_in_the_file_that_nobody_reads(nano: SpikeRain, target: Int8Target) -> None:
+    int8, _ = to_int8(*described(nano), target, [SMALL])
+    read = {name for node in int8.graph.node for name in node.input}
+    written = {name for node in int8.graph.node for name in node.output}
+    assert set(constants(int8)) <= read
+    assert written - read == {"derained"}
+    full, _ = described(nano)
+    assert int8.ByteSize() < 0.6 * full.ByteSize()
+
+
+def test_scales_need_images(nano: SpikeRain) -> None:
+    with pytest.raises(InputError, match="--data"):
+        to_int8(*described(nano), "onnxruntime")
+
+
+def test_scales_are_not_chosen_on_an_image_that_is_too_small(nano: SpikeRain) -> None:
+    with pytest.raises(InputError, match="4x40"):
+        output_scales(*described(nano), [photograph(40, 4)])
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_graph_that_is_rewritten_already_is_refused(nano: SpikeRain, target: Int8Target) -> None:
+    once, made = to_int8(*described(nano), "tensorrt")
+    with pytest.raises(ModelError, match="int8 already"):
+        to_int8(once, made, target, [SMALL])
+
+
+def test_an_unknown_operator_is_refused(nano: SpikeRain) -> None:
+    model, spec = described(nano)
+    with pytest.raises(ModelError, match=r"no rule takes the operator Erf .*'odd'.* to int8"):
+        to_int8(with_unknown_operator(model), spec, "onnxruntime", [SMALL])
+
+
+def test_a_constant_whose_axes_would_be_swapped_is_refused(nano: SpikeRain) -> None:
+    model, spec = described(nano)
+    changed = with_constants(model, {"fuse/weight/0": np.ones((24, 1, 1), np.float32)})
+    with pytest.raises(ModelError, match=r"fuse/term/0.*axes"):
+        to_int8(changed, spec, "onnxruntime", [SMALL])
+
+
+def test_no_torch_is_needed() -> None:
+    program = "import sys, spikerain_export.precision; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from export_parts import TRAINED, checkpoint, damaged_files, origin_of, shipped
+from precision_parts import photograph
+
+from spikerain_edge import InputError, ModelError
+from spikerain_edge.inference import Derainer
+from spikerain_edge.models import find_model
+from spikerain_export import export_network
+from spikerain_export.artefact import seal
+from spikerain_export.origin import open_origin
+from spikerain_training.network import SpikeRain
+from spikerain_training.restore import restore
+
+
+def test_a_shipped_model_and_its_file_are_the_same_origin() -> None:
+    named = open_origin("nano")
+    filed = open_origin(str(find_model("nano").graph.path))
+    assert named.graph.spec == filed.graph.spec
+    assert named.probe is not None
+    assert named.probe.spec.probe
+    assert named.network is None
+    assert named.trained
+    assert named.sha256 == filed.sha256 == hashlib.sha256(shipped()).hexdigest()
+
+
+def test_the_checkpoint_behind_the_shipped_model_is_the_shipped_model() -> None:
+    made = open_origin(str(TRAINED), name="nano")
+    assert made.network is not None
+    assert made.graph.spec.weights_sha256 == open_origin("nano").graph.spec.weights_sha256
+
+
+def test_a_checkpoints_graph_does_what_its_network_does(
+    published: SpikeRain, tmp_path: Path
+) -> None:
+    origin = origin_of(published, tmp_path / "checkpoint", name="mine")
+    content, _ = seal(origin.graph.model, origin.graph.spec)
+    assert origin.graph.spec.name == "mine"
+    assert origin.sha256 == hashlib.sha256(content).hexdigest()
+    image = photograph(48, 64)
+    with Derainer.from_bytes(content) as derainer:
+        difference = derainer(image).astype(int) - restore(published, image)
+    assert np.abs(difference).max() <= 1
+
+
+def test_an_untrained_variant_says_that_it_is_one() -> None:
+    origin = open_origin("tiny")
+    assert origin.graph.spec.variant == "tiny"
+    assert not origin.trained
+    assert "untrained" in origin.note
+    assert origin.sha256 == open_origin("tiny").sha256, "random weights are the same every time"
+
+
+def test_a_file_is_renamed_with_its_probe_graph() -> None:
+    origin = open_origin("nano", name="mine")
+    assert origin.probe is not None
+    assert (origin.graph.spec.name, origin.probe.spec.name) == ("mine", "mine")
+    assert origin.sha256 == hashlib.sha256(shipped()).hexdigest(), "that file was read"
+
+
+def test_a_file_without_a_probe_graph_is_taken_without(tmp_path: Path) -> None:
+    (tmp_path / "alone.onnx").write_bytes(shipped())
+    assert open_origin(str(tmp_path / "alone.onnx")).probe is None
+
+
+def test_the_probe_graph_of_another_network_is_refused(
+    published: SpikeRain, tmp_path: Path
+) -> None:
+    made = export_network(published, tmp_path / "mine.onnx")
+    made.graph.write_bytes(shipped())
+    with pytest.raises(ModelError, match=r"mine\.probe\.onnx is not the probe graph"):
+        open_origin(str(made.graph))
+
+
+@pytest.mark.parametrize("kind", damaged_files(shipped()))
+def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+    content, said = damaged_files(shipped())[kind]
+    path = tmp_path / "mine.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError) as raised:
+        open_origin(str(path))
+    assert str(path) in str(raised.value)
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert raised.value.exit_code == 4
+
+
+@pytest.mark.parametrize("kind", damaged_files(shipped()))
+def test_a_damaged_probe_graph_is_refused_too(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "mine.onnx").write_bytes(shipped())
+    (tmp_path / "mine.probe.onnx").write_bytes(damaged_files(shipped())[kind][0])
+    with pytest.raises(ModelError, match=r"mine\.probe\.onnx"):
+        open_origin(str(tmp_path / "mine.onnx"))
+
+
+@pytest.mark.parametrize("model", ["pico", "nowhere/mine.onnx"])
+def test_what_is_not_there_is_said_with_what_there_is(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="nano") as raised:
+        open_origin(model)
+    assert raised.value.exit_code == 2
+
+
+def test_a_file_keeps_its_operator_set() -> None:
+    with pytest.raises(InputError, match="a file has one already; name the checkpoint"):
+        open_origin("nano", opset=18)
+
+
+def test_without_torch_a_checkpoint_needs_it_and_a_file_does_not(
+    published: SpikeRain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = checkpoint(published, tmp_path / "checkpoint")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert open_origin("nano").network is None
+    for model in (str(folder), "s"):
+        with pytest.raises(InputError, match=r"needs the package torch; install it: pip"):
+            open_origin(model)
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no usable checkpoint"):
+        open_origin(str(tmp_path))
+
+
+def test_a_checkpoint_of_another_shape_is_refused(
+    nano: SpikeRain, published: SpikeRain, tmp_path: Path
+) -> None:
+    folder = checkpoint(nano, tmp_path / "mixed")
+    other = checkpoint(published, tmp_path / "other")
+    (folder / "weights.safetensors").write_bytes((other / "weights.safetensors").read_bytes())
+    with pytest.raises(InputError, match="do not fit"):
+        open_origin(str(folder))
+
+
+def test_a_pickled_file_is_never_loaded(published: SpikeRain, tmp_path: Path) -> None:
+    folder = checkpoint(published, tmp_path / "evil")
+    torch.save(published.state_dict(), folder / "weights.safetensors")
+    with pytest.raises(InputError, match="no usable checkpoint"):
+        open_origin(str(folder))
+
+
+def test_a_configuration_that_is_no_table_is_refused(published: SpikeRain, tmp_path: Path) -> None:
+    folder = checkpoint(published, tmp_path / "listed")
+    (folder / "config.json").write_text("[1, 2]")
+    with pytest.raises(InputError, match="no usable checkpoint"):
+        open_origin(str(folder))

@@ -1,0 +1,330 @@
+"""The builder, on small graphs and with NVIDIA's own library."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tensorrt_graphs import real_library, reopened, small_graph, small_spec
+
+from spikerain_edge.engine_file import (
+    AHEAD_OF_TIME,
+    MAX_PROFILES,
+    Profile,
+    parse_engine_file,
+)
+from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.inference.tensorrt_library import TENSORRT, TENSORRT_RTX, Library
+from spikerain_export.tensorrt import BuildSettings, build_engine, target
+from spikerain_export.tensorrt.builder import check_profiles
+from spikerain_export.tensorrt.target import find_target, workspace_bytes
+from spikerain_export.tensorrt.timing import load_timings, save_timings
+
+FIXED = Profile.fixed_at((16, 24))
+FREE = Profile((8, 8), (16, 16), (32, 32))
+GIB = 1 << 30
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    return real_library()
+
+
+def settings(*profiles: Profile, **changed: Any) -> BuildSettings:
+    return BuildSettings(profiles or (FIXED,), **{"capability": "8.6", **changed})
+
+
+@pytest.mark.parametrize("profiles", [(FIXED,), (FREE,), (FIXED, Profile.fixed_at((32, 32)), FREE)])
+def test_an_engine_says_what_it_is(library: Library, profiles: tuple[Profile, ...]) -> None:
+    content, spec = small_graph("fp32")
+    built = build_engine(content, spec, settings(*profiles), library=library)
+    header = parse_engine_file(built.to_bytes(), "x").header
+    assert header == built.header
+    assert (header.library, header.library_version) == (TENSORRT_RTX, library.version)
+    assert (header.gpu, header.capability) == (AHEAD_OF_TIME, "8.6")
+    assert header.profiles == profiles
+    assert header.source_sha256 == hashlib.sha256(content).hexdigest()
+    assert not header.inspected, "there is no GPU that could load it"
+    assert (header.spec.height, header.spec.width) == ((16, 24) if profiles == (FIXED,) else (0, 0))
+    # NVIDIA's own mark at the beginning of a plan.
+    assert built.plan[:4] == b"vtrt"
+
+
+def test_the_same_graph_gives_the_same_engine(library: Library) -> None:
+    content, spec = small_graph("fp32")
+    one, other = (build_engine(content, spec, settings(), library=library) for _ in range(2))
+    assert one.to_bytes() == other.to_bytes()
+
+
+def test_another_gpu_gives_another_engine(library: Library) -> None:
+    content, spec = small_graph("fp32")
+    one, other = (
+        build_engine(content, spec, settings(capability=each), library=library)
+        for each in ("8.6", "8.9")
+    )
+    assert one.plan != other.plan
+    assert other.header.capability == "8.9"
+
+
+def test_progress_is_told_step_by_step(library: Library) -> None:
+    content, spec = small_graph("fp32")
+    told: list[tuple[str, int, int]] = []
+
+    def progress(phase: str, done: int, steps: int) -> bool:
+        told.append((phase, done, steps))
+        return True
+
+    build_engine(content, spec, settings(), library=library, progress=progress)
+    assert len({phase for phase, _, _ in told}) > 3
+    assert all(0 <= done <= steps for _, done, steps in told)
+    outermost = told[0][0]
+    assert [done for phase, done, _ in told if phase == outermost] == list(range(told[0][2] + 1))
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_a_build_can_be_cancelled(library: Library, after: int) -> None:
+    content, spec = small_graph("fp32")
+    calls = 0
+
+    def progress(phase: str, done: int, steps: int) -> bool:
+        nonlocal calls
+        calls += 1
+        return calls <= after
+
+    with pytest.raises(InputError, match="was cancelled"):
+        build_engine(content, spec, settings(), library=library, progress=progress)
+    assert calls == after + 1, "it is not asked again"
+
+
+def test_what_the_caller_raises_comes_back_to_him(library: Library) -> None:
+    content, spec = small_graph("fp32")
+
+    def progress(phase: str, done: int, steps: int) -> bool:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        build_engine(content, spec, settings(), library=library, progress=progress)
+
+
+def test_ctrl_c_ends_a_build(library: Library) -> None:
+    content, spec = small_graph("fp32")
+    told: list[str] = []
+    noticed = threading.Event()
+
+    def notice(number: int, frame: object) -> None:
+        noticed.set()
+        raise KeyboardInterrupt
+
+    def progress(phase: str, done: int, steps: int) -> bool:
+        told.append(phase)
+        if len(told) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert noticed.wait(60)
+        if noticed.is_set():
+            time.sleep(0.05)  # a build of this size would be over before Python changes threads
+        return True
+
+    before = signal.signal(signal.SIGINT, notice)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            build_engine(content, spec, settings(), library=library, progress=progress)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(told) < 50, "the build went on"
+
+
+def test_another_thread_can_build(library: Library) -> None:
+    content, spec = small_graph("fp32")
+    with ThreadPoolExecutor(1) as pool:
+        built = pool.submit(build_engine, content, spec, settings(), library=library).result()
+    assert built.plan
+
+
+def test_building_needs_neither_torch_nor_onnx() -> None:
+    hidden = "import sys; sys.modules.update(torch=None, onnx=None); "
+    names = "BuildSettings, EngineCache, build_cached, build_engine"
+    program = f"{hidden}from spikerain_export.tensorrt import {names}"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_an_operator_that_tensorrt_does_not_know_is_named_with_its_node(library: Library) -> None:
+    model = reopened(small_graph("fp32", shift="Identity")[0])
+    next(node for node in model.graph.node if node.name == "whole").op_type = "Det"
+    with pytest.raises(ModelError) as raised:
+        build_engine(model.SerializeToString(), small_spec("fp32"), settings(), library=library)
+    message = str(raised.value)
+    assert f"{TENSORRT_RTX} {library.version} cannot read the graph (node whole: " in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>404: not found</html>", b"\x08\x08garbage"])
+def test_what_is_no_graph_is_refused(library: Library, content: bytes) -> None:
+    with pytest.raises(ModelError) as raised:
+        build_engine(content, small_spec("fp32"), settings(), library=library)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_graph_with_other_tensors_than_it_says_is_refused(library: Library) -> None:
+    content, spec = small_graph("fp32")
+    with pytest.raises(ModelError, match="maps image to derained, its description says image to x"):
+        build_engine(content, replace(spec, image_output="x"), settings(), library=library)
+
+
+def test_a_probe_graph_is_refused() -> None:
+    content, spec = small_graph("fp32")
+    with pytest.raises(InputError, match="is a probe graph"):
+        build_engine(content, replace(spec, probe=True), settings())
+
+
+def test_a_graph_for_onnx_runtime_is_refused() -> None:
+    content, spec = small_graph("fp32")
+    with pytest.raises(InputError, match="was made for ONNX Runtime"):
+        build_engine(content, replace(spec, target="onnxruntime"), settings())
+
+
+@pytest.mark.parametrize(
+    ("profiles", "reason"),
+    [
+        ((), "1 to 16 profiles, not 0"),
+        ((FIXED,) * (MAX_PROFILES + 1), "1 to 16 profiles"),
+        ((Profile.fixed_at((20, 24)),), "cannot take 24x20; height and width must be multiples"),
+        ((Profile((8, 8), (16, 16), (36, 32)),), "cannot take 32x36"),
+        ((Profile((32, 32), (16, 16), (8, 8)),), "sizes out of order"),
+        ((Profile((8, 8), (64, 8), (32, 32)),), "sizes out of order"),
+        ((Profile.fixed_at((0, 8)),), "sizes out of order"),
+    ],
+)
+def test_sizes_that_cannot_be_built_are_refused(profiles: tuple[Profile, ...], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        check_profiles(small_spec("fp32"), profiles)
+
+
+def test_a_graph_of_one_size_is_built_for_it_only() -> None:
+    spec = replace(small_spec("fp32"), height=16, width=24)
+    check_profiles(spec, (FIXED,))
+    with pytest.raises(InputError, match="takes 24x16 only, not 8x8 to 32x32"):
+        check_profiles(spec, (FREE,))
+
+
+def test_the_workspace_is_half_of_what_is_free_unless_given() -> None:
+    assert workspace_bytes(None, 6 * GIB) == 3 * GIB
+    assert workspace_bytes(None, None) is None
+    assert workspace_bytes(1.5, 6 * GIB) == 3 * GIB // 2
+    assert workspace_bytes(2, None) == 2 * GIB
+
+
+@pytest.mark.parametrize(
+    ("gib", "free"), [(0, None), (-1, None), (8, 6 * GIB), (float("nan"), None)]
+)
+def test_a_workspace_that_cannot_be_had_is_refused(gib: float, free: int | None) -> None:
+    with pytest.raises(InputError, match="cannot be had"):
+        workspace_bytes(gib, free)
+
+
+def test_a_workspace_reaches_tensorrt(library: Library) -> None:
+    content, spec = small_graph("fp32")
+    limits: list[int] = []
+
+    class Watched:
+        def __init__(self, logger: Any) -> None:
+            self._builder = library.module.Builder(logger)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._builder, name)
+
+        def build_serialized_network(self, network: Any, config: Any) -> Any:
+            limits.append(config.get_memory_pool_limit(library.module.MemoryPoolType.WORKSPACE))
+            assert not config.get_flag(library.module.BuilderFlag.TF32)
+            return self._builder.build_serialized_network(network, config)
+
+    module = SimpleNamespace(**{**vars(library.module), "Builder": Watched})
+    watched = Library(module, library.name, library.version)
+    build_engine(content, spec, settings(workspace=0.5), library=watched)
+    assert limits == [GIB // 2]
+
+
+def test_a_capability_that_is_not_offered_is_answered_with_those_that_are(
+    library: Library,
+) -> None:
+    with pytest.raises(InputError, match=r"capability 3\.0 .*choose one of .*8\.6, 8\.9, 12\.0"):
+        find_target(library, "3.0")
+
+
+def test_without_a_gpu_the_way_ahead_of_time_is_shown(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(device: int) -> None:
+        raise InputError("CUDA finds no GPU here", "run where one is")
+
+    monkeypatch.setattr(target, "open_cuda", absent)
+    with pytest.raises(InputError, match=r"no GPU here; run where one is, or .*--capability X\.Y"):
+        find_target(library, None)
+
+
+def test_tensorrt_itself_does_not_build_ahead_of_time() -> None:
+    with pytest.raises(InputError, match="builds on the GPU that runs the engine"):
+        find_target(Library(SimpleNamespace(), TENSORRT, "10.3.0"), "8.7")
+
+
+class Config:
+    """What keeps timings in a build with TensorRT itself, whose libraries are not to be had."""
+
+    def __init__(self, refused: bytes | None = None) -> None:
+        self.given: bytes | None = None
+        self._refused = refused
+
+    def create_timing_cache(self, serialized_timing_cache: bytes) -> bytes:
+        return serialized_timing_cache
+
+    def set_timing_cache(self, cache: bytes, ignore_mismatch: bool) -> bool:
+        assert not ignore_mismatch
+        if cache == self._refused:
+            return False
+        self.given = cache
+        return True
+
+    def get_timing_cache(self) -> Any:
+        return SimpleNamespace(serialize=lambda: b"times")
+
+
+def test_timings_of_one_build_serve_the_next(tmp_path: Path) -> None:
+    kept = tmp_path / "kept" / "x.timings"
+    first, second, refusing = Config(), Config(), Config(refused=b"times")
+    load_timings(first, kept)
+    assert first.given == b"", "the first begins with none"
+    save_timings(first, kept)
+    load_timings(second, kept)
+    assert second.given == b"times"
+    load_timings(refusing, kept)
+    assert refusing.given == b"", "those of another GPU are not used"
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"0" * 100])
+def test_damaged_timings_do_no_harm(tmp_path: Path, damage: bytes) -> None:
+    kept, config = tmp_path / "x.timings", Config()
+    kept.write_bytes(damage)
+    load_timings(config, kept)
+    assert config.given == b""
+
+
+def test_timings_that_cannot_be_written_are_lost(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    save_timings(Config(), tmp_path / "file" / "x.timings")
+    assert (tmp_path / "file").read_bytes() == b""
+
+
+def test_tensorrt_for_rtx_keeps_no_timings(library: Library, tmp_path: Path) -> None:
+    content, spec = small_graph("fp32")
+    build_engine(content, spec, settings(timings=tmp_path / "x.timings"), library=library)
+    assert not list(tmp_path.iterdir())

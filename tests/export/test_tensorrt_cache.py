@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tensorrt_graphs import real_library, small_graph, small_spec
+
+from spikerain_edge.engine_file import AHEAD_OF_TIME, EngineFile, EngineHeader, Profile
+from spikerain_edge.errors import InputError
+from spikerain_edge.inference.tensorrt_library import Library
+from spikerain_export.tensorrt import BuildSettings, EngineCache, build_cached
+from spikerain_export.tensorrt import cache as cache_module
+from spikerain_export.tensorrt.cache import default_folder, header_key
+
+FIXED, OTHER = Profile.fixed_at((16, 16)), Profile.fixed_at((24, 16))
+HEADER = EngineHeader(
+    spec=small_spec("fp32"),
+    library="TensorRT",
+    library_version="10.3.0",
+    gpu="Orin",
+    capability="8.7",
+    profiles=(FIXED,),
+    source_sha256="0" * 64,
+)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> EngineCache:
+    return EngineCache(tmp_path / "engines")
+
+
+def kept(cache: EngineCache, header: EngineHeader = HEADER) -> tuple[str, Path]:
+    path = cache.store(EngineFile.seal(header, b"plan"))
+    return header_key(header), path
+
+
+def test_an_engine_is_found_again(cache: EngineCache) -> None:
+    key, path = kept(cache)
+    found = cache.find(key)
+    assert found is not None
+    assert found.plan == b"plan"
+    assert path.parent == cache.folder
+
+
+def test_an_engine_that_was_not_kept_is_not_found(cache: EngineCache) -> None:
+    assert cache.find(header_key(HEADER)) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"source_sha256": "1" * 64},
+        {"library": "TensorRT for RTX"},
+        {"library_version": "10.13.3"},
+        {"gpu": AHEAD_OF_TIME},
+        {"capability": "11.0"},
+        {"profiles": (OTHER,)},
+        {"profiles": (FIXED, OTHER)},
+        {"spec": small_spec("int8")},
+        {"spec": replace(HEADER.spec, batch=2)},
+    ],
+)
+def test_whatever_an_engine_depends_on_is_part_of_its_key(
+    cache: EngineCache, changed: dict[str, object]
+) -> None:
+    kept(cache)
+    assert cache.find(header_key(replace(HEADER, **changed))) is None
+
+
+@pytest.mark.parametrize("place", [0, 30, 200, -1])
+def test_a_damaged_engine_is_thrown_away(cache: EngineCache, place: int) -> None:
+    key, path = kept(cache)
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    assert cache.find(key) is None
+    assert not path.exists()
+
+
+def test_an_engine_under_a_foreign_key_is_thrown_away(cache: EngineCache) -> None:
+    key, path = kept(cache)
+    path.write_bytes(EngineFile.seal(replace(HEADER, gpu="Thor"), b"plan").to_bytes())
+    assert cache.find(key) is None
+    assert not path.exists()
+
+
+def test_engines_not_used_for_longest_give_way(
+    cache: EngineCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_module, "MAX_ENGINES", 3)
+    keys = []
+    for age in range(3):
+        key, path = kept(cache, replace(HEADER, gpu=f"GPU {age}"))
+        os.utime(path, (1000 + age, 1000 + age))
+        keys.append(key)
+    assert cache.find(keys[0]) is not None, "using the oldest makes it the youngest"
+    newest, _ = kept(cache, replace(HEADER, gpu="another"))
+    there = [cache.find(key) is not None for key in (*keys, newest)]
+    assert there == [True, False, True, True]
+
+
+def test_the_folder_follows_the_users_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_folder() == tmp_path / "spikerain-edge" / "engines"
+    monkeypatch.setenv("HOME", "/home/someone")
+    for unusable in ("", "not/absolute"):
+        monkeypatch.setenv("XDG_CACHE_HOME", unusable)
+        assert default_folder() == Path("/home/someone/.cache/spikerain-edge/engines")
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot write .*; set XDG_CACHE_HOME"):
+        kept(EngineCache(tmp_path / "file" / "engines"))
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    return real_library()
+
+
+def test_an_engine_is_built_once(cache: EngineCache, library: Library) -> None:
+    content, spec = small_graph("fp32")
+    phases: list[str] = []
+
+    def progress(phase: str, done: int, steps: int) -> bool:
+        phases.append(phase)
+        return True
+
+    def build(*profiles: Profile) -> EngineFile:
+        settings = BuildSettings(profiles, capability="8.6")
+        return build_cached(content, spec, settings, cache, progress=progress, library=library)
+
+    first = build(FIXED)
+    assert phases
+    phases.clear()
+    assert build(FIXED).to_bytes() == first.to_bytes()
+    assert not phases, "it was not built again"
+    assert build(OTHER).header.profiles == (OTHER,)
+    assert phases
+
+
+def test_a_damaged_engine_is_built_again(cache: EngineCache, library: Library) -> None:
+    content, spec = small_graph("fp32")
+    settings = BuildSettings((FIXED,), capability="8.6")
+    first = build_cached(content, spec, settings, cache, library=library)
+    path = cache.path(header_key(first.header))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert build_cached(content, spec, settings, cache, library=library).plan == first.plan
+    assert path.read_bytes() == first.to_bytes()

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from export_parts import TRAINED, origin_of, rained_on, scenes
+from onnx import helper
+from precision_parts import photograph
+from skimage.color import rgb2ycbcr
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from spikerain_edge.errors import ModelError
+from spikerain_edge.inference import Derainer
+from spikerain_export.conversion import Artefact, Request, convert
+from spikerain_export.origin import Graph, Origin, open_origin
+from spikerain_export.spikes import spike_differences
+from spikerain_export.verification import Proof, Scene, gates, prove, require, time_in_turn
+from spikerain_training.network import SpikeRain
+
+Image = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def origin() -> Origin:
+    return open_origin("nano")
+
+
+@pytest.fixture(scope="module")
+def full(origin: Origin) -> Artefact:
+    return convert(origin, Request())
+
+
+@pytest.fixture(scope="module")
+def bytes8(origin: Origin) -> Artefact:
+    return convert(origin, Request("int8"), [scene.rainy for scene in scenes()[0]])
+
+
+@pytest.fixture(scope="module")
+def proofs(full: Artefact, bytes8: Artefact) -> tuple[Proof, ...]:
+    return prove(full, [bytes8], scenes())
+
+
+def pictures(artefact: Artefact) -> list[list[Image]]:
+    with Derainer.from_bytes(artefact.content) as derainer:
+        return [[derainer(scene.rainy) for scene in group] for group in scenes()]
+
+
+def luma(image: Image) -> npt.NDArray[np.float64]:
+    return np.asarray(rgb2ycbcr(image[..., ::-1])[..., 0], np.float64)
+
+
+def test_agreement_is_psnr_at_both_sizes(
+    full: Artefact, bytes8: Artefact, proofs: tuple[Proof, ...]
+) -> None:
+    expected, made = pictures(full), pictures(bytes8)
+    known = {
+        label: peak_signal_noise_ratio(np.stack(wanted), np.stack(actual), data_range=255)
+        for label, wanted, actual in zip(("72x64", "64x48"), expected, made, strict=True)
+    }
+    assert proofs[1].psnr == pytest.approx(known)
+    singles = [
+        peak_signal_noise_ratio(one, two, data_range=255)
+        for wanted, actual in zip(expected, made, strict=True)
+        for one, two in zip(wanted, actual, strict=True)
+    ]
+    assert proofs[1].worst == pytest.approx(min(singles))
+
+
+def test_loss_against_the_truth_is_what_was_better_before(
+    full: Artefact, bytes8: Artefact, proofs: tuple[Proof, ...]
+) -> None:
+    known = []
+    for group, before, after in zip(scenes(), pictures(full), pictures(bytes8), strict=True):
+        truth = group[0].clean
+        assert truth is not None
+        kept = [luma(image) for image in (before[0], after[0])]
+        known.append(
+            [
+                peak_signal_noise_ratio(luma(truth), kept[0], data_range=255)
+                - peak_signal_noise_ratio(luma(truth), kept[1], data_range=255),
+                *(
+                    structural_similarity(
+                        luma(truth),
+                        image,
+                        data_range=255,
+                        gaussian_weights=True,
+                        sigma=1.5,
+                        use_sample_covariance=False,
+                    )
+                    for image in kept
+                ),
+            ]
+        )
+    psnr_lost, ssim_before, ssim_after = np.mean(known, axis=0)
+    assert proofs[1].psnr_loss == pytest.approx(psnr_lost, abs=1e-6)
+    assert proofs[1].ssim_loss == pytest.approx(ssim_before - ssim_after, abs=1e-5)
+
+
+def test_a_graph_that_adds_errors_loses_and_one_that_removes_them_gains(
+    full: Artefact, bytes8: Artefact
+) -> None:
+    rainy = rained_on(photograph(48, 64))
+    with Derainer.from_bytes(full.content) as derainer:
+        truth = derainer(rainy)
+    (_, worse) = prove(full, [bytes8], [[Scene(rainy, truth)]])
+    assert worse.psnr_loss == math.inf
+    with Derainer.from_bytes(bytes8.content) as derainer:
+        truth = derainer(rainy)
+    (same, better) = prove(full, [bytes8], [[Scene(rainy, truth)]])
+    assert better.psnr_loss == -math.inf
+    assert same.psnr_loss == 0
+
+
+def test_the_fp32_graph_is_its_own_reference_where_there_is_no_network(
+    proofs: tuple[Proof, ...], full: Artefact
+) -> None:
+    assert set(proofs[0].psnr.values()) == {math.inf}
+    assert (proofs[0].psnr_loss, proofs[0].spikes) == (0, ())
+    assert proofs[0].size_bytes == len(full.content)
+    assert [proof.precision for proof in proofs] == ["fp32", "int8"]
+    assert proofs[1].target == "onnxruntime"
+
+
+def test_a_network_is_the_reference_where_there_is_one(full: Artefact) -> None:
+    (proof,) = prove(full, [], scenes(), lambda image: np.zeros_like(image))
+    wanted = np.stack(pictures(full)[0])
+    known = peak_signal_noise_ratio(np.zeros_like(wanted), wanted, data_range=255)
+    assert proof.psnr["72x64"] == pytest.approx(known)
+
+
+def test_the_shipped_graph_agrees_with_its_checkpoint(full: Artefact) -> None:
+    from spikerain_training.restore import restore
+
+    network = open_origin(str(TRAINED)).network
+    assert network is not None
+    (proof,) = prove(full, [], scenes(), lambda image: restore(network, image))
+    require(proof)
+
+
+def test_scenes_without_truth_have_nothing_to_lose(full: Artefact) -> None:
+    (proof,) = prove(full, [], [[Scene(photograph(48, 64))]])
+    assert (proof.psnr_loss, proof.ssim_loss) == (None, None)
+    require(proof)
+
+
+def test_times_are_those_of_each_in_turn(full: Artefact, bytes8: Artefact) -> None:
+    called: list[int] = []
+
+    def derain(number: int) -> Derainer:
+        return lambda image: called.append(number)  # type: ignore[return-value]
+
+    timings = time_in_turn([derain(0), derain(1)], photograph(48, 64), rounds=3)
+    assert called == [0, 1] * 4
+    assert all(0 <= each.least <= each.median <= each.most for each in timings)
+
+
+def test_the_gates_are_those_that_were_promised() -> None:
+    limits = {name: (gate.psnr, gate.loss) for name, gate in gates().items()}
+    assert limits["fp32"][0] == 55
+    assert limits["fp16"] == (40, 0.05)
+    assert limits["int8"] == (35, 0.15)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_a_gate_lets_pass_what_reaches_it_and_nothing_below(
+    proofs: tuple[Proof, ...], precision: str
+) -> None:
+    gate = gates()[precision]  # type: ignore[index]
+    psnr = {"72x64": 99.0, "64x48": gate.psnr}
+    reached = replace(proofs[1], precision=precision, psnr=psnr, psnr_loss=gate.loss)
+    require(reached)
+    with pytest.raises(ModelError, match=f"agrees with its reference to .*{gate.psnr:g} are asked"):
+        require(replace(reached, psnr={**psnr, "64x48": gate.psnr - 0.1}))
+    losing = replace(reached, psnr_loss=gate.loss + 0.001)
+    with pytest.raises(ModelError, match=f"against the truth, {gate.loss:g} are allowed"):
+        require(losing)
+    require(losing, truth=False)
+
+
+def test_a_graph_has_the_spikes_of_itself(full: Artefact) -> None:
+    found = spike_differences(full.graph, full.graph, [photograph(), photograph(40, 64)])
+    assert [layer.layer for layer in found] == [one.name for one in full.graph.spec.neurons]
+    assert {layer.share for layer in found} == {0}
+    assert all(0 <= layer.rate <= 1 for layer in found)
+    assert any(layer.rate > 0 for layer in found)
+
+
+def inverted(graph: Graph, spikes: str) -> Graph:
+    """The graph with one of its spike tensors turned over."""
+    model = onnx.ModelProto()
+    model.CopyFrom(graph.model)
+    (node,) = (each for each in model.graph.node if spikes in each.output)
+    node.output[0] = "before"
+    one = next(each.name for each in model.graph.initializer if each.name == "scalar/1")
+    place = list(model.graph.node).index(node) + 1
+    model.graph.node.insert(place, helper.make_node("Sub", [one, "before"], [spikes]))
+    return Graph(model, graph.spec)
+
+
+def test_spikes_that_differ_are_counted_where_they_do(published: SpikeRain, tmp_path: Path) -> None:
+    probe = origin_of(published, tmp_path / "checkpoint").probe
+    assert probe is not None
+    last = probe.spec.neurons[-1]
+    found = spike_differences(probe, inverted(probe, last.spikes[-1]), [photograph(48, 64)])
+    # All of the last layer's neurons, at one of three timesteps; no other layer comes after it.
+    assert {one.layer: one.share for one in found if one.share} == {last.name: pytest.approx(1 / 3)}
+
+
+def test_spikes_of_a_graph_with_channels_last_are_matched_with_their_own(
+    full: Artefact, bytes8: Artefact
+) -> None:
+    """At 128x128, layers of nano have 16 channels of 16x16: the layouts have one shape."""
+    image = photograph(128, 128)
+    found = spike_differences(full.graph, bytes8.graph, [image])
+    assert max(layer.share for layer in found) > 0
+    by_rows = spike_differences(full.graph, bytes8.graph, [image[:, :120]])
+    for square, other in zip(found, by_rows, strict=True):
+        # Mixed up, the shares of such a layer would be near 2 * rate * (1 - rate).
+        assert square.share < 3 * other.share + 0.02, square.layer

@@ -1,0 +1,339 @@
+"""Stands in for the hardware alone: a GPU's memory, its streams, and an engine that inverts images.
+
+Every call is noted, so that tests can hold it against the signatures of the real bindings.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from spikerain_edge.engine_file import EngineFile, EngineHeader, Profile
+from spikerain_edge.inference.cuda import Cuda
+from spikerain_edge.inference.tensorrt_library import TENSORRT, Library
+from spikerain_edge.spec import ModelSpec
+
+VERSION = "10.3.0"
+GPU, CAPABILITY = "Orin", "8.7"
+PLAN = b"a plan"
+SUCCESS, FAILURE = 0, 2
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a function, or of a method of a class."""
+
+    owner: str
+    name: str
+    arguments: int
+
+
+@dataclass
+class Hardware:
+    """A GPU.
+
+    Attributes:
+        calls: everything that was called.
+        failing: functions of CUDA or TensorRT that fail.
+        memory: what is allocated, by address.
+        done: what the streams did: names of copies and runs.
+        held: CUDA objects that were made and not yet destroyed.
+    """
+
+    calls: list[Call] = field(default_factory=list)
+    failing: set[str] = field(default_factory=set)
+    memory: dict[int, Any] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    held: set[int] = field(default_factory=set)
+    captured: list[tuple[str, Callable[[], object]]] | None = None
+
+    def enqueue(self, name: str, work: Callable[[], object]) -> None:
+        if self.captured is not None:
+            self.captured.append((name, work))
+        else:
+            self.done.append(name)
+            work()
+
+    def names(self) -> list[str]:
+        return [call.name for call in self.calls]
+
+    def create(self) -> Handle:
+        handle = Handle(len(self.calls))
+        self.held.add(int(handle))
+        return handle
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was taken has been given back."""
+        return not self.memory and not self.held
+
+
+@dataclass(frozen=True)
+class Handle:
+    number: int
+
+    def __int__(self) -> int:
+        return self.number
+
+
+class Runtime:
+    """`cuda.bindings.runtime`."""
+
+    cudaError_t = SimpleNamespace(cudaSuccess=SUCCESS)  # noqa: N815  NVIDIA's name
+    cudaMemcpyKind = SimpleNamespace(  # noqa: N815
+        cudaMemcpyHostToDevice="up", cudaMemcpyDeviceToHost="down"
+    )
+    cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal="local")  # noqa: N815
+    cudaStreamNonBlocking = 1  # noqa: N815
+    cudaHostAllocDefault = 0  # noqa: N815
+
+    def __init__(self, hardware: Hardware, gpus: int = 1) -> None:
+        self._hardware = hardware
+        self._gpus = gpus
+        self._graph: list[tuple[str, Callable[[], object]]] = []
+        self._launched: dict[int, list[tuple[str, Callable[[], object]]]] = {}
+
+    def __getattr__(self, name: str) -> Callable[..., tuple[Any, ...]]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        work = getattr(self, re.sub("(?=[A-Z])", "_", name.removeprefix("cuda")).lower())
+        results = 2 if name == "cudaMemGetInfo" else 1
+
+        def function(*arguments: Any) -> tuple[Any, ...]:
+            self._hardware.calls.append(Call("cuda", name, len(arguments)))
+            if name in self._hardware.failing:
+                return (FAILURE, *[None] * results)
+            return (SUCCESS, *work(*arguments))
+
+        return function
+
+    def _get_device_count(self) -> tuple[int]:
+        return (self._gpus,)
+
+    def _get_device_properties(self, device: int) -> tuple[Any]:
+        major, minor = CAPABILITY.split(".")
+        return (SimpleNamespace(name=GPU.encode(), major=int(major), minor=int(minor)),)
+
+    def _get_error_string(self, error: int) -> tuple[bytes]:
+        return (b"out of memory",)
+
+    def _set_device(self, device: int) -> tuple[()]:
+        return ()
+
+    def _mem_get_info(self) -> tuple[int, int]:
+        return 6 << 30, 8 << 30
+
+    def _stream_create_with_flags(self, flags: int) -> tuple[Handle]:
+        return (self._hardware.create(),)
+
+    def _stream_destroy(self, stream: Handle) -> tuple[()]:
+        self._hardware.held.remove(int(stream))
+        return ()
+
+    def _stream_synchronize(self, stream: Handle) -> tuple[()]:
+        return ()
+
+    def _malloc(self, size: int) -> tuple[int]:
+        memory = (ctypes.c_uint8 * size)()
+        self._hardware.memory[ctypes.addressof(memory)] = memory
+        return (ctypes.addressof(memory),)
+
+    def _host_alloc(self, size: int, flags: int) -> tuple[int]:
+        return self._malloc(size)
+
+    def _free(self, address: int) -> tuple[()]:
+        del self._hardware.memory[address]
+        return ()
+
+    def _free_host(self, address: int) -> tuple[()]:
+        return self._free(address)
+
+    def _memcpy_async(
+        self, target: int, source: int, size: int, kind: str, stream: Handle
+    ) -> tuple[()]:
+        for address in (target, source):
+            assert size <= len(self._hardware.memory[address]), "copies past the end"
+        self._hardware.enqueue(kind, lambda: ctypes.memmove(target, source, size))
+        return ()
+
+    def _stream_begin_capture(self, stream: Handle, mode: str) -> tuple[()]:
+        self._hardware.captured = []
+        return ()
+
+    def _stream_end_capture(self, stream: Handle) -> tuple[Any]:
+        graph = self._hardware.create()
+        self._graph, self._hardware.captured = self._hardware.captured or [], None
+        return (graph,)
+
+    def _graph_instantiate(self, graph: Handle, flags: int) -> tuple[Any]:
+        launch = self._hardware.create()
+        self._launched[int(launch)] = self._graph
+        return (launch,)
+
+    def _graph_destroy(self, graph: Handle) -> tuple[()]:
+        self._hardware.held.remove(int(graph))
+        return ()
+
+    def _graph_exec_destroy(self, launch: Handle) -> tuple[()]:
+        return self._graph_destroy(launch)
+
+    def _graph_launch(self, launch: Handle, stream: Handle) -> tuple[()]:
+        for name, work in self._launched[int(launch)]:
+            self._hardware.done.append(f"captured {name}")
+            work()
+        return ()
+
+
+class Noting:
+    """Notes calls of the public methods of a class of TensorRT's."""
+
+    def __init__(self, hardware: Hardware, owner: str) -> None:
+        self.hardware = hardware
+        self.owner = owner
+
+    def __getattribute__(self, name: str) -> Any:
+        found = object.__getattribute__(self, name)
+        if name.startswith("_") or not inspect.ismethod(found):
+            return found
+        hardware, owner = self.hardware, self.owner
+
+        def method(*arguments: Any) -> Any:
+            hardware.calls.append(Call(owner, name, len(arguments)))
+            if name in hardware.failing:
+                return None if name.startswith(("create", "deserialize")) else False
+            return found(*arguments)
+
+        return method
+
+
+class Context(Noting):
+    """An execution context, which inverts images."""
+
+    def __init__(self, hardware: Hardware) -> None:
+        super().__init__(hardware, "IExecutionContext")
+        self.addresses: dict[str, int] = {}
+        self.size = 0
+
+    def set_optimization_profile_async(self, profile_index: int, stream_handle: int) -> bool:
+        assert isinstance(stream_handle, int)
+        return True
+
+    def set_tensor_address(self, name: str, memory: int) -> bool:
+        self.addresses[name] = memory
+        return True
+
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+        self.size = shape[0] * shape[1] * shape[2] * shape[3]
+        return name in self.addresses
+
+    def execute_async_v3(self, stream_handle: int) -> bool:
+        assert isinstance(stream_handle, int)
+        source, target = (self.addresses[name] for name in ("image", "derained"))
+        memory, size = self.hardware.memory, self.size
+
+        def invert() -> None:
+            for index in range(size):
+                memory[target][index] = 255 - memory[source][index]
+
+        self.hardware.enqueue("run", invert)
+        return True
+
+
+class CudaEngine(Noting):
+    """A deserialised engine.
+
+    Args:
+        hardware: where it runs.
+        profiles: what it was built for.
+        output: name of its output.
+        kind: type of its tensors.
+    """
+
+    def __init__(
+        self, hardware: Hardware, profiles: tuple[Profile, ...], output: str, kind: str
+    ) -> None:
+        super().__init__(hardware, "ICudaEngine")
+        self._profiles = profiles
+        self._names = ["image", output]
+        self._kind = kind
+        self.num_io_tensors = 2
+        self.num_optimization_profiles = len(profiles)
+
+    def create_execution_context(self) -> Context:
+        return Context(self.hardware)
+
+    def get_tensor_name(self, index: int) -> str:
+        return self._names[index]
+
+    def get_tensor_mode(self, name: str) -> str:
+        return "in" if name == "image" else "out"
+
+    def get_tensor_dtype(self, name: str) -> str:
+        return self._kind
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        only = self._profiles[0]
+        fixed = len(self._profiles) == 1 and only.fixed
+        return (1, *(only.optimum if fixed else (-1, -1)), 3)
+
+    def get_tensor_profile_shape(self, name: str, profile_index: int) -> list[tuple[int, ...]]:
+        profile = self._profiles[profile_index]
+        return [(1, *size, 3) for size in (profile.minimum, profile.optimum, profile.maximum)]
+
+
+class TensorRT:
+    """The module `tensorrt`; its engines have these profiles, this output and type."""
+
+    TensorIOMode = SimpleNamespace(INPUT="in", OUTPUT="out")
+    DataType = SimpleNamespace(UINT8="uint8")
+    __version__ = VERSION
+
+    def __init__(
+        self,
+        hardware: Hardware,
+        profiles: tuple[Profile, ...],
+        output: str = "derained",
+        kind: str = "uint8",
+    ) -> None:
+        class Logger:
+            INTERNAL_ERROR, ERROR, WARNING = range(3)
+
+            def log(self, severity: int, msg: str) -> None:
+                raise AssertionError("not overridden")
+
+        class Runtime(Noting):
+            def __init__(self, logger: Any) -> None:
+                super().__init__(hardware, "Runtime")
+                hardware.calls.append(Call("Runtime", "__init__", 1))
+                self._logger = logger
+
+            def deserialize_cuda_engine(self, serialized_engine: bytes) -> CudaEngine | None:
+                if serialized_engine != PLAN:
+                    self._logger.log(Logger.WARNING, "this is only a warning")
+                    self._logger.log(Logger.ERROR, "magic tag does not match (in load at /x.cpp:9)")
+                    return None
+                return CudaEngine(hardware, profiles, output, kind)
+
+        self.ILogger = Logger
+        self.Runtime = Runtime
+
+
+def engine_file(spec: ModelSpec, *profiles: Profile, plan: bytes = PLAN) -> EngineFile:
+    """An engine for the GPU that is pretended."""
+    header = EngineHeader(spec, TENSORRT, VERSION, GPU, CAPABILITY, profiles, "0" * 64)
+    return EngineFile.seal(header, plan)
+
+
+def library(hardware: Hardware, *profiles: Profile, **tensors: str) -> Library:
+    """TensorRT for the GPU that is pretended."""
+    return Library(TensorRT(hardware, profiles, **tensors), TENSORRT, VERSION)
+
+
+def cuda(hardware: Hardware, gpus: int = 1, device: int = 0) -> Cuda:
+    """CUDA for the GPU that is pretended."""
+    return Cuda(Runtime(hardware, gpus), device)
