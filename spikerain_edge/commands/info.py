@@ -107,6 +107,8 @@ def _rates(facts: dict[str, Any]) -> str:
     """Where firing rates come from: a graph of their own, beside the graph that is run."""
     if facts["probe"]:
         return "reported: this is a probe graph"
+    if "library" in facts:
+        return "an engine reports none"
     return f"from {facts['probe_graph']}" if facts["probe_graph"] else "no probe graph beside it"
 
 

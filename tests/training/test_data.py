@@ -26,18 +26,18 @@ from spikerain_training.data import (
 
 # Mean brightness of the first samples of `folder` below, in order.
 GOLDEN = [
-    0.5495,
-    0.3734,
-    0.3982,
-    0.4756,
+    0.5327,
+    0.3566,
+    0.3846,
+    0.479,
     0.5943,
     0.6196,
     0.5507,
-    0.5701,
-    0.7022,
-    0.6805,
-    0.3164,
-    0.6882,
+    0.5759,
+    0.815,
+    0.6759,
+    0.3166,
+    0.7221,
 ]
 
 
@@ -344,3 +344,23 @@ def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"broken\.png"):
         read_image(tmp_path / "broken.png")
+
+
+def test_rain_is_seen_from_faint_to_opaque(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[float] = []
+
+    class Seen:
+        size = (8, 8)
+
+        def render(self, image: Image, time: float = 0.0, strength: float = 1.0) -> Image:
+            drawn.append(strength)
+            return image
+
+    monkeypatch.setattr("spikerain_training.data.sample_weather", lambda *drawn_of: Seen())
+    mix, rng = WeatherMix(dry=0.0), np.random.default_rng(0)
+    for _ in range(400):
+        mix.add(np.zeros((8, 8, 3), np.uint8), rng)
+
+    assert min(drawn) < 0.5
+    assert max(drawn) > 3
+    assert 1.1 < float(np.median(drawn)) < 1.5

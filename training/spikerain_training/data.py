@@ -98,7 +98,9 @@ class WeatherMix:
             return clean
         chosen = rng.choice(len(self.kinds), p=self.shares) if len(self.kinds) > 1 else 0
         weather = sample_weather(self.kinds[chosen], clean.shape[:2], rng)
-        return weather.render(clean, time=float(rng.uniform(0, 50)))
+        # Real streaks range from hardly visible to opaque, beyond what a style calls brightness.
+        strength = float(np.exp(rng.normal(0.25, 0.55)))
+        return weather.render(clean, time=float(rng.uniform(0, 50)), strength=strength)
 
 
 class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
