@@ -21,7 +21,7 @@ from spikerain_export.precision.graph import opset_of
 if TYPE_CHECKING:
     from spikerain_training.network import SpikeRain
 
-_UNTRAINED = ("tiny", "s", "m", "l")
+_UNTRAINED = ("s", "m", "l")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Image = npt.NDArray[np.uint8]
 # Spread over the demo's six seconds, since neighbouring frames are nearly equal.
-_DEMO_MOMENTS = (0, 40, 80, 120)
+_DEMO_MOMENTS = (0, 25, 50, 75, 100, 125)
 
 
 def scenes_at(data: str | None, sizes: Sequence[tuple[int, int]]) -> list[list[Scene]]:
@@ -26,7 +26,7 @@ def scenes_at(data: str | None, sizes: Sequence[tuple[int, int]]) -> list[list[S
 
     Args:
         data: image, folder, glob or folder of pairs, of which the first eight are taken; the
-            built-in rainy scene unless given. What comes without truth is joined by two frames of
+            built-in rainy scene unless given. What comes without truth is joined by frames of
             that scene, whose truth is known.
         sizes: what to scale them to.
 
@@ -60,4 +60,4 @@ def _read(data: str) -> list[tuple[Image, Image | None]]:
     pictures: list[tuple[Image, Image | None]] = [
         (picture, None) for picture in read_pictures(data, "--data")
     ]
-    return [*pictures, *_demo(_DEMO_MOMENTS[:2])]
+    return [*pictures, *_demo(_DEMO_MOMENTS)]
