@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from spikerain_training.commands.average import average
 from spikerain_training.commands.evaluate import evaluate
 from spikerain_training.commands.fit import fit
 from spikerain_training.commands.import_weights import import_weights
@@ -22,4 +23,5 @@ def root() -> None:
 app.command()(fit)
 app.command()(evaluate)
 app.command()(prepare)
+app.command()(average)
 app.command("import")(import_weights)
