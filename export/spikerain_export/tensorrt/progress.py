@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from types import FrameType
 from typing import Any, TypeVar
 
 from spikerain_edge.errors import InputError
@@ -14,12 +14,10 @@ from spikerain_edge.inference.tensorrt_library import Library
 Progress = Callable[[str, int, int], bool]
 """Called with a phase in English, the steps of it that are done, and all of them; false cancels.
 
-Phases nest: a step of one may be a whole phase of its own. Another thread may be the caller.
+Phases nest: a step of one may be a whole phase of its own.
 """
 
 _Built = TypeVar("_Built")
-# Seconds between two looks whether the build is done.
-_PATIENCE = 0.02
 
 
 class BuildWatch:
@@ -49,9 +47,9 @@ class BuildWatch:
         """A phase is over; it may have needed fewer steps than announced."""
         self._tell(phase, self._steps.get(phase, 0))
 
-    def stop(self) -> None:
-        """Ends the build at its next step."""
-        self._stopped = True
+    def stop(self, reason: BaseException) -> None:
+        """Ends the build at its next step; `reason` is raised then."""
+        self._raised, self._stopped = reason, True
 
     def require_finished(self) -> None:
         """Raises what the caller's function raised, such as Ctrl-C.
@@ -76,36 +74,27 @@ class BuildWatch:
 
 
 def cancellable(build: Callable[[], _Built], watch: BuildWatch) -> _Built:
-    """Runs a build in a thread of its own, so that Ctrl-C can cancel it.
+    """Runs a build that Ctrl-C cancels.
 
-    Python raises in the main thread, and not before that thread is back from a function in C. In
-    the functions that TensorRT calls it would be swallowed. No lock is shared with the thread:
-    what is raised while a lock is being taken may leave it taken.
+    TensorRT calls Python back at every step, and Python handles signals there; but an exception
+    raised inside such a call would be swallowed. So the signal is noted, the next step ends the
+    build, and only then is `KeyboardInterrupt` raised. Outside the main thread, which alone may
+    handle signals, the build simply runs.
 
     Raises:
-        BaseException: whatever ended the waiting or the build.
+        BaseException: whatever ended the build.
     """
-    outcome: list[Future[_Built]] = []
+    if threading.current_thread() is not threading.main_thread():
+        return build()
 
-    def work() -> None:
-        done: Future[_Built] = Future()
-        try:
-            done.set_result(build())
-        except BaseException as error:  # noqa: BLE001  raised again by the thread that waits
-            done.set_exception(error)
-        outcome.append(done)
+    def note(number: int, frame: FrameType | None) -> None:
+        watch.stop(KeyboardInterrupt())
 
-    thread = threading.Thread(target=work, daemon=True)
+    before = signal.signal(signal.SIGINT, note)
     try:
-        thread.start()
-        while not outcome:
-            time.sleep(_PATIENCE)
-    except BaseException:
-        watch.stop()
-        while thread.is_alive():
-            time.sleep(_PATIENCE)
-        raise
-    return outcome[0].result()
+        return build()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def make_monitor(library: Library, watch: BuildWatch) -> Any:
