@@ -9,8 +9,6 @@ stays below `--at-least`, or where a spiking convolution is none of integers.
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import sys
 from time import perf_counter, process_time
@@ -21,6 +19,7 @@ import onnx
 import onnxruntime
 import torch
 
+from comparison import parse, row
 from spikerain_edge.models import find_model, shipped_models
 from spikerain_edge.spec import METADATA_KEY, ModelSpec
 from spikerain_edge.weather import Rain, sample_style
@@ -69,21 +68,9 @@ def seconds(graph: onnxruntime.InferenceSession, image: Image) -> tuple[float, f
     return perf_counter() - clock, process_time() - processor
 
 
-def row(name: str, values: list[float], unit: str) -> str:
-    """One line of the table: median, least and greatest."""
-    figures = (statistics.median(values), min(values), max(values))
-    return f"{name:<28}" + "".join(f"{figure:>9.3f} {unit}" for figure in figures)
-
-
 def main() -> int:
     """Prints the table; 0 where the ratio suffices."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--variant", choices=variants(), default="s")
-    parser.add_argument("--side", type=int, default=256, help="of the square image, pixels")
-    parser.add_argument("--repeats", type=int, default=7, help="pairs of timed runs")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--at-least", type=float, default=1.5, help="ratio below which to fail")
-    options = parser.parse_args()
+    options = parse(__doc__, repeats=7, at_least=1.5)
 
     model, spec = full_precision(options.variant)
     image = rainy(options.side)

@@ -8,8 +8,6 @@ where the median ratio stays below `--at-least`.
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -21,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from comparison import parse, row
 from spikerain_edge.inference import Derainer
 from spikerain_export import export_network
 from spikerain_training.config import variants
@@ -65,21 +64,9 @@ def seconds(derain: Derain, image: Image) -> float:
     return perf_counter() - start
 
 
-def row(name: str, values: list[float], unit: str) -> str:
-    """One line of the table: median, least and greatest."""
-    figures = (statistics.median(values), min(values), max(values))
-    return f"{name:<28}" + "".join(f"{figure:>9.3f} {unit}" for figure in figures)
-
-
 def main() -> int:
     """Prints the table; 0 where the ratio suffices."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--variant", choices=variants(), default="s")
-    parser.add_argument("--side", type=int, default=256, help="of the square image, pixels")
-    parser.add_argument("--repeats", type=int, default=5, help="pairs of timed runs")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--at-least", type=float, default=6.0, help="ratio below which to fail")
-    options = parser.parse_args()
+    options = parse(__doc__, repeats=5, at_least=6.0)
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)

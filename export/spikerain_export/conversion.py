@@ -11,7 +11,7 @@ import numpy.typing as npt
 import onnx
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.spec import ModelSpec, Precision
+from spikerain_edge.spec import Precision
 from spikerain_export.artefact import seal
 from spikerain_export.opset import OPSET, at_opset
 from spikerain_export.origin import Graph, Origin
@@ -39,6 +39,14 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Graphs:
+    """A graph and, where there is one, its probe graph."""
+
+    graph: Graph
+    probe: Graph | None
+
+
+@dataclass(frozen=True)
 class Artefact:
     """A file in memory, and the same with firing rates.
 
@@ -53,8 +61,8 @@ class Artefact:
     graph: Graph
 
 
-def convert(origin: Origin, request: Request, images: Sequence[Image] = ()) -> Artefact:
-    """Makes the files that were asked for.
+def rewrite(origin: Origin, request: Request, images: Sequence[Image] = ()) -> Graphs:
+    """The graphs of a model in the precision asked for, of one image of free size still.
 
     Args:
         origin: the FP32 model.
@@ -63,21 +71,60 @@ def convert(origin: Origin, request: Request, images: Sequence[Image] = ()) -> A
 
     Raises:
         InputError: the request cannot be served.
-        ModelError: the graph cannot be rewritten, or would not run in the precision asked for.
+        ModelError: the graph cannot be rewritten.
     """
     require_convertible(origin, request)
-    graph, probe = origin.graph, origin.probe
-    if request.precision != "fp32":
-        graph, probe = _rewritten(origin, request, images)
-    graph = with_shape(graph, request.batch, request.size)
-    content, spec = seal(at_opset(graph.model, origin.opset), graph.spec)
+    if request.precision == "fp32":
+        return Graphs(origin.graph, origin.probe)
+    scales = None
     if (request.precision, request.target) == ("int8", "onnxruntime"):
+        scales = output_scales(origin.graph.model, origin.graph.spec, images)
+
+    def rewritten(graph: Graph) -> Graph:
+        model, spec, source = graph.model, graph.spec, origin.sha256
+        if request.precision == "fp16":
+            return Graph(*to_half(model, spec, source_sha256=source))
+        made = to_int8(model, spec, request.target, source_sha256=source, scales=scales)
+        return Graph(*made)
+
+    return Graphs(rewritten(origin.graph), origin.probe and rewritten(origin.probe))
+
+
+def finish(
+    graphs: Graphs, opset: int, batch: int = 1, size: tuple[int, int] | None = None
+) -> Artefact:
+    """Puts shape and operator set on graphs and seals them into files.
+
+    Args:
+        graphs: what to finish.
+        opset: ONNX operator set.
+        batch: images per call.
+        size: height and width of the images; free unless given.
+
+    Raises:
+        ModelError: ONNX Runtime would not run an INT8 graph of its in integers.
+    """
+    graph = with_shape(graphs.graph, batch, size)
+    content, spec = seal(at_opset(graph.model, opset), graph.spec)
+    if (spec.precision, spec.target) == ("int8", "onnxruntime"):
         integer_convolutions(content, spec)
-    if probe is None:
-        return Artefact(content, None, Graph(graph.model, spec))
-    probe = with_shape(probe, request.batch, request.size)
-    probed, _ = seal(at_opset(probe.model, origin.opset), probe.spec)
-    return Artefact(content, probed, Graph(graph.model, spec))
+    finished = Graph(graph.model, spec)
+    if graphs.probe is None:
+        return Artefact(content, None, finished)
+    probe = with_shape(graphs.probe, batch, size)
+    probed, _ = seal(at_opset(probe.model, opset), probe.spec)
+    return Artefact(content, probed, finished)
+
+
+def convert(origin: Origin, request: Request, images: Sequence[Image] = ()) -> Artefact:
+    """Makes the files that were asked for; see `rewrite` and `finish`.
+
+    Raises:
+        InputError: the request cannot be served.
+        ModelError: the graph cannot be rewritten, or would not run in the precision asked for.
+    """
+    graphs = rewrite(origin, request, images)
+    return finish(graphs, origin.opset, request.batch, request.size)
 
 
 def require_convertible(origin: Origin, request: Request) -> None:
@@ -135,23 +182,3 @@ def with_shape(graph: Graph, batch: int, size: tuple[int, int] | None) -> Graph:
                     dimension.dim_value = side
     del model.graph.value_info[:]
     return Graph(model, replace(spec, batch=batch, height=height, width=width))
-
-
-def _rewritten(
-    origin: Origin, request: Request, images: Sequence[Image]
-) -> tuple[Graph, Graph | None]:
-    source, scales = origin.sha256, None
-    if (request.precision, request.target) == ("int8", "onnxruntime"):
-        scales = output_scales(*_pair(origin.graph), images)
-
-    def rewrite(graph: Graph) -> Graph:
-        if request.precision == "fp16":
-            return Graph(*to_half(*_pair(graph), source_sha256=source))
-        made = to_int8(*_pair(graph), request.target, source_sha256=source, scales=scales)
-        return Graph(*made)
-
-    return rewrite(origin.graph), origin.probe and rewrite(origin.probe)
-
-
-def _pair(graph: Graph) -> tuple[onnx.ModelProto, ModelSpec]:
-    return graph.model, graph.spec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,14 @@ from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.files import require_distinct
 from spikerain_edge.inference import Derainer, OnnxRuntimeEngine
 from spikerain_export.artefact import probe_path, require_place, write_together
-from spikerain_export.conversion import Artefact, Request, convert, require_convertible
+from spikerain_export.conversion import (
+    Artefact,
+    Request,
+    convert,
+    finish,
+    require_convertible,
+    rewrite,
+)
 from spikerain_export.origin import Origin
 from spikerain_export.tensorrt import BuildSettings, EngineCache, Progress, build_cached
 from spikerain_export.tensorrt.builder import check_profiles
@@ -77,14 +84,15 @@ def deliver(
     _require_kind(output, origin, engine)
     tell(f"making the {request.precision} graph")
     rainy = [scene.rainy for scene in scenes[0]]
-    free = convert(origin, replace(request, batch=1, size=None), rainy)
+    graphs = rewrite(origin, request, rainy)
+    free = finish(graphs, origin.opset)
     proofs: tuple[Proof, ...] = ()
     if verify:
         tell("comparing pictures and spikes")
         proofs = _proved(origin, free, scenes)
     artefact = free
     if request.batch != 1 or request.size:
-        artefact = convert(origin, request, rainy)
+        artefact = finish(graphs, origin.opset, request.batch, request.size)
         if verify:
             _require_same_at_its_shape(free, artefact, scenes)
     if engine is None:
@@ -95,7 +103,7 @@ def deliver(
         tell("building the engine")
         built = _built(artefact, engine, progress)
         built.write(output)
-        document = {"format": "engine", "header": _plain(built)}
+        document = {"format": "engine", "header": asdict(built.header)}
     report = {
         **document,
         "files": [str(path) for path in written],
@@ -189,10 +197,6 @@ def _write_graph(artefact: Artefact, output: Path) -> None:
 def _built(artefact: Artefact, settings: BuildSettings, progress: Progress | None) -> EngineFile:
     spec = artefact.graph.spec
     return build_cached(artefact.content, spec, settings, EngineCache(), progress=progress)
-
-
-def _plain(engine: EngineFile) -> dict[str, Any]:
-    return asdict(engine.header)
 
 
 def _finite(values: dict[str, Any]) -> dict[str, Any]:

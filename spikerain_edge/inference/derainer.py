@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.engine_file import is_engine_file
 from spikerain_edge.errors import InputError, ModelError
-from spikerain_edge.inference.engine import Activity, Engine, Images, Rates
+from spikerain_edge.inference.engine import Activity, Closing, Engine, Images, Rates
 from spikerain_edge.inference.onnx_runtime import CPU, OnnxRuntimeEngine
 from spikerain_edge.inference.tensorrt import open_engine
 from spikerain_edge.models import find_model
@@ -20,7 +19,7 @@ Image = npt.NDArray[np.uint8]
 MIN_SIDE = 16
 
 
-class Derainer:
+class Derainer(Closing):
     """Removes rain from single images.
 
     >>> derainer = Derainer.load("nano")
@@ -188,17 +187,6 @@ class Derainer:
         self._engine.close()
         if self._prober is not None:
             self._prober.close()
-
-    def __enter__(self) -> Derainer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _open_engine(path: Path, provider: str) -> Engine:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from spikerain_edge.spec import ModelSpec
 
 Images = npt.NDArray[np.uint8]
 Rates = npt.NDArray[np.float32]
+_Opened = TypeVar("_Opened", bound="Closing")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,25 @@ class Activity:
 
     rates: Rates
     silent: Rates
+
+
+class Closing(ABC):
+    """Holds something until it is closed, at the latest where a `with` statement ends."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Releases what is held; nothing can be run any more."""
+
+    def __enter__(self: _Opened) -> _Opened:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 class Engine(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,14 @@ import numpy.typing as npt
 import onnxruntime
 
 from spikerain_edge.errors import InputError, ModelError
-from spikerain_edge.inference.engine import Activity, Images, Rates
+from spikerain_edge.inference.engine import Activity, Closing, Images, Rates
 from spikerain_edge.spec import METADATA_KEY, ModelSpec
 
 CPU = "CPUExecutionProvider"
 _PROVIDER = "ExecutionProvider"
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(Closing):
     """Runs a sealed SpikeRain graph with ONNX Runtime.
 
     Args:
@@ -82,17 +81,6 @@ class OnnxRuntimeEngine:
     def close(self) -> None:
         """Releases the session; nothing can be run any more."""
         self._session = None
-
-    def __enter__(self) -> OnnxRuntimeEngine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _require_probe(self) -> None:
         if not self.spec.probe:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy as np
 from spikerain_edge.engine_file import EngineFile, Profile, read_engine_file
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.cuda import Cuda, open_cuda
-from spikerain_edge.inference.engine import Images
+from spikerain_edge.inference.engine import Closing, Images
 from spikerain_edge.inference.tensorrt_library import Library, find_library, make_logger
 from spikerain_edge.inference.tensorrt_run import Buffers, Run
 from spikerain_edge.spec import ModelSpec
@@ -113,7 +112,7 @@ def open_engine(path: Path, device: int = 0) -> TensorRTEngine:
     return TensorRTEngine(file, library=library, cuda=open_cuda(device))
 
 
-class TensorRTEngine:
+class TensorRTEngine(Closing):
     """Runs an engine file with TensorRT.
 
     Every fixed profile gets an execution context at once, a profile of free size when it is first
@@ -183,17 +182,6 @@ class TensorRTEngine:
         self._runs = {}
         self._engine = None
         self._closing.close()
-
-    def __enter__(self) -> TensorRTEngine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _deserialise(self, library: Library, file: EngineFile) -> Any:
         self._runtime = library.module.Runtime(self._logger)

@@ -8,6 +8,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from networks import parameter_count
 from onnx import TensorProto
 from skimage import data
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from spikerain_edge.spec import ModelSpec
 from spikerain_export.unroll import unroll
 from spikerain_training.data import to_tensor
 from spikerain_training.metrics import psnr
-from spikerain_training.network import SpikeRain, parameter_count
+from spikerain_training.network import SpikeRain
 from spikerain_training.neuron import LIF
 from spikerain_training.restore import restore
 

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from skimage.metrics import peak_signal_noise_ratio
 
 from spikerain_edge.errors import InputError
 from spikerain_training import data
@@ -14,9 +13,6 @@ from spikerain_training.data import (
     Image,
     RenderedWeather,
     WeatherMix,
-    compress,
-    compress_alike,
-    degrade,
     image_paths,
     random_crop,
     read_image,
@@ -178,128 +174,6 @@ def test_unusable_weights_of_weather_are_refused(folder: Path, weights: dict[str
 def test_a_dry_share_that_is_none_is_refused(folder: Path, dry: float) -> None:
     with pytest.raises(InputError, match="dry"):
         RenderedWeather(folder, 24, 1, 0, dry=dry)
-
-
-def flat_pairs(tmp_path: Path, count: int) -> list[tuple[Image, Image]]:
-    """Rainy and clean samples of a photograph that is grey all over."""
-    cv2.imwrite(str(tmp_path / "grey.png"), np.full((64, 64, 3), 128, np.uint8))
-    samples = RenderedWeather(tmp_path, 48, count, 2, weather={"snow": 1.0}, dry=0.0)
-    return [
-        (to_image(weathered), to_image(clean))
-        for weathered, clean in (samples[index] for index in range(count))
-    ]
-
-
-def test_both_pictures_of_a_sample_have_the_same_noise(tmp_path: Path) -> None:
-    noisy = [pair for pair in flat_pairs(tmp_path, 80) if pair[1].std(axis=(0, 1)).min() > 1.5]
-
-    equal = [(snowy == clean).all(axis=2).mean() for snowy, clean in noisy]
-
-    assert len(noisy) > 8
-    # Where no flake is, noise of its own would leave hardly a pixel of the two equal.
-    assert np.quantile(equal, 0.75) > 0.5
-
-
-def degraded(image: Image, count: int = 300) -> list[Image]:
-    return [degrade(image, np.random.default_rng(seed)) for seed in range(count)]
-
-
-def test_exposure_and_white_balance_vary_but_little_is_lost() -> None:
-    grey = np.full((16, 16, 3), 128, np.uint8)
-    colours = np.array([each.mean(axis=(0, 1)) for each in degraded(grey)])
-    levels, tints = colours.mean(axis=1), np.log(colours / colours.mean(axis=1, keepdims=True))
-
-    assert np.median(levels) == pytest.approx(128, rel=0.1)
-    assert np.quantile(levels, 0.1) < 105
-    assert np.quantile(levels, 0.9) > 150
-    assert 0.02 < tints.std() < 0.06
-    assert levels.min() > 40
-    assert levels.max() <= 255
-
-
-def test_gamma_bends_the_grey_scale() -> None:
-    scale = np.repeat(np.array([[60, 120, 240]], np.uint8), 9, axis=0)[..., None].repeat(3, axis=2)
-    # The middle against the ends tells the bend: an exposure alone leaves ratios as they are.
-    ratios = [
-        np.divide(*each[:, 1::-1].mean(axis=(0, 2))) for each in degraded(scale) if each.max() < 255
-    ]
-
-    gamma = np.log2(ratios)
-    assert np.median(gamma) == pytest.approx(1, abs=0.15)
-    assert 0.12 < np.std(gamma) < 0.4
-
-
-def test_three_pictures_in_ten_are_noisy() -> None:
-    grey = np.full((32, 32, 3), 128, np.uint8)
-    spread = np.array([each.std(axis=(0, 1)).max() for each in degraded(grey)])
-
-    assert 0.2 < (spread > 0).mean() < 0.38
-    assert 2.5 < spread.max() < 6
-
-
-def test_some_pictures_are_out_of_focus() -> None:
-    stripes = np.tile(np.array([90, 150], np.uint8), 16)[None, :, None].repeat(32, 0).repeat(3, 2)
-    contrast = []
-    for image in degraded(stripes):
-        dark, bright = image[8:24, 8:24:2].mean(), image[8:24, 9:24:2].mean()
-        contrast.append((bright - dark) / (bright + dark))
-
-    blurred = np.array(contrast) < 0.5 * np.median(contrast)
-    assert 0.06 < blurred.mean() < 0.2
-
-
-@pytest.mark.parametrize("level", [0, 255])
-def test_degraded_pictures_stay_in_range(level: int) -> None:
-    for image in degraded(np.full((8, 8, 3), level, np.uint8), 40):
-        assert image.dtype == np.uint8
-        # A wrapped value would turn black into white or the other way round.
-        assert abs(int(image.mean()) - level) < 160
-
-
-def test_compression_takes_a_quarter_of_the_pairs_at_one_quality_of_60_to_98(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[tuple[int, int]] = []
-
-    def remember(image: Image, quality: int) -> Image:
-        asked.append((int(image[0, 0, 0]), quality))
-        return image
-
-    monkeypatch.setattr(data, "compress", remember)
-    weathered, clean = np.full((2, 8, 8, 3), [[[[9]]], [[[4]]]], np.uint8)
-    for seed in range(800):
-        compress_alike(weathered, clean, np.random.default_rng(seed))
-
-    first, second = asked[::2], asked[1::2]
-    assert len(first) == pytest.approx(200, abs=40)
-    assert {which for which, _ in first} == {9}
-    assert {which for which, _ in second} == {4}
-    qualities = [quality for _, quality in first]
-    assert qualities == [quality for _, quality in second]
-    assert min(qualities) >= 60
-    assert max(qualities) <= 98
-    assert np.quantile(qualities, 0.1) < 68
-    assert np.quantile(qualities, 0.9) > 90
-
-
-def test_a_dry_pair_is_equal_after_compression_too() -> None:
-    clean, changed = picture(1, 32, 32), 0
-    for seed in range(40):
-        first, second = compress_alike(clean, clean, np.random.default_rng(seed))
-        np.testing.assert_array_equal(first, second)
-        changed += not np.array_equal(first, clean)
-
-    assert changed > 3
-
-
-def test_lower_quality_loses_more() -> None:
-    image = cv2.GaussianBlur(picture(2, 48, 48), (0, 0), 1.5)
-
-    losses = [peak_signal_noise_ratio(image, compress(image, q)) for q in (98, 80, 60, 10)]
-
-    assert losses == sorted(losses, reverse=True)
-    assert losses[0] > 35
-    assert losses[-1] < 30
 
 
 @pytest.mark.parametrize(("height", "width"), [(5, 7), (32, 9), (33, 200), (32, 32)])

@@ -5,32 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from networks import randomised
 
 from spikerain_training.checkpoint import load_network, save_network
-from spikerain_training.config import NetworkConfig, variants
+from spikerain_training.config import variants
 from spikerain_training.fit import Data, fit
 from spikerain_training.growth import grow
 from spikerain_training.hardware import Hardware
 from spikerain_training.network import SpikeRain
 from spikerain_training.recipe import Recipe
-
-
-def trained(config: NetworkConfig) -> SpikeRain:
-    """A network with nothing left at its initial value."""
-    torch.manual_seed(5)
-    network = SpikeRain(config)
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                assert module.running_mean is not None
-                assert module.running_var is not None
-                module.running_mean.normal_(0, 0.1)
-                module.running_var.uniform_(0.5, 2)
-                module.weight.uniform_(0.5, 1.5)
-                module.bias.normal_(0, 0.1)
-        network.fuse.weights.normal_()
-    return network.eval()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +27,7 @@ def trained(config: NetworkConfig) -> SpikeRain:
     ids=["wider", "more units", "more blocks", "all"],
 )
 def test_a_grown_network_computes_the_same_picture(changes: dict[str, object]) -> None:
-    small = trained(variants()["nano"])
+    small = randomised(variants()["nano"])
     config = replace(small.config, **changes)  # type: ignore[arg-type]
     image = torch.rand(2, 3, 32, 48)
 
@@ -58,7 +41,7 @@ def test_a_grown_network_computes_the_same_picture(changes: dict[str, object]) -
 
 
 def test_a_published_layout_grows_deeper_and_says_that_it_cannot_grow_wider() -> None:
-    small = trained(replace(variants()["nano"], merge_finest=False))
+    small = randomised(replace(variants()["nano"], merge_finest=False))
     image = torch.rand(1, 3, 32, 32)
 
     deeper = grow(small, replace(small.config, units=4, decoder=(2, 1, 1)))
@@ -72,7 +55,7 @@ def test_a_published_layout_grows_deeper_and_says_that_it_cannot_grow_wider() ->
 def test_nano_grows_into_tiny_and_every_part_of_it_learns(
     photographs: Path, tmp_path: Path
 ) -> None:
-    small = trained(variants()["nano"])
+    small = randomised(variants()["nano"])
     save_network(tmp_path / "nano", small.config, small.state_dict())
     recipe = Recipe(variant="tiny", steps=3, batch=2, crop=32, warmup=1, l1=1.0, ema=0.0, dry=0.0)
     before = grow(small, variants()["tiny"]).state_dict()

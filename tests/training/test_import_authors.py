@@ -4,11 +4,12 @@ import re
 
 import pytest
 import torch
+from networks import parameter_count
 from torch import Tensor, nn
 
 from spikerain_training.config import NetworkConfig, variants
 from spikerain_training.importing.authors import PUBLISHED, authors_name, compare, fitting
-from spikerain_training.network import SpikeRain, parameter_count
+from spikerain_training.network import SpikeRain
 from spikingjelly_network import SpikingJellySpikeRain, reset_net
 
 # All that a published network has more than once, once: quick to build and to run.

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
+from networks import parameter_count
 from spikingjelly.activation_based import neuron
 from torch import Tensor, nn
 
 from spikerain_training.config import NetworkConfig, variants
-from spikerain_training.network import SpikeRain, parameter_count
+from spikerain_training.network import SpikeRain
 from spikingjelly_network import SpikingJellySpikeRain, copy_weights, reset_net
 
 PUBLISHED_SMALL = NetworkConfig(

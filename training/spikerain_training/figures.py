@@ -11,7 +11,6 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from spikerain_training.logbook import Progress
-from spikerain_training.losses import ssim
 from spikerain_training.validation import Measured
 
 
@@ -43,6 +42,7 @@ class Figures:
         loss: Tensor,
         restored: Tensor,
         clean: Tensor,
+        similarity: Tensor,
         rates: Sequence[Tensor],
         norm: Tensor | None,
         stop: bool,
@@ -55,7 +55,7 @@ class Figures:
             [
                 loss.detach().float(),
                 torch.mean((restored - clean) ** 2),
-                ssim(restored, clean),
+                similarity.detach(),
                 torch.stack(list(rates)).mean(),
                 loss.new_zeros(()) if norm is None else norm.detach().float(),
                 torch.tensor(float(stop), device=loss.device),

@@ -20,7 +20,7 @@ from spikerain_training.figures import Figures
 from spikerain_training.growth import grow
 from spikerain_training.hardware import Hardware, ignore_interrupts, launch
 from spikerain_training.logbook import Progress
-from spikerain_training.losses import LossWeights, excess_firing, loss_terms
+from spikerain_training.losses import LossWeights, excess_firing, loss_terms, ssim
 from spikerain_training.network import SpikeRain, start_near_identity
 from spikerain_training.neuron import LIF, compile_neurons
 from spikerain_training.paired import training_samples
@@ -112,7 +112,11 @@ def fit(
             norm = fabric.clip_gradients(
                 network, optimizer, max_norm=recipe.clip, error_if_nonfinite=False
             )
-            figures = Figures.over_all(fabric, loss, restored, clean, rates, norm, interrupted())
+            # Where SSIM is part of the loss, it need not be computed a second time.
+            alike = 1 - terms["ssim"] / recipe.ssim if recipe.ssim else ssim(restored, clean)
+            figures = Figures.over_all(
+                fabric, loss, restored, clean, alike, rates, norm, interrupted()
+            )
             if not figures.finite(recipe.precision):
                 run.give_up(rainy, clean, restored)
             optimizer.step()

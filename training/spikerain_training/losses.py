@@ -143,12 +143,6 @@ def loss_terms(restored: Tensor, clean: Tensor, weights: LossWeights) -> dict[st
         return {name: weight * _TERMS[name](*wide) for name, weight in counting.items()}
 
 
-def restoration_loss(restored: Tensor, clean: Tensor, l1_weight: float) -> Tensor:
-    """`1 - SSIM + l1_weight * L1`; both images (B, 3, H, W) in [0, 1]."""
-    terms = loss_terms(restored, clean, LossWeights(l1=l1_weight))
-    return torch.stack(list(terms.values())).sum()
-
-
 def widened(images: Tensor) -> Tensor:
     """The same numbers in float32 where they come in half precision."""
     return images.float() if images.dtype in (torch.float16, torch.bfloat16) else images

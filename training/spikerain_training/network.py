@@ -94,8 +94,3 @@ def reflected_indices(size: int, length: int) -> Tensor:
     period = max(1, 2 * (size - 1))
     index = torch.arange(length) % period
     return torch.minimum(index, period - index) if size > 1 else torch.zeros_like(index)
-
-
-def parameter_count(network: nn.Module) -> int:
-    """Trainable parameters."""
-    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,31 @@
+"""Networks with nothing left at its initial value, shared by the tests of all packages."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from spikerain_training.config import NetworkConfig
+from spikerain_training.network import SpikeRain
+
+
+def randomised(config: NetworkConfig, seed: int = 3) -> SpikeRain:
+    """Random weights and batch statistics, so that folding has something to fold."""
+    torch.manual_seed(seed)
+    network = SpikeRain(config)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                assert module.running_mean is not None
+                assert module.running_var is not None
+                module.running_mean.normal_(0, 0.1)
+                module.running_var.uniform_(0.5, 2.0)
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.normal_(0, 0.1)
+        network.fuse.weights.normal_()
+    return network.eval()
+
+
+def parameter_count(network: nn.Module) -> int:
+    """Trainable parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())
