@@ -116,11 +116,17 @@ def deliver(
 
 
 def _proved(origin: Origin, made: Artefact, scenes: Sequence[Sequence[Scene]]) -> tuple[Proof, ...]:
-    """Measures what was made beside the FP32 graph and requires its gate."""
-    full = made if made.graph.spec.precision == "fp32" else convert(origin, Request())
-    proofs = prove(full, [] if made is full else [made], scenes, _network(origin))
-    # Without trained weights there is no truth to lose anything against.
-    for proof in proofs:
+    """Measures what was made beside the FP32 graph and requires its gate.
+
+    INT8 is shown beside FP16 too, since a user chooses between them; that row is not required.
+    """
+    precision = made.graph.spec.precision
+    full = made if precision == "fp32" else convert(origin, Request())
+    half = [convert(origin, Request("fp16"))] if precision == "int8" else []
+    others = [] if made is full else [*half, made]
+    proofs = prove(full, others, scenes, _network(origin))
+    for proof in (proofs[0], proofs[-1]):
+        # Without trained weights there is no truth to lose anything against.
         require(proof, truth=origin.trained)
     if made.probe is not None:
         _require_same_picture(made.content, made.probe, scenes[0][0].rainy)
