@@ -119,15 +119,16 @@ def _proved(origin: Origin, made: Artefact, scenes: Sequence[Sequence[Scene]]) -
     """Measures what was made beside the FP32 graph and requires its gate.
 
     INT8 is shown beside FP16 too, since a user chooses between them; that row is not required.
+    Of an untrained network all is shown and nothing required.
     """
     precision = made.graph.spec.precision
     full = made if precision == "fp32" else convert(origin, Request())
     half = [convert(origin, Request("fp16"))] if precision == "int8" else []
     others = [] if made is full else [*half, made]
     proofs = prove(full, others, scenes, _network(origin))
-    for proof in (proofs[0], proofs[-1]):
-        # Without trained weights there is no truth to lose anything against.
-        require(proof, truth=origin.trained)
+    # Random weights amplify rounding: two exact implementations differ by more than any gate.
+    for proof in (proofs[0], proofs[-1]) if origin.trained else ():
+        require(proof)
     if made.probe is not None:
         _require_same_picture(made.content, made.probe, scenes[0][0].rainy)
     return proofs

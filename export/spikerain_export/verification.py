@@ -129,12 +129,8 @@ def prove(
             derainer.close()
 
 
-def require(proof: Proof, *, truth: bool = True) -> None:
+def require(proof: Proof) -> None:
     """Lets an artefact pass that reaches its gate.
-
-    Args:
-        proof: what was measured.
-        truth: whether loss against the truth counts; an untrained network's does not.
 
     Raises:
         ModelError: it does not; says by how much.
@@ -151,7 +147,7 @@ def require(proof: Proof, *, truth: bool = True) -> None:
             f"{gate.psnr:g} are asked for",
             advice,
         )
-    if truth and proof.psnr_loss is not None and proof.psnr_loss > gate.loss:
+    if proof.psnr_loss is not None and proof.psnr_loss > gate.loss:
         raise ModelError(
             f"the {proof.precision} graph loses {proof.psnr_loss:.3f} dB against the truth, "
             f"{gate.loss:g} are allowed",

@@ -116,6 +116,12 @@ def test_a_graph_that_disagrees_with_its_network_is_not_written(
     assert error.exit_code == 4
     assert files(tmp_path / "out") == []
 
+    # Random weights amplify rounding by themselves: shown, and held to nothing.
+    untrained = replace(origin, network=different, trained=False)
+    made = delivered(untrained, tmp_path / "out" / "wrong.onnx")
+    assert min(made.proofs[0].psnr.values()) < 55
+    assert files(tmp_path / "out") == ["wrong.onnx", "wrong.probe.onnx"]
+
 
 def weakened(graph: Graph) -> Graph:
     """The graph with one of its weights changed."""

@@ -179,7 +179,6 @@ def test_a_gate_lets_pass_what_reaches_it_and_nothing_below(
     losing = replace(reached, psnr_loss=gate.loss + 0.001)
     with pytest.raises(ModelError, match=f"against the truth, {gate.loss:g} are allowed"):
         require(losing)
-    require(losing, truth=False)
 
 
 def test_a_graph_has_the_spikes_of_itself(full: Artefact) -> None:
