@@ -48,14 +48,15 @@ def assert_same_files(first: Path, second: Path) -> None:
             assert torch.equal(tensors[key], tensor), f"{name}: {key}"
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("mixed", [False, True])
 @pytest.mark.parametrize("stop", [3, 4])
 def test_an_interrupted_and_resumed_run_ends_with_the_same_weights(
-    photographs: Path, pairs: Path, tmp_path: Path, mixed: bool, stop: int
+    photographs: Path, pairs: Path, tmp_path: Path, mixed: bool, stop: int, optimizer: str
 ) -> None:
     folders = {photographs: 1.0, pairs: 2.0} if mixed else {photographs: 1.0}
     data = Data(folders)
-    recipe = replace(RECIPE, alpha_end=8.0)
+    recipe = replace(RECIPE, alpha_end=8.0, optimizer=optimizer)
     whole: list[Progress] = []
     parts: list[Progress] = []
 

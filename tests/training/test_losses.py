@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from skimage.metrics import structural_similarity
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 from torch.nn import functional
 
@@ -13,6 +13,7 @@ from spikerain_training.losses import (
     frequency_loss,
     gradient_loss,
     loss_terms,
+    psnr_loss,
     ssim,
 )
 
@@ -113,6 +114,22 @@ def test_the_frequency_term_is_the_mean_difference_of_fourier_amplitudes() -> No
     )
 
 
+def test_the_psnr_term_counts_decibels_below_its_ceiling_and_images_alike() -> None:
+    clean = images(1)
+    light, heavy = clean[:1] + 0.05, clean[1:] + 0.5
+    fallen_short = [
+        40 - peak_signal_noise_ratio(truth.numpy(), restored.numpy(), data_range=1.0)
+        for restored, truth in ((light, clean[:1]), (heavy, clean[1:]))
+    ]
+
+    measured = float(psnr_loss(torch.cat([light, heavy]), clean))
+
+    # The ceiling is approached gently: 26 dB count as 13.98 + 0.17.
+    assert measured == pytest.approx(np.mean(fallen_short), abs=0.1)
+    worse = float(psnr_loss(torch.cat([light, clean[1:] + 1.0]), clean))
+    assert worse - measured == pytest.approx(20 * np.log10(2) / 2, abs=0.01)
+
+
 def test_the_frequency_term_sees_a_lost_texture_wherever_it_lies() -> None:
     clean = images(1)
     moved = torch.roll(clean, (3, 5), (2, 3))
@@ -122,7 +139,7 @@ def test_the_frequency_term_sees_a_lost_texture_wherever_it_lies() -> None:
     assert float(frequency_loss(smooth, clean)) > 0.1
 
 
-@pytest.mark.parametrize("term", ["ssim", "l1", "gradient", "frequency"])
+@pytest.mark.parametrize("term", ["ssim", "l1", "gradient", "frequency", "psnr"])
 def test_every_term_pulls_a_blurred_picture_towards_the_truth(term: str) -> None:
     clean = images(1)
     restored = functional.avg_pool2d(clean, 3, stride=1, padding=1).requires_grad_()
@@ -137,7 +154,7 @@ def test_every_term_pulls_a_blurred_picture_towards_the_truth(term: str) -> None
     assert after.item() < before.item()
 
 
-@pytest.mark.parametrize("term", ["ssim", "l1", "gradient", "frequency"])
+@pytest.mark.parametrize("term", ["ssim", "l1", "gradient", "frequency", "psnr"])
 def test_a_perfect_picture_costs_nothing_and_has_a_finite_gradient(term: str) -> None:
     clean = images(1)
     # Black: every amplitude is zero, where the absolute value of a complex number has a kink.
@@ -152,7 +169,7 @@ def test_a_perfect_picture_costs_nothing_and_has_a_finite_gradient(term: str) ->
 
 def test_terms_are_weighted_and_named_and_those_without_weight_are_not_computed() -> None:
     restored, clean = images(1), images(2)
-    weights = LossWeights(ssim=0.5, l1=2.0, gradient=3.0, frequency=4.0)
+    weights = LossWeights(ssim=0.5, l1=2.0, gradient=3.0, frequency=4.0, psnr=5.0)
 
     terms = loss_terms(restored, clean, weights)
 
@@ -162,6 +179,7 @@ def test_terms_are_weighted_and_named_and_those_without_weight_are_not_computed(
             "l1": 2 * float(np.abs(restored.numpy() - clean.numpy()).mean()),
             "gradient": 3 * float(gradient_loss(restored, clean)),
             "frequency": 4 * float(frequency_loss(restored, clean)),
+            "psnr": 5 * float(psnr_loss(restored, clean)),
         },
         rel=1e-6,
     )

@@ -62,6 +62,8 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path: Path, line: str) -> None:
         "dry = 1.5",
         "ema = -0.1",
         "ssim = 0",
+        'optimizer = "sgd"',
+        "psnr = -1",
         'precision = "8-true"',
         'teacher = "run"',
         "distillation = 1",

@@ -23,6 +23,7 @@ from spikerain_training.logbook import Progress
 from spikerain_training.losses import LossWeights, excess_firing, loss_terms, ssim
 from spikerain_training.network import SpikeRain, start_near_identity
 from spikerain_training.neuron import LIF, compile_neurons
+from spikerain_training.optimizer import build_optimizer
 from spikerain_training.paired import training_samples
 from spikerain_training.pairs import Half
 from spikerain_training.recipe import Recipe
@@ -157,9 +158,7 @@ def prepare(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if recipe.compile:
         compile_neurons(network)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-    )
+    optimizer = build_optimizer(network, recipe)
     wrapped, wrapped_optimizer = fabric.setup(network, optimizer)
     state = State(network, optimizer, averaged(network, recipe.ema))
     return wrapped, wrapped_optimizer, state
@@ -213,7 +212,7 @@ def collate(samples: list[Batch]) -> Batch:
 
 def loss_weights(recipe: Recipe) -> LossWeights:
     """The weights of the picture's loss terms."""
-    return LossWeights(recipe.ssim, recipe.l1, recipe.gradient, recipe.frequency)
+    return LossWeights(recipe.ssim, recipe.l1, recipe.gradient, recipe.frequency, recipe.psnr)
 
 
 @contextmanager

@@ -84,6 +84,24 @@ def frequency_loss(restored: Tensor, clean: Tensor) -> Tensor:
     return functional.l1_loss(*amplitudes)
 
 
+def psnr_loss(restored: Tensor, clean: Tensor, floor: float = 1e-4) -> Tensor:
+    """How many decibels PSNR falls short of a ceiling, for each image alike.
+
+    `mean over images of 10 * log10(1 + MSE / floor)`: a light rain and a heavy one count the same
+    per decibel, and an image closer to its truth than `floor` hardly counts.
+
+    Args:
+        restored: images (B, C, H, W) in [0, 1].
+        clean: the truth, like `restored`.
+        floor: mean squared error of the ceiling, 1e-4 for 40 dB.
+
+    Returns:
+        A scalar in dB, 0 where every image is restored exactly.
+    """
+    error = (restored - clean).square().mean(dim=(1, 2, 3))
+    return 10 * torch.log10(1 + error / floor).mean()
+
+
 @dataclass(frozen=True)
 class LossWeights:
     """How much each term of the restoration loss counts; 0 leaves a term out.
@@ -93,6 +111,7 @@ class LossWeights:
         l1: of the mean absolute difference.
         gradient: of `gradient_loss`.
         frequency: of `frequency_loss`.
+        psnr: of `psnr_loss`, per decibel.
 
     Raises:
         ValueError: a weight is negative or not finite, or all are 0.
@@ -102,6 +121,7 @@ class LossWeights:
     l1: float = 0.0
     gradient: float = 0.0
     frequency: float = 0.0
+    psnr: float = 0.0
 
     def __post_init__(self) -> None:
         weights = asdict(self)
@@ -117,6 +137,7 @@ _TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "l1": functional.l1_loss,
     "gradient": gradient_loss,
     "frequency": frequency_loss,
+    "psnr": psnr_loss,
 }
 
 

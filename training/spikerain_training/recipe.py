@@ -16,6 +16,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+OPTIMIZERS = ("adamw", "muon")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
@@ -32,9 +33,10 @@ class Recipe:
         weather: how often which weather is rendered in front of clean images, in any unit:
             `rain`, `wide_rain`, `fog`, `snow`.
         dry: share of clean images that stay without weather.
-        learning_rate: peak rate of AdamW.
+        optimizer: `adamw`, as in the paper, or `muon` (see `Muon`).
+        learning_rate: peak rate of the optimiser.
         floor: share of the peak rate that the cosine ends at.
-        weight_decay: AdamW's decoupled decay.
+        weight_decay: decoupled decay.
         warmup: steps of linear warm-up before the cosine.
         alpha: steepness of the sigmoid surrogate.
         alpha_end: steepness at the last step; 0 leaves it at `alpha`.
@@ -43,6 +45,7 @@ class Recipe:
         l1: weight of the mean absolute difference.
         gradient: weight of the difference of image gradients.
         frequency: weight of the difference of Fourier amplitudes.
+        psnr: weight of a decibel of PSNR below 40 dB, each image counting alike.
         teacher: checkpoint folder of a larger network to learn from; empty for none.
         distillation: weight of the difference from the teacher's picture.
         clip: largest gradient norm.
@@ -62,6 +65,7 @@ class Recipe:
     crop: int = 96
     weather: Mapping[str, float] = field(default_factory=lambda: {"rain": 1.0})
     dry: float = 0.25
+    optimizer: str = "adamw"
     learning_rate: float = 2e-3
     floor: float = 0.0
     weight_decay: float = 1e-2
@@ -73,6 +77,7 @@ class Recipe:
     l1: float = 0.0
     gradient: float = 0.0
     frequency: float = 0.0
+    psnr: float = 0.0
     teacher: str = ""
     distillation: float = 0.0
     clip: float = 1.0
@@ -186,7 +191,7 @@ def _require_sensible(recipe: Recipe) -> None:
     recipe.config()
     counts = ("steps", "batch", "save_every", "validate_every")
     shares = ("dry", "ema", "floor")
-    weights = ("ssim", "l1", "gradient", "frequency", "distillation", "firing_penalty")
+    weights = ("ssim", "l1", "gradient", "frequency", "psnr", "distillation", "firing_penalty")
     others = ("warmup", "seed", "weight_decay", "alpha_end", "firing_target")
     least = {
         "crop": 32,
@@ -202,10 +207,12 @@ def _require_sensible(recipe: Recipe) -> None:
     for name in shares:
         if getattr(recipe, name) > 1:
             raise ValueError(f"{name} is {getattr(recipe, name)}, it must be at most 1")
-    if recipe.precision not in PRECISIONS:
-        choices = ", ".join(PRECISIONS)
-        raise ValueError(f"precision is {recipe.precision!r}, it must be one of {choices}")
+    for name, known in (("optimizer", OPTIMIZERS), ("precision", PRECISIONS)):
+        if getattr(recipe, name) not in known:
+            chosen, choices = getattr(recipe, name), ", ".join(known)
+            raise ValueError(f"{name} is {chosen!r}, it must be one of {choices}")
     if bool(recipe.teacher) != bool(recipe.distillation):
         raise ValueError("teacher and distillation go together: set both, or neither")
-    if not (recipe.ssim or recipe.l1 or recipe.gradient or recipe.frequency):
-        raise ValueError("the loss is empty: give ssim, l1, gradient or frequency a weight")
+    terms = ("ssim", "l1", "gradient", "frequency", "psnr")
+    if not any(getattr(recipe, term) for term in terms):
+        raise ValueError(f"the loss is empty: give one of {', '.join(terms)} a weight")

@@ -38,7 +38,7 @@ class State:
 
     Attributes:
         network: the live weights.
-        optimizer: AdamW's moments.
+        optimizer: its moments or momentum.
         average: the averaged weights, which are measured and shipped.
         step: optimiser steps done.
         best: best mean PSNR on luma of the validation so far, in dB.
