@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.nn import BatchNorm2d
 from typer.testing import CliRunner
 
 from spikerain_training.checkpoint import load_network, save_network
 from spikerain_training.cli import app
 from spikerain_training.config import NetworkConfig, variants
 from spikerain_training.network import SpikeRain
+from spikerain_training.paired import training_batches
 
 NANO = variants()["nano"]
 
@@ -47,11 +51,95 @@ def test_the_smaller_network_that_a_larger_grew_from_is_grown(tmp_path: Path) ->
     torch.testing.assert_close(grown, small, rtol=0, atol=1e-5)
 
 
-def test_different_networks_have_no_mean(tmp_path: Path) -> None:
+def test_a_first_network_of_fewer_blocks_is_grown(tmp_path: Path) -> None:
     first = checkpoint(tmp_path / "1", 1)
-    second = checkpoint(tmp_path / "2", 2, replace(NANO, growth=8))
+    second = checkpoint(tmp_path / "2", 2, replace(NANO, encoder=(1, 2, 2)))
+    arguments = ["average", str(first), str(second), "--output", str(tmp_path / "mean")]
+    done = CliRunner().invoke(app, [*arguments, "--weight", "0"])
+    assert done.exit_code == 0, done.output
+    image = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        grown, small = (load_network(folder)(image) for folder in (tmp_path / "mean", first))
+    torch.testing.assert_close(grown, small, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"growth": 8}, "growth is 8, not 16"),
+        ({"temporal_gate": "pooled"}, "temporal_gate is pooled, not per-timestep"),
+        ({"tau": 4.0}, "tau is 4.0, not 2.0"),
+        ({"threshold": 0.3}, "threshold is 0.3, not 0.15"),
+        ({"attention_reduction": 24}, "smaller somewhere"),
+        ({"enhancement_reduction": 24}, "smaller somewhere"),
+    ],
+)
+def test_different_networks_have_no_mean(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    first = checkpoint(tmp_path / "1", 1)
+    second = checkpoint(tmp_path / "2", 2, replace(NANO, **changes))
     arguments = ["average", str(first), str(second), "--output", str(tmp_path / "mean")]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 2
-    assert "different networks" in done.stderr
+    assert f"{first} and {second} have no mean" in done.stderr
+    assert said in done.stderr
+    assert not (tmp_path / "mean").exists()
+
+
+def layer_inputs(network: SpikeRain, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What every batch norm is given, (images, C, H, W), each normalised by its own batch."""
+    seen: dict[str, torch.Tensor] = {}
+    norms = {name: part for name, part in network.named_modules() if isinstance(part, BatchNorm2d)}
+    for name, norm in norms.items():
+        norm.register_forward_pre_hook(
+            lambda module, given, name=name: seen.update({name: given[0]})
+        )
+    with torch.no_grad():
+        network.train()(images)
+    return seen
+
+
+def test_with_data_the_statistics_are_those_of_the_mean_network_on_rainy_crops(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = checkpoint(tmp_path / "1", 1), checkpoint(tmp_path / "2", 2)
+    asked: list[dict[str, Any]] = []
+
+    def few(folder: Path, **options: Any) -> Iterable[Any]:
+        asked.append(options)
+        return training_batches(folder, **{**options, "crop": 32, "batch": 2, "count": 3})
+
+    monkeypatch.setattr("spikerain_training.commands.average.training_batches", few)
+    arguments = ["average", str(first), str(second), "--output", str(tmp_path / "mean")]
+
+    done = CliRunner().invoke(app, [*arguments, "--data", str(photographs)])
+
+    assert done.exit_code == 0, done.output
+    assert asked == [{"crop": 128, "batch": 16, "count": 40, "dry": 0.15}]
+    mean = load_network(tmp_path / "mean")
+    reached = [
+        layer_inputs(load_network(tmp_path / "mean"), rainy)
+        for rainy, _ in few(photographs, dry=0.15)
+    ]
+    assert mean.down1.convolve.norm.num_batches_tracked == 3
+    for name, norm in mean.named_modules():
+        if isinstance(norm, BatchNorm2d):
+            batches = [inputs[name].transpose(0, 1).flatten(1) for inputs in reached]
+            means = torch.stack([values.mean(1) for values in batches]).mean(0)
+            variances = torch.stack([values.var(1) for values in batches]).mean(0)
+            torch.testing.assert_close(norm.running_mean, means, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(norm.running_var, variances, rtol=1e-4, atol=1e-5)
+    averaged = dict(mean.named_parameters())
+    for name, value in load_network(first).named_parameters():
+        expected = (value + load_network(second).get_parameter(name)) / 2
+        torch.testing.assert_close(averaged[name], expected)
+
+
+def test_without_images_to_measure_nothing_is_written(tmp_path: Path) -> None:
+    first, second = checkpoint(tmp_path / "1", 1), checkpoint(tmp_path / "2", 2)
+    arguments = ["average", str(first), str(second), "--output", str(tmp_path / "mean")]
+    done = CliRunner().invoke(app, [*arguments, "--data", str(tmp_path / "none")])
+    assert done.exit_code == 2
+    assert "no folder" in done.stderr
     assert not (tmp_path / "mean").exists()

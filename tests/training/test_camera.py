@@ -9,7 +9,8 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from spikerain_training import camera
 from spikerain_training.camera import compress, compress_alike, degrade
-from spikerain_training.data import Image, RenderedWeather, to_image
+from spikerain_training.data import RenderedWeather, to_image
+from spikerain_training.pictures import Image
 
 
 def picture(seed: int, height: int, width: int) -> Image:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning_fabric.plugins.precision import MixedPrecision
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from spikerain_training.checkpoint import (
+    CheckpointError,
     load_network,
     load_training,
     save_network,
@@ -16,6 +18,8 @@ from spikerain_training.checkpoint import (
 )
 from spikerain_training.config import NetworkConfig, variants
 from spikerain_training.network import SpikeRain
+from spikerain_training.optimizer import build_optimizer
+from spikerain_training.recipe import Recipe
 
 SMALL = NetworkConfig(
     "small", 16, growth=8, units=1, timesteps=2, encoder=(1, 1, 1), decoder=(1, 1, 1), shuffle=2
@@ -99,6 +103,16 @@ def test_incomplete_and_surplus_weights_are_refused(tmp_path: Path, damage: str)
         load_network(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["{oops", "[" * 100_000, "[1]", "\udcff"])
+def test_a_configuration_that_is_none_names_its_folder(tmp_path: Path, text: str) -> None:
+    save_network(tmp_path, SMALL, small_network(0).state_dict())
+    (tmp_path / "config.json").write_text(text, "utf-8", "surrogateescape")
+
+    with pytest.raises(CheckpointError, match=str(tmp_path)) as raised:
+        load_network(tmp_path)
+    assert raised.value.exit_code == 4
+
+
 def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     save_network(tmp_path, SMALL, small_network(0).state_dict())
     path = tmp_path / "weights.safetensors"
@@ -110,8 +124,12 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"colour": "red"}, "colour"), ({"width": None}, "width")],
-    ids=["unknown", "missing"],
+    [
+        ({"colour": "red"}, r"config\.json.*colour"),
+        ({"width": None}, r"config\.json.*width"),
+        ({"tau": "0"}, r"config\.json.*tau of the network is '0', not a number"),
+    ],
+    ids=["unknown", "missing", "unusable"],
 )
 def test_a_configuration_that_does_not_fit_is_refused(
     tmp_path: Path, change: dict[str, str | None], named: str
@@ -150,6 +168,43 @@ def test_training_continues_from_the_same_state(tmp_path: Path) -> None:
         assert set(moments[index]) == set(tensors)
         for key, value in tensors.items():
             assert torch.equal(moments[index][key], value)
+
+
+def test_the_scale_of_a_loss_is_kept(tmp_path: Path) -> None:
+    """Without it, a resumed run would skip steps until it has found the scale again."""
+    used, fresh = MixedPrecision("16-mixed", "cpu"), MixedPrecision("16-mixed", "cpu")
+    used.load_state_dict({**used.state_dict(), "scale": 256.0, "_growth_tracker": 7})
+    parts = trained(seed=0, steps=1)
+
+    save_training(tmp_path, *parts, step=1, precision=used)
+    load_training(tmp_path, *parts, precision=fresh)
+
+    assert fresh.state_dict() == used.state_dict()
+    assert isinstance(fresh.state_dict()["_growth_tracker"], int)
+
+
+def test_the_scale_of_a_loss_may_be_new(tmp_path: Path) -> None:
+    parts = trained(seed=0, steps=1)
+    save_training(tmp_path, *parts, step=1)
+
+    assert load_training(tmp_path, *parts, precision=MixedPrecision("16-mixed", "cpu"))[0] == 1
+
+
+@pytest.mark.parametrize("was", ["adamw", "muon"])
+def test_moments_of_another_optimizer_are_refused_before_anything_changes(
+    tmp_path: Path, was: str
+) -> None:
+    network, _, average = trained(seed=0, steps=0)
+    adamw, muon = (build_optimizer(network, Recipe(optimizer=name)) for name in ("adamw", "muon"))
+    first, second = (adamw, muon) if was == "adamw" else (muon, adamw)
+    network(torch.rand(1, 3, 16, 16)).square().mean().backward()
+    first.step()
+    save_training(tmp_path, network, first, average, step=1)
+    fresh, _, fresh_average = trained(seed=1, steps=0)
+
+    with pytest.raises(ValueError, match=f"--set optimizer={was}.*--initial"):
+        load_training(tmp_path, fresh, second, fresh_average)
+    assert_same_state(fresh, small_network(1))
 
 
 def test_training_state_of_another_network_is_refused(tmp_path: Path) -> None:

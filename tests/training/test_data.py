@@ -9,16 +9,8 @@ import torch
 
 from spikerain_edge.errors import InputError
 from spikerain_training import data
-from spikerain_training.data import (
-    Image,
-    RenderedWeather,
-    WeatherMix,
-    image_paths,
-    random_crop,
-    read_image,
-    to_image,
-    to_tensor,
-)
+from spikerain_training.data import RenderedWeather, WeatherMix, random_crop, to_image, to_tensor
+from spikerain_training.pictures import Image, image_paths, read_image
 
 # Mean brightness of the first samples of `folder` below, in order.
 GOLDEN = [

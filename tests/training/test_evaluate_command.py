@@ -4,6 +4,7 @@ import base64
 import csv
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from skimage import data
 from typer.testing import CliRunner
 
 from spikerain_training.cli import app
-from spikerain_training.data import Image
+from spikerain_training.pictures import Image
 
 CONDITIONS = ["light", "medium", "heavy", "none"]
 
@@ -181,3 +182,26 @@ def test_what_cannot_be_evaluated_is_one_line(
     assert done.exit_code == code, done.output
     assert message in done.stderr.strip().splitlines()[-1]
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (np.full((16, 16, 3), 225, np.uint8), "no rain takes this picture down to 17.0 dB"),
+        (np.zeros((40, 9, 3), np.uint8), "9x40 pixels are too few for SSIM"),
+    ],
+    ids=["pale", "small"],
+)
+def test_a_picture_that_cannot_be_measured_is_named_before_anything_is_written(
+    photographs: Path, tmp_path: Path, bad: Image, said: str
+) -> None:
+    shutil.copytree(photographs, tmp_path / "data")
+    cv2.imwrite(str(tmp_path / "data" / "zbad.png"), bad)
+    arguments = ["--data", str(tmp_path / "data"), "--save-images", str(tmp_path / "saved")]
+
+    done = CliRunner().invoke(app, ["evaluate", *arguments])
+
+    assert done.exit_code == 2, done.output
+    assert f"zbad.png: {said}" in done.stderr
+    assert done.stderr.endswith("remove it, or measure without it\n")
+    assert not (tmp_path / "saved").exists()

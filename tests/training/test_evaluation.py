@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import math
+import resource
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -9,15 +12,17 @@ import pytest
 
 from spikerain_edge import InputError
 from spikerain_training.checkpoint import save_network
+from spikerain_training.commands.console import write_json
 from spikerain_training.config import variants
-from spikerain_training.data import Image
+from spikerain_training.evaluation import gallery
 from spikerain_training.evaluation.insets import Inset, most_changed
 from spikerain_training.evaluation.methods import Method, open_method
-from spikerain_training.evaluation.outcomes import RAINY, Score, outcomes, save, scores
+from spikerain_training.evaluation.outcomes import RAINY, Outcome, Score, outcomes, save, scores
 from spikerain_training.evaluation.scenes import Scene, measured_scenes, real_scenes, spread
-from spikerain_training.evaluation.summary import bootstrap, summarise, to_document
+from spikerain_training.evaluation.summary import bootstrap, summarise, to_document, write_csv
 from spikerain_training.metrics import Quality, psnr_luma, quality
 from spikerain_training.network import SpikeRain
+from spikerain_training.pictures import Image
 from spikerain_training.restore import restore
 from spikerain_training.validation import seeded_rain, severities
 
@@ -85,6 +90,42 @@ def test_a_gallery_spreads_over_conditions_and_pictures(cleans: Path, count: int
     assert len(chosen) == len(set(chosen)) == 4 * min(count, 3)
     assert {one.condition for one in chosen} == {one.condition for one in scenes}
     assert len({one.name for one in chosen}) == 3
+
+
+def test_pairs_whose_stems_repeat_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for path, seed in (("input/a/1", 1), ("input/b/1", 2), ("target/1", 0)):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / f"{path}.png"), scenery(seed))
+
+    scenes = measured_scenes(tmp_path)
+    for outcome in outcomes(scenes, []):
+        save(outcome, tmp_path / "saved")
+
+    assert [one.name for one in scenes] == ["a/1", "b/1"]
+    with open_method(f"Saved={tmp_path / 'saved' / 'rainy'}") as method:
+        for one, seed in zip(scenes, (1, 2), strict=True):
+            np.testing.assert_array_equal(method.restore(one, scenery(0)), scenery(seed))
+
+
+@pytest.mark.parametrize("found", [measured_scenes, real_scenes])
+def test_two_pictures_of_one_name_in_one_folder_are_both_named(
+    cleans: Path, found: Callable[[Path], list[Scene]]
+) -> None:
+    cv2.imwrite(str(cleans / "1.jpg"), scenery(5))
+
+    with pytest.raises(ValueError, match=r"cleans/1\.jpg and .*cleans/1\.png have the same name"):
+        found(cleans)
+
+
+def test_a_pair_too_small_to_measure_is_named_before_anything_is_measured(
+    cleans: Path, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(cleans / "2.png"), scenery(0, 10, 30))
+    for name in ("input", "target"):
+        shutil.copytree(cleans, tmp_path / name)
+
+    with pytest.raises(ValueError, match=r"input/2\.png: 30x10 pixels are too few for SSIM"):
+        measured_scenes(tmp_path)
 
 
 def test_a_checkpoint_restores_as_its_network(tmp_path: Path) -> None:
@@ -204,6 +245,51 @@ def test_a_dry_input_left_alone_gains_nothing_and_json_has_no_infinity() -> None
     assert document["means"][0]["rainy"]["psnr_y"] is None
     assert document["images"][0]["psnr_y"] is None
     assert document["images"][0]["ssim_y"] == 0.9
+
+
+def write_a_csv(path: Path, size: int) -> None:
+    write_csv(path, [score(image, "ours", 30.0) for image in range(size // 10)])
+
+
+def write_a_page(path: Path, size: int) -> None:
+    gallery.write(path, "<p>" * size)
+
+
+def write_a_document(path: Path, size: int) -> None:
+    write_json({"images": ["1.png"] * size}, str(path))
+
+
+def write_a_picture(path: Path, size: int) -> None:
+    noise = np.random.default_rng(size).integers(0, 256, (size // 20, 20, 3), np.uint8)
+    save(Outcome(Scene("light", path.stem, lambda: (noise, None)), None, {".": noise}), path.parent)
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (write_a_csv, "scores.csv"),
+        (write_a_page, "page.html"),
+        (write_a_document, "scores.json"),
+        (write_a_picture, "light/1.png"),
+    ],
+)
+def test_a_full_disk_leaves_the_file_that_was_there(
+    tmp_path: Path, write: Callable[[Path, int], None], name: str
+) -> None:
+    path = tmp_path / Path(name).name
+    write(path, 100)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write(path, 5_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert [file.relative_to(tmp_path).as_posix() for file in before] == [name]
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
 def test_insets_lie_where_most_was_changed() -> None:

@@ -14,12 +14,13 @@ from safetensors.torch import load_file, save_file
 from spikerain_training import fit as loop
 from spikerain_training.checkpoint import load_network, save_network
 from spikerain_training.config import variants
-from spikerain_training.data import read_image
 from spikerain_training.fit import Data, fit
 from spikerain_training.hardware import Hardware
 from spikerain_training.logbook import Progress
 from spikerain_training.losses import ssim
+from spikerain_training.metrics import psnr_luma
 from spikerain_training.network import SpikeRain
+from spikerain_training.pictures import read_image
 from spikerain_training.recipe import Recipe, adapted
 from spikerain_training.restore import restore
 
@@ -158,6 +159,42 @@ def test_the_averaged_weights_are_measured_and_the_best_are_kept(
     assert load_file(tmp_path / "training.safetensors")["best"].item() == max(seen.values())
 
 
+def test_held_out_pairs_are_measured_as_they_are(
+    photographs: Path, pairs: Path, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, steps=1)
+    reports: list[Progress] = []
+
+    fit(
+        recipe,
+        Data({photographs: 1.0}, validation=pairs),
+        tmp_path / "run",
+        hardware=CPU,
+        report=reports.append,
+    )
+
+    rainy = [read_image(path) for path in sorted((pairs / "input").iterdir())]
+    cleans = [read_image(path) for path in sorted((pairs / "target").iterdir())]
+    before = [psnr_luma(one, other) for one, other in zip(rainy, cleans, strict=True)]
+    assert reports[0].measured
+    assert reports[0].measured.rainy_psnr == pytest.approx(np.mean(before))
+    sheet = read_image(tmp_path / "run" / "samples" / "0000001.png")
+    np.testing.assert_array_equal(sheet[:56, :72], rainy[0])
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_a_picture_that_cannot_be_validated_on_is_named(
+    photographs: Path, pairs: Path, tmp_path: Path, paired: bool
+) -> None:
+    for folder in (pairs / "input", pairs / "target") if paired else (photographs,):
+        cv2.imwrite(str(folder / "small.png"), np.zeros((8, 8, 3), np.uint8))
+    validation = pairs if paired else photographs
+
+    with pytest.raises(ValueError, match=r"small\.png: 8x8 pixels are too few"):
+        fit(RECIPE, Data({pairs: 1.0}, validation=validation), tmp_path / "run", hardware=CPU)
+    assert not (tmp_path / "run").exists()
+
+
 def test_sample_images_show_rainy_derained_and_clean_side_by_side(
     photographs: Path, tmp_path: Path
 ) -> None:
@@ -288,13 +325,31 @@ def test_resuming_from_nothing_is_not_found(photographs: Path, tmp_path: Path) -
         fit(RECIPE, Data({photographs: 1.0}), tmp_path / "none", hardware=CPU, resume=True)
 
 
+def test_a_fresh_run_leaves_another_alone(photographs: Path, tmp_path: Path) -> None:
+    recipe, data = replace(RECIPE, steps=1), Data({photographs: 1.0})
+    fit(recipe, data, tmp_path / "run", hardware=CPU)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    with pytest.raises(ValueError, match=r"run holds a run; go on with --resume"):
+        fit(recipe, data, tmp_path / "run", hardware=CPU)
+    (tmp_path / "run" / "training.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"run holds weights; name another folder"):
+        fit(recipe, data, tmp_path / "run", hardware=CPU)
+
+    left = {path: path.read_bytes() for path in before if path.is_file()}
+    assert left == {path: before[path] for path in left}
+    assert len(left) == len(before) - 1
+
+
 def test_a_training_state_that_is_cut_off_is_refused(photographs: Path, tmp_path: Path) -> None:
     fit(replace(RECIPE, steps=1), Data({photographs: 1.0}), tmp_path, hardware=CPU)
     state = tmp_path / "training.safetensors"
     save_file({"step": torch.tensor(1)}, state)
 
+    record = (tmp_path / "run.json").read_bytes()
     with pytest.raises(ValueError, match="does not fit"):
         fit(RECIPE, Data({photographs: 1.0}), tmp_path, hardware=CPU, resume=True)
+    assert (tmp_path / "run.json").read_bytes() == record
 
 
 @pytest.mark.parametrize("missing", ["data", "validation"])

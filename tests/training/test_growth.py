@@ -23,8 +23,10 @@ from spikerain_training.recipe import Recipe
         {"units": 5},
         {"encoder": (2, 1, 3), "decoder": (1, 2, 1)},
         {"width": 48, "units": 4, "encoder": (1, 2, 2)},
+        {"attention_reduction": 3, "enhancement_reduction": 2},
+        {"width": 48, "attention_reduction": 16, "enhancement_reduction": 4},
     ],
-    ids=["wider", "more units", "more blocks", "all"],
+    ids=["wider", "more units", "more blocks", "all", "less squeezed", "wider, squeezed alike"],
 )
 def test_a_grown_network_computes_the_same_picture(changes: dict[str, object]) -> None:
     small = randomised(variants()["nano"])
@@ -38,6 +40,16 @@ def test_a_grown_network_computes_the_same_picture(changes: dict[str, object]) -
         picture = small(image)
         torch.testing.assert_close(large(image), picture, rtol=0, atol=1e-5)
     assert (picture - image).abs().max() > 0.01
+
+
+def test_a_network_of_the_same_shape_is_the_network_itself() -> None:
+    small = randomised(variants()["nano"])
+
+    same = grow(small, replace(small.config, variant="mine", alpha=9.0))
+
+    assert same.config.alpha == 9.0
+    for name, value in small.state_dict().items():
+        assert torch.equal(same.state_dict()[name], value), name
 
 
 def test_a_published_layout_grows_deeper_and_says_that_it_cannot_grow_wider() -> None:
@@ -78,9 +90,14 @@ def test_nano_grows_into_tiny_and_every_part_of_it_learns(
     [
         ({"width": 16}, "smaller"),
         ({"units": 2}, "smaller"),
-        ({"growth": 24}, "growth differ"),
-        ({"timesteps": 4}, "timesteps differ"),
-        ({"temporal_gate": "pooled"}, "temporal_gate differ"),
+        ({"growth": 24}, "growth is 24, not 16"),
+        ({"timesteps": 4}, "timesteps is 4, not 2"),
+        ({"temporal_gate": "pooled"}, "temporal_gate is pooled, not per-timestep"),
+        ({"tau": 3.0}, r"tau is 3\.0, not 2\.0"),
+        ({"threshold": 0.2}, r"threshold is 0\.2, not 0\.15"),
+        ({"attention_reduction": 24}, "smaller"),
+        ({"enhancement_reduction": 24}, "smaller"),
+        ({"width": 32, "enhancement_reduction": 12}, "smaller"),
     ],
 )
 def test_what_cannot_hold_the_small_network_is_refused(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from spikerain_training.logbook import Logbook, Progress
@@ -49,6 +50,27 @@ def test_a_resumed_log_drops_what_came_after_the_checkpoint(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.parametrize("cut", ["12", "1200,0.5,20.0"])
+def test_a_line_cut_off_anywhere_is_dropped(tmp_path: Path, cut: str) -> None:
+    with Logbook(tmp_path, 0) as logbook:
+        logbook.write(progress(1, 1.0))
+    with (tmp_path / "log.csv").open("a") as stream:
+        stream.write(cut)
+
+    with Logbook(tmp_path, 2000) as logbook:
+        logbook.write(progress(2001, 44.0))
+
+    assert [row["step"] for row in rows(tmp_path)] == ["1", "2001"]
+
+
+def test_a_resumed_log_holds_its_past_before_anything_new_is_logged(tmp_path: Path) -> None:
+    with Logbook(tmp_path, 0) as logbook:
+        logbook.write(progress(1, 1.0))
+
+    with Logbook(tmp_path, 1):
+        assert [row["step"] for row in rows(tmp_path)] == ["1"]
+
+
 def test_tensorboard_reads_the_same_figures(tmp_path: Path) -> None:
     with Logbook(tmp_path, 0) as logbook:
         logbook.write(progress(1, 0.5))
@@ -57,3 +79,5 @@ def test_tensorboard_reads_the_same_figures(tmp_path: Path) -> None:
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 0.5), (2, 0.25)]
     assert [event.value for event in events.Scalars("validation/psnr")] == [29.5]
+    figures = {"firing_rate", "gradient_norm", "learning_rate", "validation/rainy_psnr"}
+    assert figures <= set(events.Tags()["scalars"])

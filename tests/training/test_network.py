@@ -217,3 +217,40 @@ def test_images_of_a_batch_do_not_influence_each_other() -> None:
         alone = torch.cat([network(image[None]) for image in images])
 
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("width", 0),
+        ("width", 100_000),
+        ("width", True),
+        ("growth", 0),
+        ("growth", 1e9),
+        ("units", 0),
+        ("units", "3"),
+        ("timesteps", 0),
+        ("timesteps", 10**6),
+        ("shuffle", -1),
+        ("encoder", [1, 1]),
+        ("encoder", 3),
+        ("encoder", [1, 1.5, 1]),
+        ("decoder", [1, 1, 10**9]),
+        ("decoder", "111"),
+        ("merge_finest", 1),
+        ("temporal_gate", "per_timestep"),
+        ("temporal_gate", []),
+        ("attention_reduction", 0),
+        ("enhancement_reduction", 0),
+        ("tau", 0),
+        ("tau", math.nan),
+        ("tau", "2"),
+        ("threshold", 0.0),
+        ("threshold", math.inf),
+        ("alpha", -1),
+        ("variant", 7),
+    ],
+)
+def test_a_setting_that_no_network_can_have_is_named(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"^{name} of the network is .*, not "):
+        NetworkConfig.from_dict({**EDGE_SMALL.to_dict(), name: value})

@@ -95,6 +95,26 @@ def test_a_parameter_without_a_gradient_stays() -> None:
     assert trained[2].weight.grad is not None
 
 
+def test_a_closure_computes_the_gradients_of_the_step() -> None:
+    plain, closed = network(), network()
+    train(plain, Muon(plain.parameters(), lr=0.02, weight_decay=0.1), steps=1)
+    optimizer = Muon(closed.parameters(), lr=0.02, weight_decay=0.1)
+    torch.manual_seed(1)
+    images = torch.rand(2, 3, 12, 12)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = closed(images).square().mean()
+        loss.backward()
+        return loss
+
+    loss = optimizer.step(closure)
+
+    assert loss > 0
+    for name, expected in plain.named_parameters():
+        assert torch.equal(dict(closed.named_parameters())[name], expected), name
+
+
 def test_a_recipe_names_its_optimizer() -> None:
     kinds = {
         name: type(build_optimizer(network(), Recipe(optimizer=name))) for name in ("adamw", "muon")

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from spikerain_edge.errors import InputError
-from spikerain_training.data import Image, RenderedWeather
+from spikerain_training.data import RenderedWeather
 from spikerain_training.paired import Mixture, PairedFolder, crop_and_flip, training_samples
 from spikerain_training.pairs import find_pairs
+from spikerain_training.pictures import Image
 
 
 @pytest.fixture
@@ -152,3 +153,14 @@ def test_unusable_weather_is_refused_even_where_nothing_is_rendered(folder: Path
         training_samples({folder: 1.0}, 16, 8, 0, weather={"hail": 1.0})
     with pytest.raises(InputError, match="dry share"):
         training_samples({folder: 1.0}, 16, 8, 0, dry=1.5)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("others", [0, 1])
+def test_the_weight_of_a_folder_is_checked_even_where_it_is_the_only_one(
+    folder: Path, weight: float, others: int
+) -> None:
+    folders = {folder: weight, **dict.fromkeys([folder / "target"][:others], 1.0)}
+
+    with pytest.raises(ValueError, match="one weight above 0"):
+        training_samples(folders, crop=16, length=4, seed=0)

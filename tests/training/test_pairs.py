@@ -57,6 +57,7 @@ def test_folders_side_by_side_are_matched_by_stem(tmp_path: Path, rainy: str, cl
         ("901_14.jpg", "901.jpg"),
         ("3_rain.png", "3_clean.png"),
         ("input_4.png", "gt_4.png"),
+        ("000.png", "000gt.png"),
     ],
 )
 def test_known_namings_are_matched(tmp_path: Path, rainy: str, clean: str) -> None:
@@ -72,6 +73,43 @@ def test_many_rainy_pictures_share_one_clean_picture(tmp_path: Path) -> None:
 
     assert len(pairs) == 14
     assert {clean for _, clean in pairs} == {"clean/901.jpg"}
+
+
+def test_rain1400_is_read_as_it_is_published(tmp_path: Path) -> None:
+    rainy = [f"{scene}_{number}.jpg" for scene in (901, 902) for number in range(1, 15)]
+    write(tmp_path, *(f"rainy_image/{name}" for name in rainy))
+    write(tmp_path, "ground_truth/901.jpg", "ground_truth/902.jpg")
+
+    assert sorted(names(tmp_path)) == sorted(
+        (f"rainy_image/{name}", f"ground_truth/{name.partition('_')[0]}.jpg") for name in rainy
+    )
+
+
+@pytest.mark.parametrize("child", ["rainy", "rainy_images", "rain_image"])
+def test_rainy_pictures_may_lie_in_a_folder_inside_the_clean_ones(
+    tmp_path: Path, child: str
+) -> None:
+    write(tmp_path, f"{child}/rain-001.png", f"{child}/rain-002.png")
+    write(tmp_path, "norain-001.png", "norain-002.png", "norain-003.png")
+
+    pairing = find_pairing(tmp_path)
+
+    assert names(tmp_path) == [
+        (f"{child}/rain-001.png", "norain-001.png"),
+        (f"{child}/rain-002.png", "norain-002.png"),
+    ]
+    assert pairing is not None
+    assert [path.name for path in pairing.unpaired] == ["norain-003.png"]
+
+
+@pytest.mark.parametrize("inside", ["data/thumbnail.png", "input/2.png"])
+def test_photographs_stay_clean_images_beside_a_folder_of_other_things(
+    tmp_path: Path, inside: str
+) -> None:
+    write(tmp_path, "1.png", inside)
+    (tmp_path / "rain").mkdir()
+
+    assert find_pairing(tmp_path) is None
 
 
 def test_an_exact_name_beats_a_shortened_one(tmp_path: Path) -> None:

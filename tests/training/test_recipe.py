@@ -92,6 +92,44 @@ def test_an_override_may_change_one_entry_of_a_table() -> None:
     assert recipe.config().width == 16
 
 
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["teacher=big", "distillation=1"], Recipe(teacher="big", distillation=1.0)),
+        (["distillation=1", "teacher=big"], Recipe(teacher="big", distillation=1.0)),
+        (["ssim=0", "l1=1"], Recipe(ssim=0.0, l1=1.0)),
+        (["l1=1", "ssim=0"], Recipe(ssim=0.0, l1=1.0)),
+        (["network.width=0", "network.width=16"], Recipe(network={"width": 16})),
+        (["weather={fog=1}", "weather.snow=2"], Recipe(weather={"fog": 1, "snow": 2})),
+    ],
+)
+def test_overrides_that_need_each_other_come_in_any_order(
+    texts: list[str], expected: Recipe
+) -> None:
+    assert overridden(Recipe(), texts) == expected
+
+
+def test_overrides_have_to_make_sense_together() -> None:
+    with pytest.raises(ValueError, match="teacher and distillation"):
+        overridden(Recipe(), ["steps=7", "distillation=1"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("weather.rain=much", r"weather\.rain is 'much', it must be a number"),
+        ("weather.fog=true", r"weather\.fog is True, it must be a number"),
+        ("network.width=abc", "width of the network is 'abc', not a whole number from 1 to"),
+        ("network.width=24.0", r"width of the network is 24\.0, not a whole number"),
+        ("network.alpha=8", "set alpha instead"),
+        ("network=3", "network must be a table"),
+    ],
+)
+def test_an_entry_of_a_table_that_cannot_be_is_named(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        overridden(Recipe(), [text])
+
+
 @pytest.mark.parametrize("text", ["steps", "=3", "steps=many", "speed=3", "steps.fast=1"])
 def test_an_override_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"steps|speed|=3"):

@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import (
+    Data,
     append_session,
+    code_revision,
     describe,
     fingerprint,
     git_revision,
@@ -22,24 +25,50 @@ from spikerain_training.record import (
 def test_a_session_comes_back_as_recipe_and_data(photographs: Path, tmp_path: Path) -> None:
     recipe = Recipe(steps=9, weather={"rain": 1.0, "snow": 0.5}, network={"width": 16}, seed=3)
 
-    append_session(tmp_path, describe(recipe, {photographs: 2.0}, step=0, processes=1))
+    data = Data({photographs: 2.0}, "right", photographs)
+
+    append_session(tmp_path, describe(recipe, data, step=0, processes=1))
 
     assert recorded_recipe(tmp_path) == recipe
-    assert recorded_data(tmp_path) == {photographs: 2.0}
+    assert recorded_data(tmp_path) == data
+
+
+def test_the_record_of_an_older_run_is_read(photographs: Path, tmp_path: Path) -> None:
+    session = describe(Recipe(), Data({photographs: 2.0}), step=0, processes=1)
+    del session["rainy_half"], session["validation"]
+    append_session(tmp_path, session)
+
+    assert recorded_data(tmp_path) == Data({photographs: 2.0})
+
+
+def test_a_session_tells_validation_images_and_other_weights_apart(
+    photographs: Path, tmp_path: Path
+) -> None:
+    def described(content: bytes) -> dict[str, Any]:
+        (tmp_path / "weights.safetensors").write_bytes(content)
+        (photographs / "1.png").write_bytes(content)
+        recipe = Recipe(teacher=str(tmp_path), distillation=1.0)
+        return describe(recipe, Data(validation=photographs), 0, 1, initial=tmp_path)
+
+    first, second = described(b"one"), described(b"two")
+
+    for name in ("validation", "initial", "teacher"):
+        assert first[name]["folder"] == second[name]["folder"]
+        assert first[name]["sha256"] != second[name]["sha256"]
 
 
 def test_resumed_sessions_are_added_and_a_fresh_run_starts_afresh(tmp_path: Path) -> None:
     for step in (0, 5, 7):
-        append_session(tmp_path, describe(Recipe(seed=step), {}, step, processes=2))
+        append_session(tmp_path, describe(Recipe(seed=step), Data(), step, processes=2))
     assert [session["from_step"] for session in read_sessions(tmp_path)] == [0, 5, 7]
     assert recorded_recipe(tmp_path) == Recipe(seed=7)
 
-    append_session(tmp_path, describe(Recipe(), {}, step=0, processes=1))
+    append_session(tmp_path, describe(Recipe(), Data(), step=0, processes=1))
     assert len(read_sessions(tmp_path)) == 1
 
 
 def test_a_session_names_code_libraries_and_machine(tmp_path: Path) -> None:
-    session = describe(Recipe(), {}, step=0, processes=3)
+    session = describe(Recipe(), Data(), step=0, processes=3)
 
     assert session["libraries"]["torch"] == torch.__version__
     assert session["processes"] == 3
@@ -81,6 +110,28 @@ def test_the_revision_says_whether_files_differ(tmp_path: Path) -> None:
     assert git_revision(tmp_path) == f"{commit}-dirty"
 
 
+def test_the_revision_is_that_of_the_code_and_of_no_project_around_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=n", "-c", "user.email=e"]
+        command = ["git", "-C", str(tmp_path), *identity, *arguments]
+        subprocess.run(command, check=True, capture_output=True)
+
+    git("init")
+    (tmp_path / "ours.py").write_text("")
+    git("add", "ours.py")
+    git("commit", "-m", "first")
+    installed = tmp_path / "environment" / "code.py"
+    installed.parent.mkdir()
+    installed.write_text("")
+    monkeypatch.chdir(tmp_path)
+
+    assert code_revision(tmp_path / "ours.py") == git_revision(tmp_path)
+    assert code_revision(installed) is None
+    assert describe(Recipe(), Data(), 0, 1)["git_revision"] != git_revision(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"sessions": [1]}', '{"sessions": [{}]}'])
 def test_a_damaged_record_says_what_to_do(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
@@ -89,6 +140,16 @@ def test_a_damaged_record_says_what_to_do(tmp_path: Path, text: str) -> None:
         recorded_recipe(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "damage", ['"data": [{}]', '"data": 3', '"rainy_half": "top"', '"validation": {"file": 1}']
+)
+def test_damaged_data_in_a_record_say_what_to_do(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "run.json").write_text('{"sessions": [{"recipe": {}, ' + damage + "}]}")
+
+    with pytest.raises(ValueError, match=r"run\.json is damaged.*--data"):
+        recorded_data(tmp_path)
+
+
 def test_a_run_without_a_record_has_no_recipe(tmp_path: Path) -> None:
     assert recorded_recipe(tmp_path) is None
-    assert recorded_data(tmp_path) == {}
+    assert recorded_data(tmp_path) == Data()

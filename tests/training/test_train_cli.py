@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 
 from spikerain_training.checkpoint import load_network
 from spikerain_training.cli import app
-from spikerain_training.data import read_image
+from spikerain_training.pictures import read_image
 
 SMALL = 'variant = "nano"\nsteps = 2\nbatch = 1\ncrop = 32\nwarmup = 1\n'
 
@@ -26,6 +27,17 @@ def recipe(tmp_path: Path) -> Path:
     path = tmp_path / "small.toml"
     path.write_text(SMALL)
     return path
+
+
+def side_by_side(photographs: Path, folder: Path, half: str) -> Path:
+    """Pairs in one picture each, whose rainy half is white."""
+    folder.mkdir()
+    for path in photographs.iterdir():
+        clean = read_image(path)
+        halves = [np.full_like(clean, 255), clean]
+        pair = np.hstack(halves if half == "left" else halves[::-1])
+        cv2.imwrite(str(folder / path.name), pair)
+    return folder
 
 
 def test_fit_writes_a_checkpoint_with_its_record_and_logs(
@@ -61,13 +73,7 @@ def test_fit_mixes_folders_by_weight(photographs: Path, recipe: Path, tmp_path: 
 def test_fit_takes_pairs_that_lie_side_by_side(
     photographs: Path, recipe: Path, tmp_path: Path, half: str
 ) -> None:
-    beside, output = tmp_path / "beside", tmp_path / "run"
-    beside.mkdir()
-    for path in photographs.iterdir():
-        clean = read_image(path)
-        halves = [np.full_like(clean, 255), clean]
-        pair = np.hstack(halves if half == "left" else halves[::-1])
-        cv2.imwrite(str(beside / path.name), pair)
+    beside, output = side_by_side(photographs, tmp_path / "beside", half), tmp_path / "run"
     arguments = ["fit", "--data", str(beside), "--rainy-half", half, "--set", "steps=1"]
     done = CliRunner().invoke(app, [*arguments, "--output", str(output), "--config", str(recipe)])
     assert done.exit_code == 0, done.output
@@ -76,8 +82,78 @@ def test_fit_takes_pairs_that_lie_side_by_side(
     assert sheet[:, 64:].mean() < 200
 
 
-def test_a_run_is_stopped_with_ctrl_c_and_resumed_without_repeating_anything(
+def test_a_resumed_run_sees_and_measures_what_it_did(
     photographs: Path, recipe: Path, tmp_path: Path
+) -> None:
+    beside = side_by_side(photographs, tmp_path / "beside", "left")
+    held_out = side_by_side(photographs, tmp_path / "held_out", "left")
+    fresh = ["--data", str(beside), "--rainy-half", "left", "--validation", str(held_out)]
+    output = tmp_path / "run"
+    first = ["fit", *fresh, "--output", str(output), "--config", str(recipe), "--steps", "1"]
+    assert CliRunner().invoke(app, first).exit_code == 0
+
+    resumed = ["fit", "--resume", "--output", str(output), "--steps", "2"]
+    done = CliRunner().invoke(app, resumed)
+
+    assert done.exit_code == 0, done.output
+    with (output / "log.csv").open(newline="") as stream:
+        before, after = csv.DictReader(stream)
+    assert after["validation_rainy_psnr"] == before["validation_rainy_psnr"] != ""
+    sheet = read_image(output / "samples" / "0000002.png")
+    assert (sheet[:, :72] == 255).all()
+    assert sheet[:, 144:].mean() < 200
+    one, two = json.loads((output / "run.json").read_text())["sessions"]
+    assert two["from_step"] == 1
+    for name in ("data", "rainy_half", "validation"):
+        assert one[name] == two[name]
+
+    # Training, too, must see halves: whole pictures would be seen where nothing is validated.
+    assert float(after["psnr"]) < 15
+    anew = [*resumed[:-1], "3", "--validation", str(photographs), "--rainy-half", "right"]
+    done = CliRunner().invoke(app, anew)
+    assert done.exit_code == 0, done.output
+    *_, last = json.loads((output / "run.json").read_text())["sessions"]
+    assert last["rainy_half"] == "right"
+    assert last["validation"]["folder"] == str(photographs)
+    assert last["data"] == one["data"]
+
+
+def test_a_run_is_not_overwritten_nor_resumed_with_other_moments(
+    photographs: Path, recipe: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "run"
+    fresh = ["fit", "--data", str(photographs), "--output", str(output), "--config", str(recipe)]
+    assert CliRunner().invoke(app, fresh).exit_code == 0
+    before = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
+    resumed = ["fit", "--resume", "--output", str(output), "--steps", "3"]
+
+    again = CliRunner().invoke(app, fresh)
+    other = CliRunner().invoke(app, [*resumed, "--set", "optimizer=muon"])
+
+    assert "go on with --resume, or name another folder with --output" in again.stderr
+    assert "go on with --set optimizer=adamw" in other.stderr
+    for refused in (again, other):
+        assert refused.exit_code == 2
+        assert len(refused.stderr.strip().splitlines()) == 1
+    assert {path: path.read_bytes() for path in output.rglob("*") if path.is_file()} == before
+
+
+def test_a_damaged_checkpoint_to_start_from_is_no_usable_model(
+    photographs: Path, recipe: Path, tmp_path: Path
+) -> None:
+    start = tmp_path / "start"
+    start.mkdir()
+    (start / "config.json").write_text("{oops")
+    arguments = ["fit", "--data", str(photographs), "--output", str(tmp_path / "run")]
+    done = CliRunner().invoke(app, [*arguments, "--config", str(recipe), "--initial", str(start)])
+    assert done.exit_code == 4
+    assert str(start) in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_is_stopped_by_a_signal_and_resumed_without_repeating_anything(
+    photographs: Path, recipe: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     output = tmp_path / "run"
     command = [sys.executable, "-m", "spikerain_training", "fit", "--output", str(output)]
@@ -92,12 +168,14 @@ def test_a_run_is_stopped_with_ctrl_c_and_resumed_without_repeating_anything(
     deadline = time.monotonic() + 120
     while not (output / "training.safetensors").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    # To the whole group, workers included, as a terminal sends it.
-    os.killpg(process.pid, signal.SIGINT)
+    # To the whole group, workers included, as a terminal, Slurm or torchrun sends it.
+    os.killpg(process.pid, number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert f"go on: spikerain-train fit --resume --output {output}" in said
     assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
 
     stopped_at = int(said.split("saved at step ")[1].split(";")[0])
     more = ["fit", "--resume", "--output", str(output), "--set", f"steps={stopped_at + 1}"]
@@ -123,6 +201,32 @@ def test_a_damaged_pair_met_while_training_is_one_line(photographs: Path, tmp_pa
     assert done.exit_code == 2
     assert "cannot read the image" in done.stderr.splitlines()[-1]
     assert str(pairs / "input") in done.stderr.splitlines()[-1]
+
+
+def test_a_run_that_fails_ends_with_its_workers(photographs: Path, tmp_path: Path) -> None:
+    """Workers ignore the signal by which Python ends them, unless told that the loop is over."""
+    pairs = tmp_path / "pairs"
+    shutil.copytree(photographs, pairs / "target")
+    (pairs / "input").mkdir()
+    for path in photographs.iterdir():
+        (pairs / "input" / path.name).write_bytes(b"broken")
+    command = [sys.executable, "-m", "spikerain_training", "fit", "--data", str(pairs)]
+    process = subprocess.Popen(
+        [*command, "--output", str(tmp_path / "run"), "--steps", "100"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+    try:
+        _, said = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    assert process.returncode == 2
+    assert "cannot read the image" in said
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +258,7 @@ def test_a_damaged_pair_met_while_training_is_one_line(photographs: Path, tmp_pa
             "--resume and --initial exclude each other",
         ),
         (["fit", "--data", "a=b", "--output", "run"], "'b' is no weight; write FOLDER=2.5"),
-        (["evaluate", "--model", "missing", "--data", "."], "no images"),
+        (["evaluate", "--model", "missing", "--data", "."], "no model 'missing'"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from spikerain_training.metrics import Image, psnr_luma
-from spikerain_training.validation import measure, rainy_scenes, seeded_rain, severities
+from spikerain_training.validation import (
+    measure,
+    rainy_scenes,
+    read_scenes,
+    seeded_rain,
+    severities,
+)
 
 TARGETS = {"light": 30.0, "medium": 25.0, "heavy": 17.0}
 
@@ -47,6 +55,36 @@ def test_a_picture_of_the_rain_s_own_colour_cannot_get_heavy_rain() -> None:
 
     with pytest.raises(ValueError, match="no rain"):
         seeded_rain(pale, severities()["heavy"], seed=0)
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [
+        (np.full((16, 16, 3), 225, np.uint8), "no rain takes this picture down to 17.0 dB"),
+        (np.zeros((40, 10, 3), np.uint8), "10x40 pixels are too few for SSIM, which needs 11x11"),
+    ],
+    ids=["pale", "small"],
+)
+def test_of_files_the_picture_that_cannot_be_measured_is_named(
+    tmp_path: Path, picture: Image, said: str
+) -> None:
+    paths = [tmp_path / "good.png", tmp_path / "bad.png"]
+    for path, image in zip(paths, (scene(0), picture), strict=True):
+        cv2.imwrite(str(path), image)
+
+    with pytest.raises(ValueError, match=rf"bad\.png: {said}; remove it, or"):
+        read_scenes(paths, severities()["heavy"])
+
+
+def test_files_become_the_scenes_that_their_pictures_make(tmp_path: Path) -> None:
+    cleans = [scene(seed) for seed in range(2)]
+    for number, clean in enumerate(cleans):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), clean)
+
+    read = read_scenes(sorted(tmp_path.iterdir()), severities()["light"])
+
+    for pair, expected in zip(read, rainy_scenes(cleans, severities()["light"]), strict=True):
+        np.testing.assert_array_equal(pair, expected)
 
 
 def test_seeded_rain_is_the_same_for_the_same_seed_only() -> None:

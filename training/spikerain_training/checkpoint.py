@@ -13,15 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric.plugins import Precision
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from spikerain_edge.errors import ModelError
 from spikerain_edge.files import write_whole
 from spikerain_training.config import NetworkConfig
 from spikerain_training.network import SpikeRain
+from spikerain_training.optimizer import Muon, optimizer_name
 
 CONFIG, WEIGHTS, TRAINING = "config.json", "weights.safetensors", "training.safetensors"
+
+
+class CheckpointError(ModelError, ValueError):
+    """A checkpoint is there, but damaged."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            cause, "copy it again, or name a folder written by: spikerain-train fit --output FOLDER"
+        )
 
 
 def save_network(folder: Path, config: NetworkConfig, weights: dict[str, Tensor]) -> None:
@@ -36,14 +48,17 @@ def load_network(folder: Path) -> SpikeRain:
 
     Raises:
         FileNotFoundError: no such checkpoint.
-        ValueError: the configuration or the weights do not fit each other.
+        CheckpointError: the configuration is none, or the weights do not fit it; a `ValueError`.
     """
     try:
-        config = NetworkConfig.from_dict(json.loads((folder / CONFIG).read_text()))
-        network = SpikeRain(config)
+        network = SpikeRain(NetworkConfig.from_dict(json.loads((folder / CONFIG).read_text())))
+    # A file that is not trusted can be wrong in more ways than JSON and configuration know of.
+    except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:
+        raise CheckpointError(f"{folder / CONFIG}: {error}") from error
+    try:
         network.load_state_dict(load_file(folder / WEIGHTS), strict=True)
-    except (RuntimeError, SafetensorError) as error:
-        raise ValueError(f"{folder}: weights do not fit config.json: {error}") from error
+    except (ValueError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(f"{folder}: weights do not fit {CONFIG}: {error}") from error
     return network.eval()
 
 
@@ -54,8 +69,12 @@ def save_training(
     average: nn.Module,
     step: int,
     best: float = -math.inf,
+    precision: Precision | None = None,
 ) -> None:
-    """Writes live and averaged weights, optimiser moments, step and best validation reached."""
+    """Writes live and averaged weights, optimiser moments, step and best validation reached.
+
+    Where `precision` scales the loss, the scale is kept too.
+    """
     state = {f"network/{name}": value for name, value in network.state_dict().items()}
     state |= {f"average/{name}": value for name, value in average.state_dict().items()}
     names = [name for name, _ in network.named_parameters()]
@@ -63,23 +82,31 @@ def save_training(
         state |= {f"optimizer/{names[index]}/{key}": value for key, value in moments.items()}
     state["step"] = torch.tensor(step)
     state["best"] = torch.tensor(best, dtype=torch.float64)
+    scaling = precision.state_dict() if precision else {}
+    state |= {f"precision/{name}": torch.tensor(value) for name, value in scaling.items()}
     write_tensors(folder / TRAINING, state)
 
 
 def load_training(
-    folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module
+    folder: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: nn.Module,
+    precision: Precision | None = None,
 ) -> tuple[int, float]:
     """Restores what `save_training` wrote; returns the step and the best validation reached.
 
     Raises:
         FileNotFoundError: the folder holds no training state.
-        ValueError: the training state is damaged or of another network.
+        ValueError: the training state is damaged, of another network or of another optimiser.
     """
     try:
         state = load_file(folder / TRAINING)
+        _require_optimizer(folder, state, optimizer)
         network.load_state_dict(_below("network/", state), strict=True)
         average.load_state_dict(_below("average/", state), strict=True)
-    except (RuntimeError, SafetensorError) as error:
+        step, best = int(state["step"]), float(state.get("best", -math.inf))
+    except (RuntimeError, KeyError, SafetensorError) as error:
         raise ValueError(f"{folder}: training state does not fit the network: {error}") from error
     moments: dict[int, dict[str, Tensor]] = {}
     for index, (name, _) in enumerate(network.named_parameters()):
@@ -88,7 +115,24 @@ def load_training(
             moments[index] = found
     groups: list[dict[str, Any]] = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    return int(state["step"]), float(state.get("best", -math.inf))
+    scaling = {name: value.item() for name, value in _below("precision/", state).items()}
+    if precision and scaling:
+        precision.load_state_dict(scaling)
+    return step, best
+
+
+def _require_optimizer(
+    folder: Path, state: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
+) -> None:
+    moments = {key.rpartition("/")[2] for key in state if key.startswith("optimizer/")}
+    trained = optimizer_name(moments)
+    wanted = "muon" if isinstance(optimizer, Muon) else "adamw"
+    if moments and trained != wanted:
+        raise ValueError(
+            f"{folder} was trained with {trained}, whose moments mean nothing to {wanted}; go on "
+            f"with --set optimizer={trained}, or start a new run from its weights: "
+            f"--initial {folder}"
+        )
 
 
 def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -6,10 +6,24 @@ Nothing here imports torch, so that the exporter can read a configuration on a b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, Literal, get_args
 
 TemporalGate = Literal["pooled", "per-timestep"]
+
+_LEVELS = ("encoder", "decoder")
+# A config.json may come from anywhere: the upper ends keep it from asking for all of the memory.
+_WHOLE_NUMBERS = {
+    "width": (1, 256),
+    "growth": (1, 128),
+    "units": (1, 16),
+    "timesteps": (1, 32),
+    "shuffle": (1, 8),
+    "attention_reduction": (1, 256),
+    "enhancement_reduction": (1, 256),
+}
+_NUMBERS = {"tau": (1.0, 1e6), "threshold": (1e-6, 1e3), "alpha": (1e-6, 1e6)}
+_BLOCKS = (0, 16)
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,9 @@ class NetworkConfig:
         tau: membrane time constant in timesteps; the potential decays by `1 - 1/tau` per step.
         threshold: firing threshold of every neuron.
         alpha: steepness of the sigmoid surrogate gradient (training only).
+
+    Raises:
+        ValueError: a setting that no network can have; the message names it.
     """
 
     variant: str
@@ -53,6 +70,28 @@ class NetworkConfig:
     threshold: float = 0.15
     alpha: float = 4.0
 
+    def __post_init__(self) -> None:
+        for name, (least, most) in _WHOLE_NUMBERS.items():
+            wanted = f"a whole number from {least} to {most}"
+            self._require(name, _is_whole(getattr(self, name), least, most), wanted)
+        for name in _LEVELS:
+            blocks, (least, most) = getattr(self, name), _BLOCKS
+            fits = isinstance(blocks, tuple) and len(blocks) == 3
+            fits = fits and all(_is_whole(count, least, most) for count in blocks)
+            self._require(name, fits, f"three whole numbers from {least} to {most}")
+        for name, (low, high) in _NUMBERS.items():
+            value = getattr(self, name)
+            fits = type(value) in (int, float) and low <= value <= high
+            self._require(name, fits, f"a number from {low:g} to {high:g}")
+        gates = get_args(TemporalGate)
+        self._require("temporal_gate", self.temporal_gate in gates, f"one of {', '.join(gates)}")
+        self._require("merge_finest", type(self.merge_finest) is bool, "true or false")
+        self._require("variant", type(self.variant) is str, "a name")
+
+    def _require(self, name: str, fits: bool, wanted: str) -> None:
+        if not fits:
+            raise ValueError(f"{name} of the network is {getattr(self, name)!r}, not {wanted}")
+
     @property
     def stride(self) -> int:
         """Height and width of an input must be multiples of this."""
@@ -69,18 +108,23 @@ class NetworkConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
-        """Rebuild a configuration; unknown and missing keys raise `ValueError`."""
+        """Rebuild a configuration; unknown, missing and unusable settings raise `ValueError`."""
         if not isinstance(values, Mapping):
             raise ValueError("a network configuration is a table of settings")
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - known)
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:
             raise ValueError(f"unknown network settings: {', '.join(unknown)}")
-        try:
-            levels = {key: tuple(values[key]) for key in ("encoder", "decoder")}
-            return cls(**{**values, **levels})
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"incomplete network configuration: {error}") from error
+        needed = [field.name for field in fields(cls) if field.default is MISSING]
+        missing = [name for name in needed if name not in values]
+        if missing:
+            raise ValueError(f"the network configuration lacks {', '.join(missing)}")
+        # JSON and TOML know lists only.
+        levels = {name: tuple(values[name]) for name in _LEVELS if isinstance(values[name], list)}
+        return cls(**{**values, **levels})
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most
 
 
 def variants() -> dict[str, NetworkConfig]:

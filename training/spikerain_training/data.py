@@ -8,41 +8,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.stream import sources
 from spikerain_edge.weather import kinds, sample_weather
 from spikerain_training.camera import compress_alike, degrade
+from spikerain_training.pictures import Image, image_paths, read_image
 
-Image = npt.NDArray[np.uint8]
-SUFFIXES = sources.IMAGE_SUFFIXES
 DRY = 0.25
-
-
-def image_paths(folder: Path) -> list[Path]:
-    """Image files of a folder, sorted by name.
-
-    Raises:
-        FileNotFoundError: there is no such folder, or it holds no image.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise FileNotFoundError(f"no images in {folder}")
-    return paths
-
-
-def read_image(path: Path) -> Image:
-    """Reads an image as (H, W, 3) uint8 BGR; raises `ValueError` where it cannot be decoded."""
-    try:
-        return sources.read_image(path)
-    except InputError as error:
-        raise ValueError(f"cannot read the image {path}") from error
 
 
 def to_tensor(image: Image) -> Tensor:

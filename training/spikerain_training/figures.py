@@ -13,6 +13,8 @@ from torch import Tensor
 from spikerain_training.logbook import Progress
 from spikerain_training.validation import Measured
 
+PATIENCE = 25
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -64,15 +66,6 @@ class Figures:
         mean = fabric.all_reduce(own, reduce_op="mean")
         return cls(*mean.tolist())  # type: ignore[union-attr]
 
-    def finite(self, precision: str) -> bool:
-        """Whether the step may be taken.
-
-        In `16-mixed` an infinite gradient is no failure: the loss scale is lowered and the step
-        skipped.
-        """
-        scaled = precision == "16-mixed"
-        return math.isfinite(self.loss) and (scaled or math.isfinite(self.gradient_norm))
-
     def progress(
         self, step: int, learning_rate: float, alpha: float, measured: Measured | None
     ) -> Progress:
@@ -89,3 +82,28 @@ class Figures:
             alpha,
             measured,
         )
+
+
+class Patience:
+    """Tells a run that goes on from one that is broken.
+
+    In `16-mixed` a gradient that is not finite is no failure by itself: the loss scale is lowered
+    and the step skipped. One that stays so at every scale is.
+
+    Args:
+        precision: of the run.
+        limit: steps in a row that may be skipped.
+    """
+
+    def __init__(self, precision: str, limit: int = PATIENCE) -> None:
+        self._left = self._limit = limit if precision == "16-mixed" else 0
+
+    def lasts(self, loss: float, gradient_norm: float) -> bool:
+        """Whether the run may take, or skip, the step with these figures."""
+        if not math.isfinite(loss):
+            return False
+        if math.isfinite(gradient_norm):
+            self._left = self._limit
+            return True
+        self._left -= 1
+        return self._left >= 0

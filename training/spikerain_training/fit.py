@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import multiprocessing
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from torch.utils.data import DataLoader
 from spikerain_training.averaging import averaged
 from spikerain_training.checkpoint import load_network
 from spikerain_training.distillation import Teacher, distillation_loss
-from spikerain_training.figures import Figures
+from spikerain_training.figures import Figures, Patience
 from spikerain_training.growth import grow
 from spikerain_training.hardware import Hardware, ignore_interrupts, launch
 from spikerain_training.logbook import Progress
@@ -25,28 +27,14 @@ from spikerain_training.network import SpikeRain, start_near_identity
 from spikerain_training.neuron import LIF, compile_neurons
 from spikerain_training.optimizer import build_optimizer
 from spikerain_training.paired import training_samples
-from spikerain_training.pairs import Half
+from spikerain_training.processes import share_batch_norms
 from spikerain_training.recipe import Recipe
-from spikerain_training.run import Run, State
+from spikerain_training.record import Data
+from spikerain_training.run import Run, State, require_free
 from spikerain_training.sampling import Share, StepSampler
 from spikerain_training.schedule import learning_rate, steepen, steepness
 
 Batch = tuple[Tensor, Tensor]
-
-
-@dataclass(frozen=True)
-class Data:
-    """What a run sees.
-
-    Attributes:
-        folders: weight of each folder, of clean images or of pairs (see `pairs`).
-        rainy_half: pictures hold a pair side by side, and this half is rainy.
-        validation: folder of clean images to measure on behind seeded medium rain.
-    """
-
-    folders: Mapping[Path, float]
-    rainy_half: Half | None = None
-    validation: Path | None = None
 
 
 def fit(
@@ -77,20 +65,26 @@ def fit(
 
     Raises:
         FileNotFoundError: no images, or nothing to resume from.
-        ValueError: recipe, data and network do not fit each other.
+        ValueError: recipe, data and network do not fit each other, or `output` holds another run.
         FloatingPointError: loss or gradient is no longer finite; the last checkpoint is untouched,
             the batch is saved beside it.
     """
+    if not resume:
+        require_free(output)
     fabric = launch(hardware or Hardware(), recipe.precision)
     torch.manual_seed(recipe.seed)
     network, optimizer, state = prepare(fabric, recipe, initial)
-    run = Run(fabric, output, recipe, data.folders, data.validation, state)
+    run = Run(fabric, output, recipe, data, state, initial)
     if resume:
         run.restore()
     teacher = Teacher(Path(recipe.teacher), fabric.device) if recipe.teacher else None
-    batches = iter(load(fabric, recipe, data, state.step))
+    patience = Patience(recipe.precision)
     network.train()
-    with run.recorded(), recorded_rates(state.network) as rates:
+    with (
+        drawn_batches(fabric, recipe, data, state.step) as batches,
+        run.recorded(),
+        recorded_rates(state.network) as rates,
+    ):
         while state.step < recipe.steps:
             rainy, clean = next(batches)
             rate, alpha = learning_rate(state.step, recipe), steepness(state.step, recipe)
@@ -99,13 +93,8 @@ def fit(
 
             rates.clear()
             restored = network(rainy)
-            terms = loss_terms(restored, clean, loss_weights(recipe))
-            if recipe.firing_penalty:
-                excess = excess_firing(rates, recipe.firing_target)
-                terms["firing"] = recipe.firing_penalty * excess
-            if teacher:
-                lesson = distillation_loss(restored, teacher(rainy), clean)
-                terms["distillation"] = recipe.distillation * lesson
+            guide = teacher(rainy) if teacher else None
+            terms = objective(recipe, restored, clean, rates, guide)
             loss = torch.stack(list(terms.values())).sum()
 
             optimizer.zero_grad()
@@ -118,7 +107,7 @@ def fit(
             figures = Figures.over_all(
                 fabric, loss, restored, clean, alike, rates, norm, interrupted()
             )
-            if not figures.finite(recipe.precision):
+            if not patience.lasts(figures.loss, figures.gradient_norm):
                 run.give_up(rainy, clean, restored)
             optimizer.step()
             state.average.update_parameters(state.network)
@@ -156,6 +145,8 @@ def prepare(
         start_near_identity(network)
     # Convolutions on the CPU and on tensor cores read this layout without copies of their own.
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if fabric.world_size > 1:
+        share_batch_norms(network)
     if recipe.compile:
         compile_neurons(network)
     optimizer = build_optimizer(network, recipe)
@@ -170,17 +161,26 @@ def started(initial: Path, recipe: Recipe) -> SpikeRain:
     Raises:
         ValueError: it holds a network that this one is not and cannot be grown from.
     """
-    trained = load_network(initial)
-    network = SpikeRain(recipe.config())
+    return grow(load_network(initial), recipe.config())
+
+
+@contextmanager
+def drawn_batches(
+    fabric: Fabric, recipe: Recipe, data: Data, step: int
+) -> Iterator[Iterator[Batch]]:
+    """Batches of this process, from `step` to the end; afterwards its workers may be ended."""
+    over = multiprocessing.Event()
     try:
-        network.load_state_dict(trained.state_dict())
-    except RuntimeError:
-        return grow(trained, recipe.config())
-    return network
+        yield iter(load(fabric, recipe, data, step, over))
+    finally:
+        over.set()
 
 
-def load(fabric: Fabric, recipe: Recipe, data: Data, step: int) -> Any:
-    """Batches of this process, from `step` to the end."""
+def load(fabric: Fabric, recipe: Recipe, data: Data, step: int, over: Event) -> Any:
+    """A loader of the batches of this process, from `step` to the end.
+
+    Its workers take no SIGTERM before `over` is set.
+    """
     share = Share(recipe.batch, fabric.global_rank, fabric.world_size)
     count = recipe.steps * recipe.batch
     samples = training_samples(
@@ -198,7 +198,7 @@ def load(fabric: Fabric, recipe: Recipe, data: Data, step: int) -> Any:
         sampler=StepSampler(share, step, recipe.steps),
         collate_fn=collate,
         num_workers=1 if fabric.device.type == "cpu" else 8,
-        worker_init_fn=ignore_interrupts,
+        worker_init_fn=partial(ignore_interrupts, over),
         pin_memory=fabric.device.type == "cuda",
     )
     return fabric.setup_dataloaders(loader, use_distributed_sampler=False)
@@ -208,6 +208,26 @@ def collate(samples: list[Batch]) -> Batch:
     """Batches of images (B, 3, crop, crop), the network's input in its memory layout."""
     rainy, clean = (torch.stack(images) for images in zip(*samples, strict=True))
     return rainy.contiguous(memory_format=torch.channels_last), clean
+
+
+def objective(
+    recipe: Recipe, restored: Tensor, clean: Tensor, rates: list[Tensor], guide: Tensor | None
+) -> dict[str, Tensor]:
+    """The weighted terms of the loss, by name.
+
+    Args:
+        recipe: holds the weights.
+        restored: the network's pictures (B, 3, H, W), RGB in [0, 1].
+        clean: the truth.
+        rates: firing rate of every neuron layer.
+        guide: the teacher's pictures, where there is one.
+    """
+    terms = loss_terms(restored, clean, loss_weights(recipe))
+    if recipe.firing_penalty:
+        terms["firing"] = recipe.firing_penalty * excess_firing(rates, recipe.firing_target)
+    if guide is not None:
+        terms["distillation"] = recipe.distillation * distillation_loss(restored, guide, clean)
+    return terms
 
 
 def loss_weights(recipe: Recipe) -> LossWeights:

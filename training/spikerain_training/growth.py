@@ -21,12 +21,13 @@ def grow(small: SpikeRain, config: NetworkConfig) -> SpikeRain:
 
     Args:
         small: the trained network.
-        config: shape of the larger one; as many timesteps and as wide a growth, at least as wide,
-            with at least as many units and blocks everywhere.
+        config: shape of the other one; the same, or larger: as many timesteps and as wide a growth,
+            the same neurons and gates, at least as wide, with at least as many units and blocks
+            everywhere, and nothing squeezed to fewer channels.
 
     Raises:
-        ValueError: the larger network cannot hold the smaller one, or is wider and joins the finest
-            skip connection without merging it.
+        ValueError: the other network would not compute the same, cannot hold the smaller one, or is
+            wider and joins the finest skip connection without merging it.
     """
     _require_room(small.config, config)
     large = SpikeRain(config)
@@ -41,19 +42,25 @@ def grow(small: SpikeRain, config: NetworkConfig) -> SpikeRain:
 
 
 def _require_room(small: NetworkConfig, large: NetworkConfig) -> None:
+    refusal = f"{large.variant} cannot be grown from {small.variant}"
     same = ("merge_finest", "growth", "timesteps", "shuffle", "temporal_gate", "tau", "threshold")
-    differing = [name for name in same if getattr(small, name) != getattr(large, name)]
-    pairs = [
-        (small.width, large.width),
-        (small.units, large.units),
-        *zip(small.encoder, large.encoder, strict=True),
-        *zip(small.decoder, large.decoder, strict=True),
-    ]
+    for name in same:
+        ours, theirs = getattr(large, name), getattr(small, name)
+        if ours != theirs:
+            raise ValueError(f"{refusal}: {name} is {ours}, not {theirs}")
+    sizes = zip(_sizes(small, large), _sizes(large, small), strict=True)
+    if any(one > other for one, other in sizes):
+        raise ValueError(f"{refusal}: it is smaller somewhere")
     if small.width != large.width and not small.merge_finest:
-        raise ValueError("only networks that merge the finest skip connection grow wider")
-    if differing or any(one > other for one, other in pairs):
-        detail = f"{', '.join(differing)} differ" if differing else "it is smaller somewhere"
-        raise ValueError(f"{large.variant} cannot be grown from {small.variant}: {detail}")
+        raise ValueError(
+            f"{refusal}: only networks that merge the finest skip connection grow wider"
+        )
+
+
+def _sizes(one: NetworkConfig, other: NetworkConfig) -> list[int]:
+    """What may not shrink. Squeezed widths are quotients, brought to one denominator."""
+    squeezed = (one.width * other.attention_reduction, one.width * other.enhancement_reduction)
+    return [one.width, one.units, *one.encoder, *one.decoder, *squeezed]
 
 
 def _place(

@@ -7,10 +7,12 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 from types import FrameType
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ def launch(hardware: Hardware, precision: str) -> Fabric:
     """Joins or starts the processes of a run.
 
     Raises:
-        ValueError: there is no such accelerator, or it cannot do this precision.
+        ValueError: there is no such accelerator, there are fewer devices, or it cannot do this
+            precision.
     """
     # What torchrun started is what there is: its environment says how many and where.
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", hardware.devices))
@@ -49,9 +52,12 @@ def launch(hardware: Hardware, precision: str) -> Fabric:
             strategy="ddp" if devices * nodes > 1 else "auto",
             precision=precision,  # type: ignore[arg-type]
         )
-    except RuntimeError as error:
-        raise ValueError(f"cannot train on {devices} x {accelerator}: {error}") from error
-    fabric.launch()
+        fabric.launch()
+    except (RuntimeError, MisconfigurationException) as error:
+        raise ValueError(
+            f"cannot train on {devices} x {accelerator} ({error}); "
+            "name devices that are there: --devices 1, or --accelerator cpu"
+        ) from error
     return fabric
 
 
@@ -66,9 +72,23 @@ def _accelerator(wanted: str) -> str:
     return wanted
 
 
-def ignore_interrupts(worker: int) -> None:
-    """Leaves Ctrl-C to the loop: a data loader's worker that died of it could not be saved."""
+def ignore_interrupts(over: Event, worker: int) -> None:
+    """Leaves Ctrl-C and SIGTERM to the loop, in a data loader's worker.
+
+    Both reach whole groups of processes, and a loop whose worker died could not save. Python ends
+    workers by SIGTERM too, and waits until they have: they obey it once the loop is over.
+
+    Args:
+        over: set when the loop needs no more batches.
+        worker: number of the worker, which the data loader adds.
+    """
+
+    def obey(number: int, frame: FrameType | None) -> None:
+        if over.is_set():
+            os._exit(0)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, obey)
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from spikerain_training.data import image_paths
 from spikerain_training.pairs import Half, Pair, Picture, find_pairing
+from spikerain_training.pictures import image_paths
 
 Track = Callable[[list[Pair]], Iterable[Pair]]
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from spikerain_training.checkpoint import write_text
 from spikerain_training.validation import Measured
 
 if TYPE_CHECKING:
@@ -57,11 +60,11 @@ class Logbook:
         self._names = [item.name for item in fields(Progress) if item.name != "measured"]
         self._names += [f"validation_{item.name}" for item in fields(Measured)]
         folder.mkdir(parents=True, exist_ok=True)
-        kept = _lines_up_to(folder / LOG, step) if step else []
-        self._file = (folder / LOG).open("w", newline="", encoding="utf-8")
+        kept = _rows_up_to(folder / LOG, step, self._names) if step else []
+        # Whole, since a run that is killed before it has logged anything must not lose its past.
+        write_text(folder / LOG, _as_csv(self._names, kept))
+        self._file = (folder / LOG).open("a", newline="", encoding="utf-8")
         self._rows = csv.DictWriter(self._file, self._names)
-        self._rows.writeheader()
-        self._rows.writerows(kept)
         self._events: SummaryWriter = SummaryWriter(
             str(folder / "tensorboard"), purge_step=step + 1 if step else None
         )
@@ -75,7 +78,8 @@ class Logbook:
         self._rows.writerow(row)
         for name, value in row.items():
             if name != "step":
-                self._events.add_scalar(name.replace("_", "/", 1), value, progress.step)
+                tag = name.replace("validation_", "validation/")
+                self._events.add_scalar(tag, value, progress.step)
 
     def flush(self) -> None:
         """Puts everything on disk; called with each checkpoint."""
@@ -95,10 +99,23 @@ class Logbook:
         self._events.close()
 
 
-def _lines_up_to(path: Path, step: int) -> list[dict[str, str]]:
-    """Rows of an earlier log that a resumed run keeps; a half-written last line is dropped."""
+def _rows_up_to(path: Path, step: int, names: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of an earlier log that a resumed run keeps; half-written ones are dropped."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as stream:
-        rows = csv.DictReader(stream)
-        return [row for row in rows if row["step"].isdigit() and int(row["step"]) <= step]
+        rows = [row for row in csv.DictReader(stream, restval=None) if _whole(row, names)]
+    return [row for row in rows if int(row["step"]) <= step]
+
+
+def _whole(row: Mapping[str, str | None], names: Sequence[str]) -> bool:
+    """Whether a row has all columns: a step number that was cut off reads as an earlier one."""
+    return row.keys() == set(names) and None not in row.values() and str(row["step"]).isdigit()
+
+
+def _as_csv(names: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

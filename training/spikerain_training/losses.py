@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from spikerain_training.processes import shared_mean
+
 
 def gaussian_window(size: int, sigma: float) -> Tensor:
     """Normalised one-dimensional Gaussian, float64, shape (size,)."""
@@ -170,5 +172,8 @@ def widened(images: Tensor) -> Tensor:
 
 
 def excess_firing(rates: list[Tensor], target: float) -> Tensor:
-    """How far the mean firing rate over all neuron layers lies above `target`, at least 0."""
-    return functional.relu(torch.stack(rates).mean() - target)
+    """How far the mean firing rate of all neuron layers lies above `target`, at least 0.
+
+    Where several processes share a batch, it is the rate over all of it.
+    """
+    return functional.relu(shared_mean(torch.stack(rates).mean()) - target)

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float64]
+SSIM_WINDOW = 11
+"""Side of the window of `ssim` in pixels; smaller pictures have no SSIM."""
 
 
 def luma(image: Image) -> Plane:
@@ -51,8 +53,8 @@ def ssim(first: npt.NDArray[np.generic], second: npt.NDArray[np.generic]) -> flo
     """
     if first.shape != second.shape:
         raise ValueError(f"SSIM needs pictures of one shape, not {first.shape} and {second.shape}")
-    if min(first.shape[:2]) < 11:
-        raise ValueError("SSIM needs pictures of at least 11x11 pixels")
+    if min(first.shape[:2]) < SSIM_WINDOW:
+        raise ValueError(f"SSIM needs pictures of at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels")
     one, two = first.astype(np.float64), second.astype(np.float64)
     mean1, mean2 = _local_mean(one), _local_mean(two)
     variances = _local_mean(one * one) - mean1 * mean1 + _local_mean(two * two) - mean2 * mean2
@@ -64,7 +66,7 @@ def ssim(first: npt.NDArray[np.generic], second: npt.NDArray[np.generic]) -> flo
 
 
 def _local_mean(values: Plane) -> Plane:
-    blurred = cv2.GaussianBlur(values, (11, 11), 1.5)
+    blurred = cv2.GaussianBlur(values, (SSIM_WINDOW, SSIM_WINDOW), 1.5)
     return np.asarray(blurred, np.float64)[5:-5, 5:-5]
 
 

@@ -10,11 +10,18 @@ from torch import Tensor, nn
 
 from spikerain_training.recipe import Recipe
 
+MOMENTUM = "momentum"
+
 
 def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The optimiser that a recipe names, for all parameters of a network."""
     kind = Muon if recipe.optimizer == "muon" else torch.optim.AdamW
     return kind(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+
+
+def optimizer_name(moments: Iterable[str]) -> str:
+    """What a recipe calls the optimiser that keeps moments of these names."""
+    return "muon" if MOMENTUM in moments else "adamw"
 
 
 class Muon(torch.optim.AdamW):
@@ -48,10 +55,14 @@ class Muon(torch.optim.AdamW):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step on all parameters that have a gradient; gradients are left as they are."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         gradients = [kernel.grad for kernel in self.kernels]
         for kernel in self.kernels:
             kernel.grad = None
-        loss = super().step(closure)
+        super().step()
         for kernel, gradient in zip(self.kernels, gradients, strict=True):
             kernel.grad = gradient
             if gradient is not None:
@@ -64,10 +75,10 @@ class Muon(torch.optim.AdamW):
         if not state:
             # AdamW, which loads and saves the state, expects every entry to count its steps.
             state["step"] = torch.tensor(0.0)
-            state["momentum"] = torch.zeros_like(gradient)
+            state[MOMENTUM] = torch.zeros_like(gradient)
         state["step"] += 1
-        state["momentum"].lerp_(gradient, 1 - self.momentum)
-        update = orthogonal(gradient.lerp(state["momentum"], self.momentum).flatten(1))
+        state[MOMENTUM].lerp_(gradient, 1 - self.momentum)
+        update = orthogonal(gradient.lerp(state[MOMENTUM], self.momentum).flatten(1))
         length = 0.2 * max(update.shape) ** 0.5
         kernel.mul_(1 - group["lr"] * group["weight_decay"])
         kernel.add_(update.view(kernel.shape), alpha=-group["lr"] * length)

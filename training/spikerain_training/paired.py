@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
-from spikerain_training.data import DRY, Image, RenderedWeather, WeatherMix, to_tensor
+from spikerain_training.data import DRY, RenderedWeather, WeatherMix, to_tensor
 from spikerain_training.pairs import Half, Pair, find_pairing, find_pairs
+from spikerain_training.pictures import Image
 
 Sample = tuple[Tensor, Tensor]
 
@@ -65,9 +66,7 @@ class Mixture(Dataset[Sample]):
     def __init__(
         self, datasets: Sequence[Dataset[Sample]], weights: Sequence[float], length: int, seed: int
     ) -> None:
-        usable = all(0 < weight < math.inf for weight in weights)
-        if not datasets or len(weights) != len(datasets) or not usable:
-            raise ValueError("training needs one weight above 0 for each data set")
+        _require_weights(weights, len(datasets))
         self.datasets = datasets
         self.shares = np.asarray(weights, np.float64) / sum(weights)
         self.length = length
@@ -108,7 +107,8 @@ def training_samples(
         FileNotFoundError: a folder does not exist or holds no image.
         ValueError: no folders, a weight is not above 0, or a layout without a single pair.
     """
-    # Refused even where all folders hold pairs and nothing is rendered.
+    # Refused even where nothing is mixed, or all folders hold pairs and nothing is rendered.
+    _require_weights(list(folders.values()), len(folders))
     WeatherMix(weather, dry)
     datasets: list[Dataset[Sample]] = [
         RenderedWeather(folder, crop, length, seed, weather, dry)
@@ -119,6 +119,25 @@ def training_samples(
     if len(datasets) == 1:
         return datasets[0]
     return Mixture(datasets, list(folders.values()), length, seed)
+
+
+def training_batches(
+    folder: Path, *, crop: int, batch: int, count: int, dry: float
+) -> DataLoader[Sample]:
+    """The same batches of a folder's samples, (B, 3, crop, crop) each, at every call.
+
+    Raises:
+        FileNotFoundError: the folder does not exist or holds no image.
+        ValueError: a layout without a single pair, or an image that cannot be decoded.
+    """
+    samples = training_samples({folder: 1.0}, crop, batch * count, seed=0, dry=dry)
+    return DataLoader(samples, batch)
+
+
+def _require_weights(weights: Sequence[float], datasets: int) -> None:
+    usable = all(0 < weight < math.inf for weight in weights)
+    if not datasets or len(weights) != datasets or not usable:
+        raise ValueError("training needs one weight above 0 for each data set")
 
 
 def crop_and_flip(image: Image, crop: int, rng: np.random.Generator) -> Image:

@@ -1,9 +1,11 @@
 """Finds the rainy and clean halves of a data set in the layouts that data sets come in.
 
-- Two folders, `input|rain|rainy|data` beside `target|norain|gt|clean`, pictures matched by name:
-  the same stem (Rain100, Rain800), a known prefix or suffix (`rain-001`, `001_clean`), one clean
-  picture for many rainy ones (`901_1` to `901_14` and `901` in Rain1400) or `1x2` and `1`
-  (Rain200).
+- Two folders, `input|rain|rainy|rainy_image|data` beside `target|norain|gt|ground_truth|clean`,
+  pictures matched by name: the same stem (Rain100, Rain800), a known prefix or suffix (`rain-001`,
+  `001_clean`, `001gt` in SPA-Data), one clean picture for many rainy ones (`901_1` to `901_14` and
+  `901` in Rain1400) or `1x2` and `1` (Rain200).
+- A folder of rainy pictures inside the folder of the clean ones: `rainy/rain-001.png` and
+  `norain-001.png` (Rain100 as PReNet hands it on).
 - One folder with both: `rain-001.png` and `norain-001.png` (Rain12, Rain100).
 - One list file: lines of two paths, rainy then clean, below the list's folder (SPA-Data).
 - One picture that holds both side by side (Rain800, Rain1200); only when asked for, since which
@@ -18,15 +20,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from spikerain_training.data import SUFFIXES, Image, image_paths, read_image
+from spikerain_training.pictures import SUFFIXES, Image, image_paths, read_image
 
 Half = Literal["left", "right"]
 
-RAINY_FOLDERS = ("input", "rain", "rainy", "data")
+RAINY_FOLDERS = ("input", "rain", "rainy", "rainy_image", "rainy_images", "rain_image", "data")
 CLEAN_FOLDERS = ("target", "norain", "gt", "clean", "groundtruth", "ground_truth")
 _CLEAN_WORDS = r"norain|no_rain|clean|target|gt"
 _RAINY_WORDS = r"rainy|rain|input"
-_CLEAN_NAME = re.compile(rf"^(?:{_CLEAN_WORDS})[-_]|[-_](?:{_CLEAN_WORDS})$", re.IGNORECASE)
+_CLEAN_NAME = re.compile(
+    rf"^(?:{_CLEAN_WORDS})[-_]|[-_](?:{_CLEAN_WORDS})$|(?<=\d)gt$", re.IGNORECASE
+)
 _RAINY_NAME = re.compile(rf"^(?:{_RAINY_WORDS})[-_]|[-_](?:{_RAINY_WORDS})$", re.IGNORECASE)
 _VARIATION = re.compile(r"x\d+$|_\d+$", re.IGNORECASE)
 
@@ -62,11 +66,6 @@ class Pair:
 
     rainy: Picture
     clean: Picture
-
-    @property
-    def name(self) -> str:
-        """Stem of the rainy file; results of other methods are matched by it."""
-        return self.rainy.path.stem
 
     def read(self) -> tuple[Image, Image]:
         """Rainy and clean, each (H, W, 3) uint8 BGR of the same size.
@@ -142,8 +141,8 @@ def find_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | None
     if rainy is not None and clean is not None:
         layout = f"{rainy.name}/ beside {clean.name}/"
         return _match(layout, _pictures_below(rainy), _pictures_below(clean))
-    listed = _listed(folder)
-    return listed if listed is not None else _one_folder(folder)
+    pairing = _listed(folder) or _one_folder(folder)
+    return pairing if pairing or rainy is None else _inside(rainy, folder)
 
 
 def _side_by_side(folder: Path, rainy_half: Half) -> Pairing:
@@ -165,6 +164,14 @@ def _one_folder(folder: Path) -> Pairing | None:
     pairing = _match("rainy and clean in one folder", rainy, cleans)
     others = set(paths) - cleans - rainy
     return Pairing(pairing.layout, pairing.pairs, tuple(sorted([*pairing.unpaired, *others])))
+
+
+def _inside(rainy: Path, folder: Path) -> Pairing | None:
+    """Pairs of the pictures below `rainy` and those in `folder` itself, if there are any."""
+    inner = [path for path in rainy.rglob("*") if path.suffix.lower() in SUFFIXES]
+    # A folder beside photographs may be called `data` for reasons of its own.
+    pairing = _match(f"{rainy.name}/ inside the clean images", inner, image_paths(folder))
+    return pairing if pairing.pairs else None
 
 
 def _listed(folder: Path) -> Pairing | None:

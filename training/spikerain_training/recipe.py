@@ -93,11 +93,13 @@ class Recipe:
         """The network to train.
 
         Raises:
-            ValueError: an unknown variant or network setting.
+            ValueError: an unknown variant, or a network setting that is unknown or unusable.
         """
         if self.variant not in variants():
             known = ", ".join(variants())
             raise ValueError(f"unknown variant {self.variant!r}; known are {known}")
+        if "alpha" in self.network:
+            raise ValueError("network.alpha is set by the recipe's own alpha: set alpha instead")
         known_network = variants()[self.variant].to_dict()
         return NetworkConfig.from_dict({**known_network, "alpha": self.alpha, **self.network})
 
@@ -154,21 +156,24 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 
 def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
-    """A recipe with `name=value` overrides applied in order.
+    """A recipe with `name=value` overrides applied; of one setting the last counts.
+
+    Settings that need each other may come in any order: the result alone has to make sense.
 
     Raises:
         ValueError: see `parse_override` and `adapted`.
     """
+    changed: dict[str, Any] = {}
     for text in overrides:
         name, value = parse_override(text)
         table, separator, key = name.partition(".")
         if separator:
-            entries = getattr(recipe, table, None)
+            entries = changed.get(table, getattr(recipe, table, None))
             if not isinstance(entries, Mapping):
                 raise ValueError(f"--set {text}: {table!r} is no table of settings")
             value = {**entries, key: value}
-        recipe = adapted(recipe, {table: value})
-    return recipe
+        changed[table] = value
+    return adapted(recipe, changed)
 
 
 def _typed(name: str, value: Any, expected: type) -> Any:
@@ -188,7 +193,6 @@ def _require_sensible(recipe: Recipe) -> None:
     Raises:
         ValueError: a value out of range; the message names the setting.
     """
-    recipe.config()
     counts = ("steps", "batch", "save_every", "validate_every")
     shares = ("dry", "ema", "floor")
     weights = ("ssim", "l1", "gradient", "frequency", "psnr", "distillation", "firing_penalty")
@@ -201,12 +205,13 @@ def _require_sensible(recipe: Recipe) -> None:
     }
     for name, bound in least.items():
         value = getattr(recipe, name)
-        if not (math.isfinite(value) and value >= bound):
+        if not bound <= value < math.inf:
             wanted = "above 0" if 0 < bound < 1 else f"at least {bound}"
             raise ValueError(f"{name} is {value}, it must be {wanted}")
     for name in shares:
         if getattr(recipe, name) > 1:
             raise ValueError(f"{name} is {getattr(recipe, name)}, it must be at most 1")
+    _require_tables(recipe)
     for name, known in (("optimizer", OPTIMIZERS), ("precision", PRECISIONS)):
         if getattr(recipe, name) not in known:
             chosen, choices = getattr(recipe, name), ", ".join(known)
@@ -216,3 +221,10 @@ def _require_sensible(recipe: Recipe) -> None:
     terms = ("ssim", "l1", "gradient", "frequency", "psnr")
     if not any(getattr(recipe, term) for term in terms):
         raise ValueError(f"the loss is empty: give one of {', '.join(terms)} a weight")
+
+
+def _require_tables(recipe: Recipe) -> None:
+    recipe.config()
+    for kind, weight in recipe.weather.items():
+        if type(weight) not in (int, float):
+            raise ValueError(f"weather.{kind} is {weight!r}, it must be a number")

@@ -8,13 +8,14 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from spikerain_training.checkpoint import write_text
+from spikerain_training.checkpoint import WEIGHTS, write_text
+from spikerain_training.pairs import Half
 from spikerain_training.recipe import Recipe, adapted
 
 RUN = "run.json"
@@ -23,12 +24,35 @@ _SAMPLED_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
+class Data:
+    """What a run sees.
+
+    Attributes:
+        folders: weight of each folder, of clean images or of pairs (see `pairs`).
+        rainy_half: pictures hold a pair side by side, and this half of them is rainy.
+        validation: folder to measure on, of pairs or of clean images behind seeded medium rain.
+    """
+
+    folders: Mapping[Path, float] = field(default_factory=dict)
+    rainy_half: Half | None = None
+    validation: Path | None = None
+
+    def or_else(self, other: Data) -> Data:
+        """These data, and those of another run for what is not given here."""
+        return Data(
+            self.folders or other.folders,
+            self.rainy_half or other.rainy_half,
+            self.validation or other.validation,
+        )
+
+
+@dataclass(frozen=True)
 class DataRecord:
-    """A folder that was trained on.
+    """A folder that was trained or measured on.
 
     Attributes:
         folder: as it was given.
-        weight: how often its samples were drawn.
+        weight: how often its samples were drawn; 0 where it was only measured on.
         files: number of files.
         sha256: fingerprint over names, sizes and the first 64 KiB of every file.
     """
@@ -52,17 +76,26 @@ def fingerprint(folder: Path, weight: float) -> DataRecord:
 
 
 def describe(
-    recipe: Recipe, folders: Mapping[Path, float], step: int, processes: int
+    recipe: Recipe, data: Data, step: int, processes: int, initial: Path | None = None
 ) -> dict[str, Any]:
-    """One session of a run: recipe, data, code, libraries and machine."""
+    """One session of a run: recipe, data, other networks' weights, code, libraries, machine.
+
+    Raises:
+        OSError: data or weights cannot be read.
+    """
+    validation = fingerprint(data.validation, 0.0) if data.validation else None
     return {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "from_step": step,
         "processes": processes,
         "command": sys.argv,
         "recipe": recipe.to_dict(),
-        "data": [asdict(fingerprint(folder, weight)) for folder, weight in folders.items()],
-        "git_revision": git_revision(Path.cwd()),
+        "data": [asdict(fingerprint(folder, weight)) for folder, weight in data.folders.items()],
+        "rainy_half": data.rainy_half,
+        "validation": asdict(validation) if validation else None,
+        "initial": _weights_of(initial),
+        "teacher": _weights_of(Path(recipe.teacher)) if recipe.teacher else None,
+        "git_revision": code_revision(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
         "libraries": {name: _version(name) for name in _LIBRARIES},
@@ -90,7 +123,7 @@ def read_sessions(folder: Path) -> list[dict[str, Any]]:
         if not all(isinstance(session["recipe"], dict) for session in sessions):
             raise TypeError("a session is no table")
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error}); give --config instead") from error
+        raise _damaged(folder, error) from error
     return list(sessions)
 
 
@@ -104,20 +137,58 @@ def recorded_recipe(folder: Path) -> Recipe | None:
     return adapted(Recipe(), sessions[-1]["recipe"]) if sessions else None
 
 
-def recorded_data(folder: Path) -> dict[Path, float]:
-    """Folders and weights of the last session; none where nothing was recorded.
+def recorded_data(folder: Path) -> Data:
+    """What the last session saw; empty where nothing was recorded.
 
     Raises:
         ValueError: the record is damaged.
     """
     sessions = read_sessions(folder)
-    data = sessions[-1].get("data", []) if sessions else []
-    return {Path(entry["folder"]): float(entry["weight"]) for entry in data}
+    if not sessions:
+        return Data()
+    session = sessions[-1]
+    try:
+        folders = {Path(one["folder"]): float(one["weight"]) for one in session.get("data", [])}
+        held_out, rainy_half = session.get("validation"), session.get("rainy_half")
+        if rainy_half not in (None, "left", "right"):
+            raise ValueError(f"rainy_half is {rainy_half!r}")
+        return Data(folders, rainy_half, Path(held_out["folder"]) if held_out else None)
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> ValueError:
+    return ValueError(
+        f"{folder / RUN} is damaged ({error}); move it away and give --config and --data anew"
+    )
+
+
+def _weights_of(checkpoint: Path | None) -> dict[str, str] | None:
+    if checkpoint is None:
+        return None
+    content = (checkpoint / WEIGHTS).read_bytes()
+    return {"folder": str(checkpoint), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def code_revision(source: Path = Path(__file__)) -> str | None:
+    """Revision of the repository that holds this code; none where it was installed without one.
+
+    A file that lies in a work tree without belonging to it, as in a virtual environment inside
+    somebody's project, has none.
+
+    Args:
+        source: a file of the code.
+    """
+    command = ["git", "-C", str(source.parent), "ls-files", "--error-unmatch", source.name]
+    return git_revision(source.parent) if _output(command) else None
 
 
 def git_revision(folder: Path) -> str | None:
     """Commit of the work tree around `folder`, `-dirty` where files differ; none elsewhere."""
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
+    return _output(["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"])
+
+
+def _output(command: list[str]) -> str | None:
     try:
         done = subprocess.run(  # noqa: S603
             command, capture_output=True, text=True, timeout=10, check=False

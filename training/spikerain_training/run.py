@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,21 +15,38 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from spikerain_training.checkpoint import (
+    TRAINING,
+    WEIGHTS,
     load_training,
     save_network,
     save_training,
     write_tensors,
 )
-from spikerain_training.data import Image, image_paths, read_image
+from spikerain_training.held_out import held_out_scenes
 from spikerain_training.logbook import Logbook, Progress
 from spikerain_training.network import SpikeRain
+from spikerain_training.pictures import Image
 from spikerain_training.recipe import Recipe
-from spikerain_training.record import append_session, describe
+from spikerain_training.record import Data, append_session, describe
 from spikerain_training.restore import restore
 from spikerain_training.samples import batch_sheet, scene_sheet, write_sheet
-from spikerain_training.validation import Measured, measure, rainy_scenes, severities
+from spikerain_training.validation import Measured, measure
 
 BEST, SAMPLES, BAD_BATCH = "best", "samples", "bad_batch.safetensors"
+
+
+def require_free(folder: Path) -> None:
+    """Keeps a fresh run from replacing another's weights.
+
+    Raises:
+        ValueError: the folder holds weights.
+    """
+    if (folder / TRAINING).exists():
+        raise ValueError(
+            f"{folder} holds a run; go on with --resume, or name another folder with --output"
+        )
+    if (folder / WEIGHTS).exists() or (folder / BEST).exists():
+        raise ValueError(f"{folder} holds weights; name another folder with --output")
 
 
 @dataclass
@@ -62,12 +79,13 @@ class Run:
         fabric: the processes.
         folder: of the run.
         recipe: what is trained.
-        folders: weight of each data folder, for the record.
-        validation: folder of clean images to measure on, or none.
+        data: what is trained and measured on.
         state: what is trained.
+        initial: checkpoint that the weights come from, for the record.
 
     Raises:
         FileNotFoundError: no images to validate on.
+        ValueError: an image cannot be validated on; the message names it.
     """
 
     def __init__(
@@ -75,31 +93,35 @@ class Run:
         fabric: Fabric,
         folder: Path,
         recipe: Recipe,
-        folders: Mapping[Path, float],
-        validation: Path | None,
+        data: Data,
         state: State,
+        initial: Path | None = None,
     ) -> None:
         self.fabric = fabric
         self.folder = folder
         self.recipe = recipe
-        self.folders = folders
+        self.data = data
         self.state = state
+        self.initial = initial
         self.scenes: list[tuple[Image, Image]] = []
         self._logbook: Logbook | None = None
-        if validation and fabric.is_global_zero:
-            cleans = [read_image(path) for path in image_paths(validation)]
-            self.scenes = rainy_scenes(cleans, severities()["medium"])
+        if data.validation and fabric.is_global_zero:
+            self.scenes = held_out_scenes(data.validation, data.rainy_half)
 
     def restore(self) -> None:
         """Continues from the training state in the folder.
 
         Raises:
             FileNotFoundError: there is none.
-            ValueError: it is damaged or of another network.
+            ValueError: it is damaged, of another network or of another optimiser.
         """
         state = self.state
         state.step, state.best = load_training(
-            self.folder, state.network, state.optimizer, state.average
+            self.folder,
+            state.network,
+            state.optimizer,
+            state.average,
+            self.fabric.strategy.precision,
         )
 
     @contextmanager
@@ -109,8 +131,9 @@ class Run:
             yield
             return
         step, processes = self.state.step, self.fabric.world_size
-        append_session(self.folder, describe(self.recipe, self.folders, step, processes))
+        session = describe(self.recipe, self.data, step, processes, self.initial)
         with Logbook(self.folder, step) as self._logbook:
+            append_session(self.folder, session)
             yield
 
     def log(self, progress: Progress) -> None:
@@ -125,7 +148,13 @@ class Run:
         state = self.state
         save_network(self.folder, state.network.config, self._averaged().state_dict())
         save_training(
-            self.folder, state.network, state.optimizer, state.average, state.step, state.best
+            self.folder,
+            state.network,
+            state.optimizer,
+            state.average,
+            state.step,
+            state.best,
+            self.fabric.strategy.precision,
         )
         self._logbook.flush()
 

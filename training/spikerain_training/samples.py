@@ -10,7 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from spikerain_edge.files import write_whole
-from spikerain_training.data import Image, to_image
+from spikerain_training.data import to_image
+from spikerain_training.pictures import Image
 
 _ROWS = 4
 _HEIGHT = 320

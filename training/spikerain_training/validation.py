@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.weather import Rain, sample_style
-from spikerain_training.metrics import luma, psnr_luma, ssim
+from spikerain_training.metrics import SSIM_WINDOW, luma, psnr_luma, ssim
+from spikerain_training.pictures import read_image
 
 Image = npt.NDArray[np.uint8]
 
@@ -57,6 +60,52 @@ def seeded_rain(clean: Image, severity: Severity, seed: int) -> Image:
     Raises:
         ValueError: no strength reaches the target (a picture that is white already).
     """
+    shower, low, high = _bracket(clean, severity, seed)
+    rainy = clean
+    for _ in range(24):
+        middle = (low + high) / 2
+        rainy = shower.render(clean, strength=middle)
+        reached = psnr_luma(rainy, clean)
+        if abs(reached - severity.psnr) < 0.02:
+            break
+        low, high = (middle, high) if reached > severity.psnr else (low, middle)
+    return rainy
+
+
+def require_measurable(clean: Image, levels: Iterable[Severity], seed: int) -> None:
+    """Finds out, at little cost, that a picture can be measured behind rain of `seed`.
+
+    Args:
+        clean: (H, W, 3) uint8 BGR.
+        levels: severities of the rain; none for pictures that come with theirs.
+        seed: of the rain.
+
+    Raises:
+        ValueError: it is too small for SSIM, or no rain is strong enough in front of it.
+    """
+    height, width = clean.shape[:2]
+    if min(height, width) < SSIM_WINDOW:
+        wanted = f"{SSIM_WINDOW}x{SSIM_WINDOW}"
+        raise ValueError(f"{width}x{height} pixels are too few for SSIM, which needs {wanted}")
+    for severity in levels:
+        _bracket(clean, severity, seed)
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Puts the name of a picture, and what to do, into the `ValueError` it causes."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; remove it, or measure without it") from error
+
+
+def _bracket(clean: Image, severity: Severity, seed: int) -> tuple[Rain, float, float]:
+    """A shower, and strengths between which it reaches the severity.
+
+    Raises:
+        ValueError: none does.
+    """
     rng = np.random.default_rng(seed)
     low_cover, high_cover = np.log(severity.coverage)
     coverage = float(np.exp(rng.uniform(low_cover, high_cover)))
@@ -70,20 +119,27 @@ def seeded_rain(clean: Image, severity: Severity, seed: int) -> Image:
             shower, low, high = Rain(style, clean.shape[:2], seed), 0.0, 1.0
         if style.coverage > 64:
             raise ValueError(f"no rain takes this picture down to {severity.psnr} dB")
-    rainy = clean
-    for _ in range(24):
-        middle = (low + high) / 2
-        rainy = shower.render(clean, strength=middle)
-        reached = psnr_luma(rainy, clean)
-        if abs(reached - severity.psnr) < 0.02:
-            break
-        low, high = (middle, high) if reached > severity.psnr else (low, middle)
-    return rainy
+    return shower, low, high
 
 
 def rainy_scenes(cleans: Iterable[Image], severity: Severity) -> list[tuple[Image, Image]]:
     """Pairs (rainy, clean): image `i` behind rain of seed `i`."""
     return [(seeded_rain(clean, severity, seed), clean) for seed, clean in enumerate(cleans)]
+
+
+def read_scenes(paths: Iterable[Path], severity: Severity) -> list[tuple[Image, Image]]:
+    """What `rainy_scenes` makes of picture files.
+
+    Raises:
+        ValueError: a file cannot be decoded or measured; the message names it.
+    """
+    scenes = []
+    for seed, path in enumerate(paths):
+        clean = read_image(path)
+        with named(path):
+            require_measurable(clean, (), seed)
+            scenes.append((seeded_rain(clean, severity, seed), clean))
+    return scenes
 
 
 def measure(scenes: Sequence[tuple[Image, Image]], restored: Sequence[Image]) -> Measured:

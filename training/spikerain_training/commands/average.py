@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from rich.console import Console
 
+from spikerain_training.averaging import between, renew_statistics
 from spikerain_training.checkpoint import load_network, save_network
-from spikerain_training.commands.console import one_line_errors
-from spikerain_training.growth import grow
+from spikerain_training.commands.console import counting_bar, one_line_errors
+from spikerain_training.network import SpikeRain
+from spikerain_training.paired import training_batches
 
 
 def average(
@@ -18,6 +21,14 @@ def average(
     second: Annotated[Path, typer.Argument(help="Checkpoint folder that it led to.")],
     output: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
     weight: Annotated[float, typer.Option(min=0, max=1, help="Share of the second.")] = 0.5,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of training images, clean or pairs: measures the batch norms' statistics "
+            "anew, on 640 crops of 128x128 behind rendered rain, 15 % of them dry. Without it "
+            "they are averaged like the weights."
+        ),
+    ] = None,
 ) -> None:
     """Averages the weights of two stages of one training, which can keep the virtues of both.
 
@@ -27,20 +38,19 @@ def average(
     console = Console(stderr=True)
     with one_line_errors(console):
         start, end = load_network(first), load_network(second)
-        if start.config.width != end.config.width or start.config.units != end.config.units:
-            start = grow(start, end.config)
-        begun, trained = start.state_dict(), end.state_dict()
-        differing = [
-            name
-            for name in {*begun, *trained}
-            if name not in begun or name not in trained or begun[name].shape != trained[name].shape
-        ]
-        if differing:
-            raise ValueError(f"{first} and {second} hold different networks")
-        mean = {
-            name: value.lerp(trained[name], weight) if value.is_floating_point() else trained[name]
-            for name, value in begun.items()
-        }
-        save_network(output, end.config, mean)
+        try:
+            mean = between(start, end, weight)
+        except ValueError as error:
+            raise ValueError(f"{first} and {second} have no mean: {error}") from error
+        if data:
+            _renew(mean, data, console)
+        save_network(output, mean.config, mean.state_dict())
     line = f"weights in {output}; next: spikerain-train evaluate --model {output} --data held_out/"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _renew(network: SpikeRain, folder: Path, console: Console) -> None:
+    batches = training_batches(folder, crop=128, batch=16, count=40, dry=0.15)
+    network.to("cuda" if torch.cuda.is_available() else "cpu")
+    with counting_bar(console) as bar:
+        renew_statistics(network, bar.track(batches, description="measuring"))

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from spikerain_edge import SpikeRainError
+from spikerain_edge.files import write_whole
 
 
 @contextmanager
@@ -57,7 +58,7 @@ def require_folders(*targets: Path | str | None) -> None:
 
 
 def write_json(document: dict[str, Any], target: str) -> None:
-    """Writes a document to the file `target`, or to standard output for `-`.
+    """Writes a document to the file `target`, whole, or to standard output for `-`.
 
     Raises:
         OSError: the file cannot be written.
@@ -66,7 +67,7 @@ def write_json(document: dict[str, Any], target: str) -> None:
     if target == "-":
         sys.stdout.write(text)
     else:
-        Path(target).write_text(text, "utf-8")
+        write_whole(Path(target), text.encode())
 
 
 def _one_line(message: str) -> str:

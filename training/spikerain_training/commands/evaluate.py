@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -83,9 +84,11 @@ def evaluate(
         require_folders(csv, json, gallery)
         if data is None and photographs is None:
             data = Path("images")
-        scenes = measured_scenes(data, half(rainy_half), limit) if data else []
-        scenes += real_scenes(photographs, limit) if photographs else []
         methods = [stack.enter_context(open_method(given)) for given in model or ["nano"]]
+        with counting_bar(console) as bar:
+            track = partial(bar.track, description="checking")
+            scenes = measured_scenes(data, half(rainy_half), limit, track) if data else []
+        scenes += real_scenes(photographs, limit) if photographs else []
         shown = spread(scenes, gallery_images) if gallery else []
         with counting_bar(console) as bar:
             tracked = bar.track(scenes, description="evaluating")

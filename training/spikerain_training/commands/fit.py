@@ -17,7 +17,7 @@ from spikerain_training.commands.options import RainyHalf, half, weighted
 from spikerain_training.hardware import Hardware, interruptible
 from spikerain_training.logbook import Progress
 from spikerain_training.recipe import Recipe, overridden, read_recipe
-from spikerain_training.record import recorded_data, recorded_recipe
+from spikerain_training.record import Data, recorded_data, recorded_recipe
 
 _INTERRUPTED = 130
 
@@ -38,7 +38,11 @@ def fit(
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Same as --set steps=N.")] = None,
     validation: Annotated[
-        Path | None, typer.Option(help="Folder of clean images to measure on, behind seeded rain.")
+        Path | None,
+        typer.Option(
+            help="Folder to measure on: pairs, or clean images to be seen behind seeded rain. A "
+            "resumed run knows its own."
+        ),
     ] = None,
     rainy_half: RainyHalf = None,
     initial: Annotated[
@@ -59,8 +63,10 @@ def fit(
     """
     console = Console(stderr=True)
     with one_line_errors(console):
-        folders = dict(map(weighted, data or [])) or (recorded_data(output) if resume else {})
-        if not folders:
+        seen = Data(dict(map(weighted, data or [])), half(rainy_half), validation)
+        if resume:
+            seen = seen.or_else(recorded_data(output))
+        if not seen.folders:
             raise ValueError("nothing to train on; give --data FOLDER")
         if resume and initial:
             raise ValueError("--resume and --initial exclude each other; drop one")
@@ -72,7 +78,7 @@ def fit(
         with interruptible() as interrupted, counting_bar(console) as bar:
             done = training.fit(
                 recipe,
-                training.Data(folders, half(rainy_half), validation),
+                seen,
                 output,
                 hardware=Hardware(accelerator, devices, nodes),
                 resume=resume,
@@ -104,8 +110,7 @@ def _reporter(bar: Bar, recipe: Recipe) -> Callable[[Progress], None]:
         if measured:
             gain = measured.psnr - measured.rainy_psnr
             text += (
-                f"; held out, medium rain: {measured.psnr:.2f} dB PSNR-Y ({gain:+.2f}), "
-                f"SSIM {measured.ssim:.4f}"
+                f"; held out: {measured.psnr:.2f} dB PSNR-Y ({gain:+.2f}), SSIM {measured.ssim:.4f}"
             )
         if measured or (not bar.console.is_terminal and progress.step % recipe.save_every == 0):
             bar.console.print(

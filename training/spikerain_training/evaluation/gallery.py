@@ -15,11 +15,12 @@ from pathlib import Path
 
 import cv2
 
-from spikerain_training.data import Image
+from spikerain_edge.files import write_whole
 from spikerain_training.evaluation.insets import Inset, most_changed
 from spikerain_training.evaluation.outcomes import RAINY, TRUTH, Outcome, Score
 from spikerain_training.evaluation.summary import Mean, Summary
 from spikerain_training.metrics import Quality
+from spikerain_training.pictures import Image
 
 _LONGEST = 800
 """Longer side of embedded pictures in pixels: twice the width of a column on a large screen."""
@@ -93,9 +94,7 @@ def write(path: Path, content: str) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(content, "utf-8")
-    partial.replace(path)
+    write_whole(path, content.encode())
 
 
 def _column(name: str, picture: Image, insets: Sequence[Inset], reached: Quality | None) -> str:

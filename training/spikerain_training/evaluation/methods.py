@@ -12,8 +12,8 @@ import torch
 
 from spikerain_edge import Derainer
 from spikerain_training.checkpoint import CONFIG, load_network
-from spikerain_training.data import SUFFIXES, Image, read_image
 from spikerain_training.evaluation.scenes import Scene
+from spikerain_training.pictures import SUFFIXES, Image, read_image
 from spikerain_training.restore import restore
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import cv2
 
-from spikerain_training.data import Image
+from spikerain_edge.files import write_whole
 from spikerain_training.evaluation.methods import Method
 from spikerain_training.evaluation.scenes import Scene
 from spikerain_training.metrics import Quality, quality
+from spikerain_training.pictures import Image
 
 RAINY = "rainy"
 """Name under which the input itself is scored and shown."""
@@ -73,7 +74,7 @@ def scores(outcome: Outcome) -> list[Score]:
 
 
 def save(outcome: Outcome, folder: Path) -> None:
-    """Writes every picture as `<folder>/<method>/<condition>/<picture>.png`.
+    """Writes every picture, whole, as `<folder>/<method>/<condition>/<picture>.png`.
 
     The folder `rainy` is what another method needs as input; its results, named alike, can then
     be evaluated beside ours.
@@ -84,4 +85,4 @@ def save(outcome: Outcome, folder: Path) -> None:
     for name, picture in outcome.restored.items():
         path = folder / name / outcome.scene.condition / f"{outcome.scene.name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+        write_whole(path, cv2.imencode(".png", picture)[1].tobytes())

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from spikerain_training.data import Image, image_paths, read_image
 from spikerain_training.pairs import Half, Pair, find_pairing, find_pairs
-from spikerain_training.validation import Severity, seeded_rain, severities
+from spikerain_training.pictures import Image, image_paths, read_image
+from spikerain_training.validation import (
+    Severity,
+    named,
+    require_measurable,
+    seeded_rain,
+    severities,
+)
+
+Checks = Sequence[Callable[[], None]]
+Track = Callable[[Checks], Iterable[Callable[[], None]]]
 
 NO_RAIN = "none"
 PAIRED = "paired"
@@ -22,7 +32,8 @@ class Scene:
 
     Attributes:
         condition: what scenes are averaged by: a severity, `none`, `paired` or `real`.
-        name: stem of the rainy file, unique within a condition.
+        name: stem of the rainy file, unique within a condition: below folders of their own,
+            where stems repeat (`a/1`, `b/1`).
         read: reads or renders (rainy, truth), each (H, W, 3) uint8 BGR; raises `ValueError`.
     """
 
@@ -32,29 +43,33 @@ class Scene:
 
 
 def measured_scenes(
-    folder: Path, rainy_half: Half | None = None, limit: int | None = None
+    folder: Path,
+    rainy_half: Half | None = None,
+    limit: int | None = None,
+    track: Track = lambda checks: checks,
 ) -> list[Scene]:
     """Scenes with truth: the pairs of a folder, or its clean pictures behind seeded rain.
+
+    Every picture is looked at once, so that none stops the measurement halfway.
 
     Args:
         folder: a paired data set or a folder of clean pictures.
         rainy_half: for side-by-side pictures, see `find_pairs`.
         limit: take only so many pictures, the first by name.
+        track: wraps the checks while they are made, for a progress bar.
 
     Raises:
         FileNotFoundError: no such folder, or no pictures in it.
-        ValueError: the pictures of a pair cannot be told apart.
+        ValueError: the pictures of a pair cannot be told apart, two scenes would have one name, or
+            a picture cannot be read or measured; the message names it.
     """
     if find_pairing(folder, rainy_half) is not None:
-        pairs = find_pairs(folder, rainy_half)[:limit]
-        return [Scene(PAIRED, pair.name, partial(_read_pair, pair)) for pair in pairs]
-    paths = image_paths(folder)[:limit]
-    rainy = [
-        Scene(level.name, path.stem, partial(_rendered, path, level, seed))
-        for level in severities().values()
-        for seed, path in enumerate(paths)
-    ]
-    return [*rainy, *(Scene(NO_RAIN, path.stem, partial(_dry, path)) for path in paths)]
+        scenes, checks = _paired(find_pairs(folder, rainy_half)[:limit])
+    else:
+        scenes, checks = _behind_rain(image_paths(folder)[:limit])
+    for check in track(checks):
+        check()
+    return scenes
 
 
 def real_scenes(folder: Path, limit: int | None = None) -> list[Scene]:
@@ -62,9 +77,11 @@ def real_scenes(folder: Path, limit: int | None = None) -> list[Scene]:
 
     Raises:
         FileNotFoundError: no such folder, or no pictures in it.
+        ValueError: two photographs have one name.
     """
     paths = image_paths(folder)[:limit]
-    return [Scene(REAL, path.stem, partial(_photograph, path)) for path in paths]
+    scenes = zip(_names(paths), paths, strict=True)
+    return [Scene(REAL, name, partial(_photograph, path)) for name, path in scenes]
 
 
 def spread(scenes: Sequence[Scene], count: int) -> list[Scene]:
@@ -83,13 +100,67 @@ def spread(scenes: Sequence[Scene], count: int) -> list[Scene]:
     return chosen
 
 
+def _paired(pairs: Sequence[Pair]) -> tuple[list[Scene], Checks]:
+    names = _names([pair.rainy.path for pair in pairs])
+    scenes = [
+        Scene(PAIRED, name, partial(_read_pair, pair))
+        for name, pair in zip(names, pairs, strict=True)
+    ]
+    return scenes, [partial(_check_pair, pair) for pair in pairs]
+
+
+def _behind_rain(paths: Sequence[Path]) -> tuple[list[Scene], Checks]:
+    cleans = list(zip(_names(paths), paths, strict=True))
+    rainy = [
+        Scene(level.name, name, partial(_rendered, path, level, seed))
+        for level in severities().values()
+        for seed, (name, path) in enumerate(cleans)
+    ]
+    dry = [Scene(NO_RAIN, name, partial(_dry, path)) for name, path in cleans]
+    return rainy + dry, [partial(_check_clean, path, seed) for seed, path in enumerate(paths)]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Stems of the files; where stems repeat, below the folders that tell them apart.
+
+    Raises:
+        ValueError: two files of one folder differ in their suffix alone.
+    """
+    names = [path.stem for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    root = os.path.commonpath([path.parent for path in paths])
+    names = [path.relative_to(root).with_suffix("").as_posix() for path in paths]
+    first: dict[str, Path] = {}
+    for name, path in zip(names, paths, strict=True):
+        if name in first:
+            raise ValueError(f"{first[name]} and {path} have the same name; rename one of them")
+        first[name] = path
+    return names
+
+
+def _check_pair(pair: Pair) -> None:
+    rainy, _ = pair.read()
+    with named(pair.rainy.path):
+        require_measurable(rainy, (), 0)
+
+
+def _check_clean(path: Path, seed: int) -> None:
+    clean = read_image(path)
+    # Where the heaviest rain is strong enough, so are the others; looking at each takes its time.
+    heaviest = min(severities().values(), key=lambda level: level.psnr)
+    with named(path):
+        require_measurable(clean, (heaviest,), seed)
+
+
 def _read_pair(pair: Pair) -> tuple[Image, Image | None]:
     return pair.read()
 
 
 def _rendered(path: Path, severity: Severity, seed: int) -> tuple[Image, Image | None]:
     clean = read_image(path)
-    return seeded_rain(clean, severity, seed), clean
+    with named(path):
+        return seeded_rain(clean, severity, seed), clean
 
 
 def _dry(path: Path) -> tuple[Image, Image | None]:

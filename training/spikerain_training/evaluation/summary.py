@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikerain_edge.files import write_whole
 from spikerain_training.evaluation.outcomes import RAINY, Score
 from spikerain_training.metrics import measure_names
 
@@ -105,17 +107,18 @@ def bootstrap(values: npt.NDArray[np.float64], seed: int = 0) -> list[Mean]:
 
 
 def write_csv(path: Path, scores: Iterable[Score]) -> None:
-    """One line for each image and method, PSNR in dB.
+    """One line for each image and method, PSNR in dB; the file appears whole or not at all.
 
     Raises:
         OSError: the file cannot be written.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["condition", "image", "method", *measure_names()])
-        for score in scores:
-            values = (f"{value:.6g}" for value in score.quality.values())
-            writer.writerow([score.condition, score.image, score.method, *values])
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["condition", "image", "method", *measure_names()])
+    for score in scores:
+        values = (f"{value:.6g}" for value in score.quality.values())
+        writer.writerow([score.condition, score.image, score.method, *values])
+    write_whole(path, text.getvalue().encode())
 
 
 def to_document(scores: Sequence[Score], summaries: Sequence[Summary]) -> dict[str, Any]:

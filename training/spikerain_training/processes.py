@@ -1,0 +1,72 @@
+"""What processes that share a batch have to agree on: its statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+
+
+def process_count() -> int:
+    """Processes of this run; 1 where none were launched."""
+    launched = distributed.is_available() and distributed.is_initialized()
+    return distributed.get_world_size() if launched else 1
+
+
+class _Sum(torch.autograd.Function):
+    """Sum over all processes; every process's loss depends on every process's summand."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        distributed.all_reduce(total)
+        return total
+
+
+def shared_mean(values: Tensor) -> Tensor:
+    """Mean over all processes, of values like `values` in each; gradients reach all of them."""
+    processes = process_count()
+    return values if processes == 1 else _Sum.apply(values) / processes
+
+
+class SharedBatchNorm(nn.BatchNorm2d):
+    """Batch norm over the images of all processes, so that many train as one does.
+
+    `nn.SyncBatchNorm` does so on a GPU alone. Every process must hold as many images.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Normalised `features` (B, C, H, W); in training by the statistics of all processes."""
+        if not self.training or process_count() == 1:
+            return super().forward(features)
+        wide = features if features.dtype == torch.float64 else features.float()
+        variances, means = torch.var_mean(wide, dim=(0, 2, 3), correction=0)
+        mean, square = shared_mean(torch.stack([means, variances + means * means]))
+        variance = square - mean * mean
+        count = process_count() * wide.numel() / wide.shape[1]
+        self._follow(mean.detach(), variance.detach() * count / (count - 1))
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        offset = self.bias - mean * scale
+        return (wide * scale[:, None, None] + offset[:, None, None]).to(features.dtype)
+
+    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+        momentum = 0.1 if self.momentum is None else self.momentum
+        for running, value in ((self.running_mean, mean), (self.running_var, variance)):
+            if running is not None:
+                running.lerp_(value, momentum)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+
+
+def share_batch_norms(network: nn.Module) -> None:
+    """Lets every batch norm of a network see the batches of all processes; names stay."""
+    for module in network.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = SharedBatchNorm
