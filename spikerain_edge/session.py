@@ -60,6 +60,7 @@ class Session:
     ) -> None:
         if options.json not in (None, "-"):
             _check_summary_place(Path(options.json))
+        self._options = options
         provider = provider_named(options.backend)
         with ExitStack() as opened:
             self._derainer = Derainer.load(
@@ -71,12 +72,12 @@ class Session:
             _check_places(options, self._source)
             sinks: list[Sink] = []
             for name in options.outputs:
-                sinks.append(open_sink(name, self._source.rate))
+                sinks.append(open_sink(name, self._source.rate, self.expected))
                 opened.callback(sinks[-1].close)
             opened.pop_all()
         self._costs = CostMeter(self._derainer.spec)
         self._seen = 0
-        self._options = options
+        self._sinks = sinks
         self._pipeline = Pipeline(
             self._source,
             self._derain,
@@ -129,6 +130,7 @@ class Session:
             "error": failure and failure.cause,
             "frames": traffic.frames,
             "dropped": traffic.dropped,
+            "repeated": max((sink.repeated for sink in self._sinks), default=0),
             "missing": self._source.missing,
             "seconds": round(traffic.elapsed, 3),
             "fps": round(fps, 3),

@@ -55,6 +55,8 @@ def spoil(folder: Path, image: Image) -> None:
     (folder / "good.png").write_bytes(png)
     write_image(folder / "tiny.png", image[:1, :1])
     (folder / "no images").mkdir()
+    (folder / "run").mkdir()
+    (folder / "run" / "weights.safetensors").touch()
     (folder / "album").mkdir()
     for number in range(2):
         write_image(folder / "album" / f"{number}.png", image)
@@ -80,6 +82,10 @@ def spoil(folder: Path, image: Image) -> None:
         (2, "--camera|good.png|--output|.", ". is the input"),
         (2, "--camera|album|--output|album/%d.png", "album/%d.png is the input"),
         (2, "--camera|album|--output|out/|--output|out", "out is named twice"),
+        (2, "--camera|album|--output|one.png", "one.png can hold one frame only"),
+        (2, "--camera|demo|--output|one.png", "one.png can hold one frame only"),
+        (2, "--camera|album|--output|%d_%d.png", "%d_%d.png has 2 fields"),
+        (2, "--camera|good.png|--output|out/|--model|run", "export run --output run.onnx"),
         (2, "--camera|good.png|--json|good.png", "good.png is read"),
         (2, "--camera|good.png|--output|c.png|--json|./c.png", "c.png is named twice"),
         (2, "--camera|good.png|--json|mine.onnx|--model|mine.onnx", "mine.onnx is read"),

@@ -42,7 +42,7 @@ def profile(
     warmup: Annotated[int, typer.Option(min=0, help="Frames before the timed ones.")] = 5,
     iterations: Annotated[int, typer.Option(min=1, help="Timed frames per size.")] = 50,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; all cores unless given.")
+        int | None, typer.Option(min=1, max=256, help="CPU threads; all cores unless given.")
     ] = None,
     power: Annotated[
         bool, typer.Option("--power/--no-power", help="Read this machine's power rails.")

@@ -53,7 +53,7 @@ def run(
         str, typer.Option(metavar="NAME", help="ONNX Runtime provider: cpu, cuda, tensorrt ...")
     ] = "cpu",
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; all cores unless given.")
+        int | None, typer.Option(min=1, max=256, help="CPU threads; all cores unless given.")
     ] = None,
     json_to: Annotated[
         str | None,
@@ -162,6 +162,8 @@ def _summary_table(summary: dict[str, Any], outputs: Sequence[str]) -> Table:
     table.add_column("", style="bold")
     table.add_column("", justify="right")
     table.add_row("frames", f"{summary['frames']}, {summary['dropped']} dropped")
+    if summary["repeated"]:
+        table.add_row("pictures repeated", f"{summary['repeated']} in the place of dropped frames")
     if summary["missing"]:
         announced = "announced by the file, could not be decoded"
         table.add_row("frames missing", f"{summary['missing']} {announced}", style="red")

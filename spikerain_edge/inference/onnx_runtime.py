@@ -15,6 +15,9 @@ from spikerain_edge.spec import METADATA_KEY, ModelSpec
 
 CPU = "CPUExecutionProvider"
 _PROVIDER = "ExecutionProvider"
+_TELL_PLACES = "session.record_ep_graph_assignment_info"
+# Parts of the names of operators, fused ones too, in which nearly all of the work is.
+_HEAVY = ("Conv", "Gemm", "MatMul")
 
 
 class OnnxRuntimeEngine(Closing):
@@ -28,7 +31,8 @@ class OnnxRuntimeEngine(Closing):
 
     Raises:
         InputError: the provider is not available.
-        ModelError: the file is no ONNX graph, no SpikeRain graph, of another version, or changed.
+        ModelError: the file is no ONNX graph, no SpikeRain graph, of another version, or changed;
+            or the provider would leave convolutions to the CPU.
     """
 
     def __init__(
@@ -46,7 +50,8 @@ class OnnxRuntimeEngine(Closing):
         session = _open(content, origin, options, provider)
         self.spec = _read_spec(session, content, origin)
         self._session: onnxruntime.InferenceSession | None = session
-        self.backend = f"onnxruntime {onnxruntime.__version__} {provider}"
+        left = "" if provider == CPU else left_to_cpu(session, provider, origin)
+        self.backend = f"onnxruntime {onnxruntime.__version__} {provider}{left}"
 
     def infer(self, images: Images) -> Images:
         """Derains uint8 (batch, H, W, 3) BGR images whose sides are multiples of the stride.
@@ -145,6 +150,8 @@ def provider_named(name: str) -> str:
 def _open(
     content: bytes, origin: str, options: onnxruntime.SessionOptions, provider: str
 ) -> onnxruntime.InferenceSession:
+    if provider != CPU:
+        options.add_session_config_entry(_TELL_PLACES, "1")
     try:
         session = onnxruntime.InferenceSession(content, options, providers=[provider])
     except Exception as error:
@@ -158,6 +165,34 @@ def _open(
             "run with --debug to see what its libraries lack, or choose another provider",
         )
     return session
+
+
+def left_to_cpu(session: onnxruntime.InferenceSession, provider: str, origin: str) -> str:
+    """Says which share of a graph the CPU computes, since ONNX Runtime gives it what others lack.
+
+    A few nodes may well be there, such as those that compute sizes, but no convolution.
+
+    Returns:
+        Words to add to the backend's name; none where all of the graph is where it should be.
+
+    Raises:
+        ModelError: the CPU computes convolutions.
+    """
+    if not hasattr(session, "get_provider_graph_assignment_info"):
+        return " (share of the CPU unknown to this version)"
+    placed = [
+        (part.ep_name == CPU, node.op_type)
+        for part in session.get_provider_graph_assignment_info()
+        for node in part.get_nodes()
+    ]
+    heavy = [on_cpu for on_cpu, operator in placed if any(name in operator for name in _HEAVY)]
+    if any(heavy):
+        raise ModelError(
+            f"{provider} leaves {sum(heavy)} of {len(heavy)} convolutions of {origin} to the CPU",
+            "choose --backend cpu, or export the model in another precision",
+        )
+    aside = sum(on_cpu for on_cpu, _ in placed)
+    return f" ({aside} of {len(placed)} nodes on the CPU)" if aside else ""
 
 
 def _read_spec(session: onnxruntime.InferenceSession, content: bytes, origin: str) -> ModelSpec:

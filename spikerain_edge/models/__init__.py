@@ -57,7 +57,7 @@ def find_model(name: str) -> Model:
     """A shipped model by name, or an ONNX file by path.
 
     Raises:
-        InputError: neither exists.
+        InputError: neither exists, or it is a checkpoint that is not exported yet.
     """
     entry = _registry().get(name)
     folder = Path(__file__).parent
@@ -68,6 +68,11 @@ def find_model(name: str) -> Model:
         )
         return Model(graph, probe)
     path = Path(name)
+    if (path / "weights.safetensors").is_file():
+        raise InputError(
+            f"{name} is a checkpoint, not a model",
+            f"export it: spikerain-edge export {name} --output {path.resolve().name}.onnx",
+        )
     if not path.is_file():
         raise InputError(
             f"no model {name!r}",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.profiling.operations import GraphCount
+from spikerain_edge.profiling.operations import GraphCount, LayerCount
 
 BoardPrecision = Literal["fp16", "int8"]
 _MEANING = (
@@ -21,6 +21,30 @@ _MEANING = (
     "engines reach a fraction of either. In int8, convolutions on features stay in fp16. The rates "
     "are for the GPU alone; nothing was run on the board."
 )
+
+
+@dataclass(frozen=True)
+class ElementBytes:
+    """How many bytes an element of a tensor takes on a board, whatever it takes in the graph."""
+
+    weight: int
+    spike: int
+    feature: int
+
+    @classmethod
+    def of(cls, precision: BoardPrecision) -> ElementBytes:
+        """Sizes in a precision.
+
+        In `int8`, weights and spikes have 8 bits and other features 16: what charges a membrane
+        has to resolve the neighbourhood of the threshold.
+        """
+        sizes = {"fp16": cls(2, 2, 2), "int8": cls(1, 1, 2)}
+        return sizes[precision]
+
+    def moved(self, layer: LayerCount) -> int:
+        """Bytes of a convolution's weights, input and output, each once."""
+        read = layer.inputs * (self.spike if layer.spiking else self.feature)
+        return layer.weights * self.weight + read + layer.outputs * self.feature
 
 
 @dataclass(frozen=True)
@@ -88,7 +112,8 @@ def _bound(board: Board, count: GraphCount, precision: BoardPrecision) -> dict[s
         fp16_macs, int8_macs = count.analog_macs, count.spiking_macs
     seconds = 2 * (fp16_macs / board.fp16_tflops + int8_macs / board.int8_tops) * 1e-12
     compute = seconds * 1e3
-    memory = count.bytes_moved(precision) / (board.bandwidth_gbs * 1e9) * 1e3
+    moved = sum(ElementBytes.of(precision).moved(layer) for layer in count.layers)
+    memory = moved / (board.bandwidth_gbs * 1e9) * 1e3
     floor = max(compute, memory)
     return {
         "precision": precision,

@@ -203,4 +203,5 @@ def _open_meters(work: Workload) -> tuple[list[power.PowerMeter], str]:
     """The rails that can be read, and why there are none."""
     if not work.power:
         return [], "not asked for (--no-power)"
-    return power.open_meters(gpu=work.provider != CPU)
+    engine = is_engine_file(find_model(work.model).graph.path)
+    return power.open_meters(gpu=engine or work.provider != CPU)

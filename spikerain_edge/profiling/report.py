@@ -54,9 +54,7 @@ def profile(
         find_board(options.board)
     with Derainer.load(options.model, provider=options.provider, threads=1) as derainer:
         spec, backend = derainer.spec, derainer.backend
-    tell(f"counting {spec.name}")
-    with start() as child:
-        reference = child.call(count_graph, options.model, REFERENCE_SIDE, REFERENCE_SIDE)
+    reference = _count_reference(options, spec, tell, start)
     before = read_health()
     found = [examine(options, size, spec.stride, frames, tell, start) for size in options.sizes]
     threads = options.threads or len(os.sched_getaffinity(0))
@@ -65,30 +63,49 @@ def profile(
     return report
 
 
+def _count_reference(
+    options: ProfileOptions,
+    spec: ModelSpec,
+    tell: Callable[[str], None],
+    start: Callable[[], Child],
+) -> GraphCount | None:
+    """Operations at the size that Table 1 starts from; none where the model does not take it."""
+    size = (REFERENCE_SIDE, REFERENCE_SIDE)
+    if spec.height and (spec.height, spec.width) != size:
+        return None
+    tell(f"counting {spec.name}")
+    with start() as child:
+        return child.call(count_graph, options.model, *size)
+
+
 def assemble(
-    options: ProfileOptions, spec: ModelSpec, reference: GraphCount, found: Sequence[Findings]
+    options: ProfileOptions,
+    spec: ModelSpec,
+    reference: GraphCount | None,
+    found: Sequence[Findings],
 ) -> dict[str, Any]:
     """Everything in a report but the device.
 
     Args:
         options: what was profiled.
         spec: the model.
-        reference: its operations at 128x128.
+        reference: its operations at 128x128; none where it does not take that size.
         found: what was found out about each size.
     """
     prices = price_lists(VLIF_NEURON_PJ if options.neuron_cost else None)
-    published = published_count(reference)
+    published = published_count(reference) if reference else None
     rows = [build_row(each, spec, prices, published) for each in found]
     counts = [(each.size, each.count) for each in found if each.count]
     return {
         "schema": SCHEMA_VERSION,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "model": _model(spec, reference),
+        "model": _model(spec, [reference, *(each.count for each in found)]),
         "settings": _settings(options, found, prices),
         "prices": [_price(each) for each in prices],
         "rows": rows,
         "scaling": _scaling(found, rows, spec.stride),
-        "table1": table1_summary(published),
+        "table1": table1_summary(published) if published else None,
+        "table1_reason": None if published else _unpublished(spec),
         "outlook": outlook(options.board, counts) if options.board else None,
         "notes": _notes(options, found, spec),
     }
@@ -105,15 +122,23 @@ def tidied(value: Any) -> Any:
     return value
 
 
-def _model(spec: ModelSpec, reference: GraphCount) -> dict[str, Any]:
-    weight_bytes = sum(layer.weight_bytes(spec.precision) for layer in reference.layers)
+def _unpublished(spec: ModelSpec) -> str:
+    side = REFERENCE_SIDE
+    return (
+        f"No figures of Table 1: its convention counts at {side}x{side}, and this model takes "
+        f"{spec.width}x{spec.height} only. One exported without --imgsz has them."
+    )
+
+
+def _model(spec: ModelSpec, counts: Sequence[GraphCount | None]) -> dict[str, Any]:
+    weight_bytes = next((count.weight_bytes for count in counts if count), None)
     return {
         "name": spec.name,
         "variant": spec.variant,
         "timesteps": spec.timesteps,
         "precision": spec.precision,
         "parameters": spec.parameters,
-        "weight_mb": weight_bytes * 1e-6,
+        "weight_mb": None if weight_bytes is None else weight_bytes * 1e-6,
         "stride": spec.stride,
         "weights_sha256": spec.weights_sha256,
     }

@@ -54,7 +54,7 @@ def build_row(
     found: Findings,
     spec: ModelSpec,
     prices: Sequence[PriceList],
-    published: PublishedCount,
+    published: PublishedCount | None,
 ) -> dict[str, Any]:
     """One row of a report.
 
@@ -62,7 +62,7 @@ def build_row(
         found: what is known about the size.
         spec: the model.
         prices: what operations cost.
-        published: what Table 1's convention counts at 128x128.
+        published: what Table 1's convention counts at 128x128; none where that is not known.
     """
     count, activity = found.count, found.activity
     spikes = count_spikes(spec, count, activity) if count and activity else None
@@ -71,13 +71,13 @@ def build_row(
         "padded": list(found.padded),
         "problem": found.problem or None,
         **_times(found.timing),
-        **_operations(count, spec),
+        **_operations(count),
         "firing_rate": spikes.rate if spikes else None,
         "spikes_per_frame": spikes.per_frame if spikes else None,
         "gsops": spikes.total_operations * 1e-9 if spikes else None,
         "spikes_reason": found.spikes_reason or found.problem or None if not spikes else None,
         **_energies(count, spikes, prices),
-        "table1": table1_row(published, spec.variant, spec.timesteps, *found.padded),
+        "table1": published and table1_row(published, spec.variant, spec.timesteps, *found.padded),
         "measured": _measured(found),
         "layers": [_layer(layer, spikes, prices) for layer in count.layers] if count else [],
         "neurons": neuron_rows(spec, activity, *found.padded) if activity else [],
@@ -100,7 +100,7 @@ def _times(timing: Timing | None) -> dict[str, Any]:
     }
 
 
-def _operations(count: GraphCount | None, spec: ModelSpec) -> dict[str, Any]:
+def _operations(count: GraphCount | None) -> dict[str, Any]:
     if count is None:
         return {"gmacs": None, "bytes_moved_mb": None}
     return {
@@ -109,7 +109,7 @@ def _operations(count: GraphCount | None, spec: ModelSpec) -> dict[str, Any]:
             "analog": count.analog_macs * 1e-9,
             "spiking": count.spiking_macs * 1e-9,
         },
-        "bytes_moved_mb": count.bytes_moved(spec.precision) * 1e-6,
+        "bytes_moved_mb": count.moved_bytes * 1e-6,
     }
 
 

@@ -33,7 +33,9 @@ def report_tables(
     parts: list[RenderableType] = [_cost(report), _energy(report)]
     if any(row["measured"]["rail"] for row in rows):
         parts.append(_rails(rows))
-    if table1:
+    if table1 and report["table1"] is None:
+        parts.append(_paragraph(report["table1_reason"]))
+    elif table1:
         parts += [_table1(rows), _paragraph(report["table1"]["explanation"])]
     if outlook:
         parts += [_outlook(outlook), _paragraph(f"{outlook['meaning']} {outlook['source']}")]

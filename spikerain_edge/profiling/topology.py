@@ -2,7 +2,8 @@
 
 ONNX Runtime executes a graph but does not show its wiring. The file is one protobuf message, of
 which three levels are needed (field numbers of onnx.proto): `ModelProto.graph = 7`,
-`GraphProto.node = 1`, and of a node `input = 1, output = 2, name = 3, op_type = 4`.
+`GraphProto.node = 1, initializer = 5`, of a node `input = 1, output = 2, name = 3, op_type = 4`,
+and of an initializer `name = 8, raw_data = 9`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from dataclasses import dataclass
 
 from spikerain_edge.errors import ModelError
 
-_GRAPH, _NODE = 7, 1
+_GRAPH, _NODE, _INITIALIZER = 7, 1, 5
 _INPUT, _OUTPUT, _NAME, _OPERATOR = 1, 2, 3, 4
+_INITIALIZER_NAME, _RAW_DATA = 8, 9
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -43,9 +45,31 @@ def read_nodes(content: bytes) -> tuple[Node, ...]:
     Raises:
         ModelError: it is no ONNX file.
     """
+    return tuple(_node(message) for message in _parts(content, _NODE))
+
+
+def read_initializers(content: bytes) -> dict[str, memoryview]:
+    """Bytes of the initializers, by name; those are left out that have none as such.
+
+    Args:
+        content: the whole file.
+
+    Raises:
+        ModelError: it is no ONNX file.
+    """
+    return {
+        bytes(name).decode(): data
+        for initializer in _parts(content, _INITIALIZER)
+        for name in _messages(initializer, _INITIALIZER_NAME)
+        for data in _messages(initializer, _RAW_DATA)
+    }
+
+
+def _parts(content: bytes, wanted: int) -> list[memoryview]:
+    """Every field of the graph that has the number wanted."""
     try:
         (graph,) = _messages(memoryview(content), _GRAPH)
-        return tuple(_node(message) for message in _messages(graph, _NODE))
+        return list(_messages(graph, wanted))
     except (IndexError, ValueError) as error:
         raise ModelError(f"the file is no ONNX graph ({error})", "export it again") from error
 

@@ -1,8 +1,9 @@
-"""The shapes that tensors really have: a graph is run once while ONNX Runtime takes notes."""
+"""What tensors really are: a graph is run once while ONNX Runtime takes notes."""
 
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,24 +17,53 @@ from spikerain_edge.errors import ModelError
 
 _SUFFIX = "_kernel_time"
 
-Shape = tuple[int, ...]
+# By the names that ONNX Runtime gives types in its traces.
+_BYTES = {
+    **dict.fromkeys(("bool", "int8", "uint8"), 1),
+    **dict.fromkeys(("bfloat16", "float16", "int16", "uint16"), 2),
+    **dict.fromkeys(("float", "int32", "uint32"), 4),
+    **dict.fromkeys(("double", "int64", "uint64"), 8),
+}
 
 
 @dataclass(frozen=True)
-class Shapes:
-    """Shapes that one node met.
+class Tensor:
+    """A tensor as one node met it.
+
+    Attributes:
+        shape: its sides.
+        element_bytes: bytes that an element takes.
+    """
+
+    shape: tuple[int, ...]
+    element_bytes: int
+
+    @property
+    def elements(self) -> int:
+        """How many there are."""
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """What all of them take."""
+        return self.elements * self.element_bytes
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """Tensors that one node met.
 
     Attributes:
         inputs: one per input, weights included.
         outputs: one per output.
     """
 
-    inputs: tuple[Shape, ...]
-    outputs: tuple[Shape, ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
 
 
-def trace_shapes(content: bytes, image_input: str, height: int, width: int) -> dict[str, Shapes]:
-    """Runs a graph on a black image and returns the shapes by node name.
+def trace_tensors(content: bytes, image_input: str, height: int, width: int) -> dict[str, Tensors]:
+    """Runs a graph on a black image and returns the tensors by node name.
 
     Nothing is optimised, so that every node of the file is a node of the trace.
 
@@ -60,7 +90,7 @@ def trace_shapes(content: bytes, image_input: str, height: int, width: int) -> d
         events = json.loads(path.read_text())
     try:
         return {
-            event["name"].removesuffix(_SUFFIX): _shapes(event["args"])
+            event["name"].removesuffix(_SUFFIX): _tensors(event["args"])
             for event in events
             if event["cat"] == "Node" and event["name"].endswith(_SUFFIX)
         }
@@ -71,10 +101,12 @@ def trace_shapes(content: bytes, image_input: str, height: int, width: int) -> d
         ) from error
 
 
-def _shapes(arguments: Mapping[str, Any]) -> Shapes:
-    return Shapes(_listed(arguments["input_type_shape"]), _listed(arguments["output_type_shape"]))
+def _tensors(arguments: Mapping[str, Any]) -> Tensors:
+    return Tensors(_listed(arguments["input_type_shape"]), _listed(arguments["output_type_shape"]))
 
 
-def _listed(entries: list[dict[str, list[int]]]) -> tuple[Shape, ...]:
-    """`[{"float": [1, 24, 32, 32]}, ...]` without the types."""
-    return tuple(tuple(shape) for entry in entries for shape in entry.values())
+def _listed(entries: list[dict[str, list[int]]]) -> tuple[Tensor, ...]:
+    """Reads `[{"float": [1, 24, 32, 32]}, ...]`."""
+    return tuple(
+        Tensor(tuple(shape), _BYTES[kind]) for entry in entries for kind, shape in entry.items()
+    )

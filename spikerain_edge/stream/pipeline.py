@@ -13,7 +13,7 @@ from queue import SimpleQueue
 import cv2
 import numpy as np
 
-from spikerain_edge.errors import InputError
+from spikerain_edge.errors import InputError, SpikeRainError
 from spikerain_edge.stream.frame import Frame, Image
 from spikerain_edge.stream.handover import Handover
 from spikerain_edge.stream.sinks import Sink
@@ -104,6 +104,7 @@ class Pipeline:
 
         Raises:
             SpikeRainError: source, function or a sink failed; what was written before is complete.
+                It is what failed first, and names what failed besides.
         """
         start = time.perf_counter()
         failures: list[BaseException] = []
@@ -114,6 +115,8 @@ class Pipeline:
             thread.start()
         try:
             self._infer()
+        except BaseException as error:  # noqa: BLE001 - raised again when the sinks are closed
+            failures.append(error)
         finally:
             self._captured.close()
             self._finished.close()
@@ -125,7 +128,7 @@ class Pipeline:
             if not capture.is_alive():
                 self._source.close()
         if failures:
-            raise failures[0]
+            raise _together(failures)
         return self.traffic
 
     def _capture(self) -> None:
@@ -177,6 +180,8 @@ class Pipeline:
             failures.append(error)
         finally:
             self._finished.close()
+            # A camera that sends nothing would keep the failure of a sink to itself.
+            self._captured.close()
             self._close_sinks(failures)
 
     def _close_sinks(self, failures: list[BaseException]) -> None:
@@ -193,3 +198,18 @@ class Pipeline:
         method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
         image = np.asarray(cv2.resize(frame.image, self._size, interpolation=method), np.uint8)
         return replace(frame, image=image)
+
+
+def _together(failures: Sequence[BaseException]) -> BaseException:
+    """The first failure, which names the others too; a bug has the next one in its traceback."""
+    first, *others = failures
+    causes = [error.cause if isinstance(error, SpikeRainError) else repr(error) for error in others]
+    if not isinstance(first, SpikeRainError):
+        first.__context__ = next(iter(others), first.__context__)
+        return first
+    unsaid = [cause for cause in dict.fromkeys(causes) if cause != first.cause]
+    if not unsaid:
+        return first
+    told = type(first)(f"{first.cause}; also: {'; '.join(unsaid)}", first.remedy)
+    told.__cause__ = first
+    return told

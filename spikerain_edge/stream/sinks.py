@@ -17,12 +17,21 @@ from spikerain_edge.stream.sources import IMAGE_SUFFIXES
 
 VIDEO_CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 _NUMBER = re.compile(r"%\d*d")
+_NUMBERED = "put one number into the name, such as img_%04d.png, or name a video or a folder"
 _FULL = "look whether the disk is full"
 _ELSEWHERE = "name another place with --output, or make room there"
+# The longest gap that a video shows at its true length, in seconds.
+_LONGEST_GAP = 10.0
 
 
 class Sink(Protocol):
-    """Receives derained frames in order."""
+    """Receives derained frames in order.
+
+    Attributes:
+        repeated: pictures written once more in the place of frames that were dropped.
+    """
+
+    repeated: int
 
     def write(self, frame: Frame, image: Image) -> None:
         """Keeps `image`, which is what became of `frame`."""
@@ -39,6 +48,8 @@ class FolderSink:
     Raises:
         StreamError: the folder cannot be made or written.
     """
+
+    repeated = 0
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -66,9 +77,20 @@ class PatternSink:
 
     Args:
         pattern: path whose name has one `%d`-like field, or none for a single frame.
+        frames: how many will come, where that is known.
+
+    Raises:
+        InputError: they cannot all be kept; nothing has been written.
     """
 
-    def __init__(self, pattern: Path) -> None:
+    repeated = 0
+
+    def __init__(self, pattern: Path, frames: int | None = 1) -> None:
+        fields = len(_NUMBER.findall(pattern.name))
+        if fields > 1:
+            raise InputError(f"{pattern} has {fields} fields for a number", _NUMBERED)
+        if not fields and frames != 1:
+            raise InputError(f"{pattern} can hold one frame only", _NUMBERED)
         self._pattern = pattern
         self._written = 0
         self._folder = FolderSink(pattern.parent)
@@ -81,10 +103,7 @@ class PatternSink:
         """
         name = self._pattern.name
         if self._written and not _NUMBER.search(name):
-            raise InputError(
-                f"{self._pattern} can hold one frame only",
-                "put a number into the name, such as img_%04d.png, or name a video or a folder",
-            )
+            raise InputError(f"{self._pattern} can hold one frame only", _NUMBERED)
         numbered = _NUMBER.sub(lambda field: field[0] % self._written, name, count=1)
         write_image(self._pattern.with_name(numbered), image)
         self._written += 1
@@ -96,6 +115,10 @@ class PatternSink:
 
 class VideoSink:
     """A video file; it gets its name when it is complete. Odd sides lose their last pixel.
+
+    Players show one picture per tick of the rate, so a picture stays where the frames after it were
+    dropped, or a camera's video would play too fast. It stays for ten seconds at most: a stall of
+    hours shall not fill the disk.
 
     Args:
         path: file to write; the suffix chooses container and codec.
@@ -113,10 +136,12 @@ class VideoSink:
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._frames = 0
+        self._latest: tuple[int, Image] | None = None
         self._folder = FolderSink(path.parent)
+        self.repeated = 0
 
     def write(self, frame: Frame, image: Image) -> None:
-        """Appends a frame.
+        """Appends a frame, after the picture before it for every number that is missing between.
 
         Raises:
             InputError: its size is not that of the first.
@@ -131,8 +156,9 @@ class VideoSink:
                 f"{frame.name} is {width}x{height}, the video is {self._size[0]}x{self._size[1]}",
                 "give one size with --size WxH, or write into a folder",
             )
-        self._writer.write(image)
-        self._frames += 1
+        self._fill_gap(frame.sequence)
+        self._append(image)
+        self._latest = frame.sequence, image
 
     def close(self) -> None:
         """Completes the file, so that it plays.
@@ -147,6 +173,19 @@ class VideoSink:
                 self._complete()
         finally:
             self._folder.close()
+
+    def _fill_gap(self, sequence: int) -> None:
+        if self._latest is None:
+            return
+        number, image = self._latest
+        for _ in range(min(sequence - number - 1, int(_LONGEST_GAP * self._rate))):
+            self._append(image)
+            self.repeated += 1
+
+    def _append(self, image: Image) -> None:
+        if self._writer is not None:
+            self._writer.write(image)
+            self._frames += 1
 
     def _open(self) -> cv2.VideoWriter:
         codec = cv2.VideoWriter.fourcc(*VIDEO_CODECS[self._path.suffix.lower()])
@@ -177,15 +216,16 @@ class VideoSink:
             raise _unwritable(self._path, error) from error
 
 
-def open_sink(destination: str, rate: float) -> Sink:
+def open_sink(destination: str, rate: float, frames: int | None = 1) -> Sink:
     """Opens a video file, a folder, a pattern such as `img_%04d.png`, or a single image.
 
     Args:
         destination: where to; a name without a suffix is a folder.
         rate: frames per second of a video.
+        frames: how many will come, where that is known.
 
     Raises:
-        InputError: a suffix that is neither a video's nor an image's.
+        InputError: a suffix that is neither a video's nor an image's, or one image for many frames.
         StreamError: the place cannot be written.
     """
     path = Path(destination)
@@ -195,7 +235,7 @@ def open_sink(destination: str, rate: float) -> Sink:
     if suffix in VIDEO_CODECS:
         return VideoSink(path, rate)
     if suffix in IMAGE_SUFFIXES:
-        return PatternSink(path)
+        return PatternSink(path, frames)
     raise InputError(
         f"cannot tell what to write from the name {destination!r}",
         f"end it in one of {', '.join([*VIDEO_CODECS, *sorted(IMAGE_SUFFIXES)])}, or in /",

@@ -12,6 +12,11 @@ from spikerain_edge.profiling.operations import GraphCount, LayerCount
 BOARDS = json.loads(files("spikerain_edge.profiling").joinpath("boards.json").read_text("utf-8"))
 
 
+def layer(*neurons: str, macs: int, weights: int = 0, inputs: int, outputs: int = 0) -> LayerCount:
+    """A convolution of a graph whose own types shall not matter."""
+    return LayerCount("a", neurons, macs, weights, inputs, outputs, True, 10**12, 10**12)
+
+
 @pytest.mark.parametrize("name", BOARDS)
 def test_rates_are_dense_and_say_what_was_read_and_what_was_derived(name: str) -> None:
     board = find_board(name)
@@ -27,8 +32,8 @@ def test_an_unknown_board_is_refused_with_the_known_ones() -> None:
 
 
 def test_the_floor_is_the_larger_of_arithmetic_and_memory() -> None:
-    spiking = LayerCount("a", ("n",), int(10.25e9), 0, inputs=1000, outputs=0, biased=True)
-    analog = LayerCount("b", (), int(5.1e9), 0, inputs=34_000_000, outputs=0, biased=True)
+    spiking = layer("n", macs=int(10.25e9), inputs=1000)
+    analog = layer(macs=int(5.1e9), inputs=34_000_000)
     count = GraphCount(8, 8, (spiking, analog), ())
     fp16, int8 = outlook("orin-nano", [((8, 8), count)])["rows"]
     # 2 x 15.35 GMACs at 10.2 TFLOPS; 2 bytes x 34 M at 68 GB/s
@@ -44,7 +49,18 @@ def test_the_floor_is_the_larger_of_arithmetic_and_memory() -> None:
 
 
 def test_little_arithmetic_on_much_data_is_limited_by_memory() -> None:
-    layer = LayerCount("a", ("n",), macs=1000, weights=0, inputs=10**9, outputs=0, biased=True)
-    report = outlook("agx-orin", [((8, 8), GraphCount(8, 8, (layer,), ()))])
+    large = layer("n", macs=1000, inputs=10**9)
+    report = outlook("agx-orin", [((8, 8), GraphCount(8, 8, (large,), ()))])
     assert {row["limited_by"] for row in report["rows"]} == {"memory"}
     assert "not measurements" in report["meaning"]
+
+
+def test_bytes_are_those_of_the_boards_precision() -> None:
+    parts = (
+        layer("n", macs=0, weights=10**9, inputs=10**10, outputs=10**11),
+        layer(macs=0, weights=10**9, inputs=10**10, outputs=10**11),
+    )
+    rows = outlook("orin-nano", [((8, 8), GraphCount(8, 8, parts, ()))])["rows"]
+    # At 68 GB/s. In int8, weights and spikes are bytes and features stay in fp16.
+    assert rows[0]["memory_ms"] == pytest.approx(2 * 222e9 / 68e6)
+    assert rows[1]["memory_ms"] == pytest.approx((2 + 10 + 20 + 2 * 200) * 1e9 / 68e6)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.inference import Derainer
 from spikerain_edge.profiling import measurement, power
 from spikerain_edge.profiling.energy import price_lists
 from spikerain_edge.profiling.measurement import (
@@ -100,6 +101,19 @@ def test_where_nothing_can_be_read_the_reason_is_kept(
 ) -> None:
     monkeypatch.setattr(power, "open_meters", lambda gpu: ([], f"no rails, GPU {gpu}"))
     assert time_frames(work(nano.graph)).power.reason == "no rails, GPU False"
+
+
+def test_an_engine_file_is_measured_at_the_gpu(
+    nano: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(work: Workload) -> Derainer:
+        return Derainer.from_bytes(nano.content)
+
+    monkeypatch.setattr(Workload, "load", load)
+    monkeypatch.setattr(power, "open_meters", lambda gpu: ([], f"no rails, GPU {gpu}"))
+    engine = tmp_path / "mine.engine"
+    engine.touch()
+    assert time_frames(work(engine)).power.reason == "no rails, GPU True"
 
 
 def test_a_model_is_counted_and_its_neurons_are_watched(nano: Any) -> None:

@@ -12,8 +12,8 @@ from onnx import helper
 from torch import Tensor, nn
 
 from spikerain_edge.errors import ModelError
-from spikerain_edge.profiling.operations import LayerCount, count_operations
-from spikerain_edge.profiling.topology import read_nodes
+from spikerain_edge.profiling.operations import count_operations
+from spikerain_edge.profiling.topology import read_initializers, read_nodes
 from spikerain_edge.spec import ModelSpec, Operation
 
 Noise = Callable[[int, int], npt.NDArray[np.uint8]]
@@ -74,17 +74,15 @@ def test_the_published_networks_cost_what_they_are_known_to(
 def test_operations_grow_with_the_pixels(nano: Any) -> None:
     small, large = (count_operations(nano.content, nano.spec, side, side) for side in (32, 64))
     assert large.spiking_macs == 4 * small.spiking_macs
-    assert large.bytes_moved("fp16") < 4 * small.bytes_moved("fp16")
+    assert large.moved_bytes < 4 * small.moved_bytes
     assert large.weights == small.weights
 
 
-def test_bytes_are_those_of_weights_input_and_output_in_each_precision() -> None:
-    spiking = LayerCount("a", ("n",), macs=0, weights=10, inputs=100, outputs=1000, biased=True)
-    analog = replace(spiking, neurons=())
-    assert spiking.bytes_moved("fp32") == analog.bytes_moved("fp32") == 4 * 1110
-    assert spiking.bytes_moved("fp16") == 2 * 1110
-    assert spiking.bytes_moved("int8") == 10 + 100 + 2 * 1000
-    assert analog.bytes_moved("int8") == 10 + 2 * 1100
+def test_full_precision_moves_four_bytes_for_every_element(nano: Any) -> None:
+    count = count_operations(nano.content, nano.spec, 32, 32)
+    assert count.weight_bytes == 4 * count.weights
+    for layer in count.layers:
+        assert layer.moved_bytes == 4 * (layer.weights + layer.inputs + layer.outputs)
 
 
 def changed(spec: ModelSpec, operation: str, values: dict[str, Any]) -> ModelSpec:
@@ -126,6 +124,12 @@ def test_nodes_are_read_as_the_onnx_package_reads_them(nano: Any) -> None:
     assert [(n.name, n.operator, n.inputs, n.outputs) for n in read_nodes(nano.content)] == [
         (node.name, node.op_type, tuple(node.input), tuple(node.output)) for node in expected
     ]
+
+
+def test_initializers_are_read_as_the_onnx_package_reads_them(nano: Any) -> None:
+    expected = onnx.load_from_string(nano.content).graph.initializer
+    read = {name: bytes(data) for name, data in read_initializers(nano.content).items()}
+    assert read == {each.name: each.raw_data for each in expected}
 
 
 @pytest.mark.parametrize("content", [b"", b"\x3a\x05no", b"\xff" * 40, b"\x3f"])

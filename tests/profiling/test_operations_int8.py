@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
 
 from spikerain_edge.models import find_model
-from spikerain_edge.profiling.operations import GraphCount, count_operations
-from spikerain_export.conversion import Request, convert
+from spikerain_edge.profiling.operations import GraphCount, LayerCount, count_operations
+from spikerain_edge.profiling.published import published_count
+from spikerain_export.conversion import Artefact, Request, convert
 from spikerain_export.origin import Origin, open_origin
 
 HEIGHT, WIDTH = 64, 72
@@ -26,11 +29,15 @@ def full(origin: Origin) -> GraphCount:
     return count_operations(content, origin.graph.spec, HEIGHT, WIDTH)
 
 
-@pytest.fixture(params=["fp16", "int8 for onnxruntime", "int8 for tensorrt"])
-def lower(request: pytest.FixtureRequest, origin: Origin, noise: Noise) -> GraphCount:
+@pytest.fixture(scope="module", params=["fp16", "int8 for onnxruntime", "int8 for tensorrt"])
+def made(request: pytest.FixtureRequest, origin: Origin, noise: Noise) -> Artefact:
     precision, _, target = request.param.partition(" for ")
     wanted = Request(precision, target or "onnxruntime")
-    made = convert(origin, wanted, [noise(HEIGHT, WIDTH)])
+    return convert(origin, wanted, [noise(HEIGHT, WIDTH)])
+
+
+@pytest.fixture(scope="module")
+def lower(made: Artefact) -> GraphCount:
     return count_operations(made.content, made.graph.spec, HEIGHT, WIDTH)
 
 
@@ -43,9 +50,39 @@ def test_another_precision_costs_the_same_operations(full: GraphCount, lower: Gr
 def test_analogue_layers_are_counted_alike_whatever_computes_them(
     full: GraphCount, lower: GraphCount
 ) -> None:
-    assert [layer for layer in lower.layers if not layer.spiking] == [
-        layer for layer in full.layers if not layer.spiking
-    ]
+    def analogue(count: GraphCount) -> list[LayerCount]:
+        layers = (layer for layer in count.layers if not layer.spiking)
+        return [replace(layer, weight_bytes=0, moved_bytes=0) for layer in layers]
+
+    assert analogue(lower) == analogue(full)
+
+
+def test_the_published_convention_does_not_depend_on_the_precision(
+    full: GraphCount, lower: GraphCount
+) -> None:
+    assert published_count(lower) == published_count(full)
+
+
+def test_weights_take_the_bytes_that_they_have_in_the_file(
+    made: Artefact, lower: GraphCount
+) -> None:
+    stored = onnx.load_from_string(made.content).graph.initializer
+    kinds = [f"weight{kind}" for kind in ("", "/half", "/matrix", "/bytes")] + ["bias", "bias/half"]
+    parameters = [each for each in stored if each.dims and each.name.partition("/")[2] in kinds]
+    assert lower.weight_bytes == sum(len(each.raw_data) for each in parameters)
+
+
+# Bytes of an element that a spiking convolution reads, that it makes, and of an analogue feature.
+SIZES = {("fp16", "any"): (2, 2, 2), ("int8", "onnxruntime"): (1, 1, 4)}
+SIZES["int8", "tensorrt"] = (1, 4, 4)
+
+
+def test_bytes_moved_are_those_of_the_types_in_the_graph(made: Artefact, lower: GraphCount) -> None:
+    read, spiked, feature = SIZES[made.graph.spec.precision, made.graph.spec.target]
+    for layer in lower.layers:
+        sizes = (read, spiked) if layer.spiking else (feature, feature)
+        moved = layer.inputs * sizes[0] + layer.outputs * sizes[1]
+        assert layer.moved_bytes == layer.weight_bytes + moved
 
 
 def test_joined_convolutions_have_the_weights_of_their_parts(

@@ -16,13 +16,15 @@ import numpy.typing as npt
 import pytest
 from rich.console import Console
 
-from spikerain_edge.errors import InputError
+from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.profiling.child import Child
 from spikerain_edge.profiling.examination import ProfileOptions
 from spikerain_edge.profiling.html import render
 from spikerain_edge.profiling.report import profile, tidied
 from spikerain_edge.profiling.spreadsheet import rows_as_csv
 from spikerain_edge.profiling.tables import report_tables
+from spikerain_export.conversion import Request, convert
+from spikerain_export.origin import open_origin
 
 Image = npt.NDArray[np.uint8]
 Report = dict[str, Any]
@@ -190,6 +192,60 @@ def test_without_a_probe_graph_all_but_spikes_is_known(cramped: Report) -> None:
     assert row["neurons"] == []
     assert {layer["gsops"] for layer in row["layers"]} == {None}
     assert cramped["scaling"]["energy"] is None
+
+
+@pytest.fixture(scope="module")
+def fixed(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """A report of a model that takes images of one size only."""
+    path = tmp_path_factory.mktemp("fixed") / "fixed.onnx"
+    path.write_bytes(convert(open_origin("nano"), Request(size=(32, 48))).content)
+    return profile(options(path, (32, 48), (32, 32)), frames)
+
+
+def test_a_model_of_one_size_is_profiled_at_it(fixed: Report) -> None:
+    jsonschema.validate(fixed, SCHEMA)
+    its_own, other = fixed["rows"]
+    assert its_own["problem"] is None
+    assert its_own["gmacs"]["dense"] > 0
+    assert fixed["model"]["weight_mb"] > 1
+    assert "takes images of 48x32 only" in other["problem"]
+
+
+def test_without_the_size_that_table_1_counts_at_its_figures_are_absent(fixed: Report) -> None:
+    assert fixed["table1"] is None
+    assert [row["table1"] for row in fixed["rows"]] == [None, None]
+    reason = "counts at 128x128, and this model takes 48x32 only"
+    assert reason in fixed["table1_reason"]
+    assert reason in render(fixed)
+    assert reason in " ".join(" ".join(shown(fixed, table1=True)).split())
+    assert len(list(csv.DictReader(io.StringIO(rows_as_csv(fixed))))) == 2
+
+
+def test_a_model_that_takes_that_size_only_has_them(tmp_path: Path, report: Report) -> None:
+    path = tmp_path / "fixed.onnx"
+    path.write_bytes(convert(open_origin("nano"), Request(size=(128, 128))).content)
+    fixed = profile(options(path, (64, 64)), frames)
+    assert fixed["table1"] == report["table1"]
+    assert fixed["table1_reason"] is report["table1_reason"] is None
+    # Not even its own size was asked for, but its weights are known.
+    assert fixed["model"]["weight_mb"] == report["model"]["weight_mb"]
+
+
+def test_a_model_that_could_not_be_counted_at_all_has_no_weight(tmp_path: Path) -> None:
+    path = tmp_path / "fixed.onnx"
+    path.write_bytes(convert(open_origin("nano"), Request(size=(32, 48))).content)
+    report = profile(options(path, (64, 64)), frames)
+    jsonschema.validate(report, SCHEMA)
+    assert report["model"]["weight_mb"] is None
+    assert "<!doctype html>" in render(report).lower()
+
+
+def test_several_images_per_call_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "two.onnx"
+    path.write_bytes(convert(open_origin("nano"), Request(batch=2)).content)
+    with pytest.raises(ModelError, match=r"^nano takes 2 images per call, .*--batch 1") as raised:
+        profile(options(path, (32, 32)), frames)
+    assert "\n" not in str(raised.value)
 
 
 def test_the_terminal_shows_it_on_100_columns(report: Report, cramped: Report) -> None:

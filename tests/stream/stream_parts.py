@@ -18,6 +18,8 @@ Image = npt.NDArray[np.uint8]
 class Recorder:
     """A sink that remembers, does something with every frame, and says when it is closed."""
 
+    repeated = 0
+
     def __init__(self, then: Callable[[int], None] = lambda number: None) -> None:
         self.frames: list[Frame] = []
         self.images: list[Image] = []

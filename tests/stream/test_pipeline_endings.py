@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from stream_parts import Camera, Recorder, fail, inverted, wait
 
 from spikerain_edge.errors import InputError, ModelError, StreamError
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.pipeline import Pipeline
+from spikerain_edge.stream.pipeline import Pipeline, Traffic
 from spikerain_edge.stream.sinks import FolderSink, Sink, VideoSink, write_image
 from spikerain_edge.stream.sources import ImageSource, open_source
 
@@ -138,6 +139,57 @@ def test_an_error_of_a_sink_reaches_the_caller_and_closes_all(shades: ImageSourc
     assert raised.value is failure
     assert [sink.numbers for sink in sinks] == [[0, 1, 2, 3], [0, 1, 2], [0, 1, 2]]
     assert all(sink.closed.is_set() for sink in sinks)
+
+
+def test_a_silent_camera_keeps_no_failure_of_a_sink_to_itself() -> None:
+    ended = threading.Event()
+    waited: list[bool] = []
+
+    class Watched(Traffic):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name == "elapsed" and value:
+                ended.set()
+
+    def stall(number: int) -> None:
+        if number == 1:
+            waited.append(ended.wait(timeout=20))
+
+    failure = StreamError("disk full")
+    pipeline = Pipeline(Camera(2, stall), inverted, [Recorder(fail(failure, at=0))])
+    pipeline.traffic = Watched()
+    with pytest.raises(StreamError) as raised:
+        pipeline.run()
+
+    assert raised.value is failure
+    assert waited == [True]
+
+
+class Stuck(Recorder):
+    def close(self) -> None:
+        raise StreamError("disk full", "make room")
+
+
+def test_what_fails_besides_is_named_too(shades: ImageSource) -> None:
+    def break_down(image: Image) -> Image:
+        raise ModelError("worn out", "export it again")
+
+    sinks = [Stuck(), Stuck(), Recorder()]
+    with pytest.raises(ModelError) as raised:
+        Pipeline(shades, break_down, sinks).run()
+
+    assert str(raised.value) == "worn out; also: disk full; export it again"
+    assert raised.value.cause == "worn out; also: disk full"
+    assert sinks[2].closed.is_set()
+
+
+def test_a_bug_has_what_fails_besides_in_its_traceback(shades: ImageSource) -> None:
+    def stumble(image: Image) -> Image:
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match=r"^a bug$") as raised:
+        Pipeline(shades, stumble, [Stuck()]).run()
+    assert "disk full" in "".join(traceback.format_exception(raised.value))
 
 
 def test_a_sink_that_cannot_be_closed_does_not_keep_others_open(shades: ImageSource) -> None:

@@ -56,7 +56,6 @@ def test_an_existing_folder_may_look_like_a_file(
         ("img_%04d.png", ["img_0000.png", "img_0001.png"]),
         ("%d.bmp", ["0.bmp", "1.bmp"]),
         ("100%_%02d.png", ["100%_00.png", "100%_01.png"]),
-        ("%03d_of_%d.tif", ["000_of_%d.tif", "001_of_%d.tif"]),
     ],
 )
 def test_a_pattern_counts(
@@ -109,6 +108,41 @@ def test_a_video_looks_as_what_was_sent(
     sink.close()
     for shown, image in zip(read_video(tmp_path / "out.mp4"), images, strict=True):
         assert np.abs(shown.astype(int) - image).mean() < 12
+
+
+def test_a_picture_stays_where_frames_after_it_were_dropped(
+    tmp_path: Path, read_video: ReadVideo
+) -> None:
+    sink = open_sink(str(tmp_path / "out.mp4"), 25)
+    for number, level in ((2, 40), (5, 120), (6, 200)):
+        send(sink, np.full((48, 64, 3), level, np.uint8), first=number)
+    sink.close()
+
+    levels = [shown.mean() for shown in read_video(tmp_path / "out.mp4")]
+    assert levels == pytest.approx([40, 40, 40, 120, 200], abs=3)
+    assert sink.repeated == 2
+
+
+def test_a_long_stall_does_not_fill_the_disk(
+    tmp_path: Path, picture: Draw, read_video: ReadVideo
+) -> None:
+    sink = open_sink(str(tmp_path / "out.mp4"), 5)
+    send(sink, picture(0))
+    send(sink, picture(1), first=1_000_000)
+    sink.close()
+    assert len(read_video(tmp_path / "out.mp4")) == 2 + 10 * 5
+
+
+@pytest.mark.parametrize("destination", ["out/", "out/img_%02d.png"])
+def test_images_are_not_repeated(
+    tmp_path: Path, picture: Draw, files: Files, destination: str
+) -> None:
+    sink = open_sink(f"{tmp_path}/{destination}", 25)
+    send(sink, picture(0))
+    send(sink, picture(1), first=5)
+    sink.close()
+    assert len(files(tmp_path / "out")) == 2
+    assert sink.repeated == 0
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.avi"])

@@ -216,7 +216,7 @@ def _circumstances(report: dict[str, Any]) -> str:
         "throttling": either(device["throttling"], _UNKNOWN),
         "system": escaped(device["os"]),
         "versions": escaped(", ".join(f"{k} {v}" for k, v in device["versions"].items())),
-        "weights": f"{quantity(model['weight_mb'] * 1e6, 'B')}, SHA-256 "
+        "weights": f"{quantity(scaled(model['weight_mb'], 1e6), 'B')}, SHA-256 "
         f"<code>{escaped(model['weights_sha256'][:16])}…</code>",
         "frames": f"{settings['warmup']} to warm up, {settings['iterations']} timed; spikes on "
         f"{settings['frames']} of {escaped(settings['images'])}",

@@ -22,7 +22,7 @@ def table1(report: dict[str, Any]) -> str:
     """The published convention beside the honest count."""
     found = report["table1"]
     if found is None:
-        return "<p>Not part of this report; it is with <code>--table1</code>.</p>"
+        return f"<p>{escaped(report.get('table1_reason') or 'Not part of this report.')}</p>"
     lines = [
         [
             f'<th scope="row">{size(row["imgsz"])}</th>',

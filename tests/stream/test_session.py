@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from stream_parts import Camera, shade
+
+from spikerain_edge.errors import ModelError, StreamError
+from spikerain_edge.inference import Derainer
+from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.sinks import VideoSink
+
+Image = npt.NDArray[np.uint8]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+class Lossy(Camera):
+    """A camera of which frames 1 to 3 were too old to be worth it."""
+
+    missing = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for number in (0, 4, 5):
+            yield Frame(shade(number), number, time.perf_counter(), f"live {number}")
+
+
+@pytest.fixture(autouse=True)
+def camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spikerain_edge.session.open_source", lambda uri: Lossy(3))
+
+
+def test_repeated_pictures_are_told_apart_from_derained_frames(
+    spikerain: Run, tmp_path: Path, read_video: Callable[[Path], list[Image]]
+) -> None:
+    outputs = ("--output", "a.mp4", "--output", "b.avi", "--output", "pictures/")
+    ended = spikerain("--camera", "0", *outputs, "--json", "-")
+
+    assert ended.returncode == 0, ended.stderr
+    summary = json.loads(ended.stdout)
+    assert (summary["frames"], summary["repeated"]) == (3, 3)
+    assert "3 in the place of dropped frames" in ended.stderr
+    assert len(read_video(tmp_path / "a.mp4")) == len(read_video(tmp_path / "b.avi")) == 6
+
+
+def test_a_summary_names_every_failure(spikerain: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> Image:
+        raise ModelError("worn out", "export it again")
+
+    def full(sink: VideoSink) -> None:
+        raise StreamError("disk full")
+
+    monkeypatch.setattr(Derainer, "derain_and_probe", fail)
+    monkeypatch.setattr(VideoSink, "close", full)
+    ended = spikerain("--camera", "0", "--output", "a.mp4", "--json", "-")
+
+    assert ended.returncode == 4
+    assert json.loads(ended.stdout)["error"] == "worn out; also: disk full"
+    assert ended.stderr.splitlines() == [
+        "spikerain-edge: worn out; also: disk full; export it again"
+    ]
