@@ -19,6 +19,7 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ class EngineHeader:
         source_sha256: digest of the ONNX file it was built from.
         inspected: whether the finished engine's own layer information confirmed the precision,
             beyond the types of the network it was built from; that takes a GPU.
+        workspace: GiB that a layer may take while it runs, where the user chose it.
         plan_bytes: length of the plan.
         plan_sha256: its digest.
         header_version: version of this description.
@@ -105,6 +107,7 @@ class EngineHeader:
     profiles: tuple[Profile, ...]
     source_sha256: str
     inspected: bool = False
+    workspace: float | None = None
     plan_bytes: int = 0
     plan_sha256: str = ""
     header_version: int = HEADER_VERSION
@@ -116,7 +119,9 @@ class EngineHeader:
         height, width = self.profiles[0].optimum
         size = f" --imgsz {height} {width}{'' if self.profiles[0].fixed else ' --dynamic'}"
         batch = "" if self.spec.batch == 1 else f" --batch {self.spec.batch}"
-        return f"spikerain-edge export {self.spec.name} --format engine{precision}{size}{batch}"
+        workspace = "" if self.workspace is None else f" --workspace {self.workspace:g}"
+        options = f"{precision}{size}{batch}{workspace}"
+        return f"spikerain-edge export {self.spec.name} --format engine{options}"
 
     def to_json(self) -> bytes:
         """The header as it is written into a file."""
@@ -295,10 +300,12 @@ def _header(values: Mapping[str, Any]) -> EngineHeader:
     )
     if not 0 < len(profiles) <= MAX_PROFILES:
         raise ValueError("number of profiles")
+    workspace = values.get("workspace")  # which engines of earlier builds do not have
     return EngineHeader(
         spec=ModelSpec.from_json(json.dumps(values["spec"])),
         profiles=profiles,
         inspected=_of(bool, values["inspected"]),
+        workspace=None if workspace is None else float(_of(Real, workspace)),
         plan_bytes=_of(int, values["plan_bytes"]),
         **texts,
     )

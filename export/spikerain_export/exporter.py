@@ -37,11 +37,12 @@ def open_checkpoint(checkpoint: Path) -> SpikeRain:
     """The network of a checkpoint folder, in evaluation mode.
 
     Raises:
-        InputError: there is no usable checkpoint.
+        InputError: there is no checkpoint.
+        CheckpointError: it is damaged; a `ModelError`.
     """
     try:
         return load_network(checkpoint)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise InputError(
             f"{checkpoint} is no usable checkpoint ({error})",
             "give a folder written by: spikerain-train fit --output FOLDER",

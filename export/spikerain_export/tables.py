@@ -7,35 +7,53 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from spikerain_export.verification import Proof
+from spikerain_export.verification import ITSELF, Proof
 
 
 def proof_table(proofs: Sequence[Proof], reference: str) -> Table:
-    """A row per artefact: agreement, loss against the truth, spikes, size and time."""
+    """A row per artefact: agreement, loss against the truth, spikes, size and time.
+
+    Where the FP32 graph is the reference, its row shows none of what it would have in common with
+    itself.
+
+    Args:
+        proofs: what was measured, the FP32 graph first.
+        reference: what it was compared with, `pytorch` or `onnx fp32`.
+    """
     table = Table(box=None, header_style="bold", title_justify="left", pad_edge=False)
-    table.title = f"agreement with {reference}, beside the FP32 graph"
+    table.title = f"agreement with {reference}; spikes and speed beside the FP32 graph"
     sizes = list(proofs[0].psnr)
     headings = ("graph", *(f"dB at {size}" for size in sizes), "worst dB", "PSNR-Y lost")
     for heading in (*headings, "SSIM lost", "spikes that differ", "MB", "ms (spread)", "speed"):
         table.add_column(heading, justify="left" if heading == "graph" else "right")
     for proof in proofs:
-        table.add_row(*_cells(proof, sizes, proofs[0].timing.median))
+        itself = proof is proofs[0] and reference == ITSELF
+        agreement = _nothing(sizes) if itself else _agreement(proof, sizes)
+        table.add_row(proof.precision, *agreement, *_costs(proof, proofs[0].timing.median))
     return table
 
 
-def _cells(proof: Proof, sizes: Sequence[str], full: float) -> list[str]:
+def _nothing(sizes: Sequence[str]) -> list[str]:
+    return [*("reference" for _ in sizes), *["-"] * 4]
+
+
+def _agreement(proof: Proof, sizes: Sequence[str]) -> list[str]:
     shares = [layer.share for layer in proof.spikes]
     differing = "-"
     if shares:
         differing = f"{100 * sum(shares) / len(shares):.2f} % (layer: {100 * max(shares):.1f} %)"
-    timing = proof.timing
     return [
-        proof.precision,
         *(_decibels(proof.psnr[size]) for size in sizes),
         _decibels(proof.worst),
         "-" if proof.psnr_loss is None else f"{proof.psnr_loss:+.3f} dB",
         "-" if proof.ssim_loss is None else f"{proof.ssim_loss:+.4f}",
         differing,
+    ]
+
+
+def _costs(proof: Proof, full: float) -> list[str]:
+    timing = proof.timing
+    return [
         f"{proof.size_bytes / 1e6:.2f}",
         f"{timing.median:.0f} ({timing.least:.0f} to {timing.most:.0f})",
         f"{full / timing.median:.2f}x",

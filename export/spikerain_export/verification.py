@@ -19,6 +19,8 @@ from spikerain_training.metrics import luma, psnr, psnr_luma, ssim
 
 Image = npt.NDArray[np.uint8]
 Derain = Callable[[Image], Image]
+ITSELF = "onnx fp32"
+"""The reference where there is no network: the FP32 graph, compared with nothing but itself."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Gate:
 
     Attributes:
         psnr: least agreement with the reference in dB.
-        loss: most PSNR on luma against the truth that it may lose beside the FP32 graph, in dB.
+        loss: most PSNR on luma against the truth that it may lose beside its reference, in dB.
     """
 
     psnr: float
@@ -61,8 +63,8 @@ class Proof:
         size_bytes: of the file.
         psnr: agreement with the reference in dB per image size, over all images together.
         worst: lowest agreement of a single image in dB.
-        psnr_loss: PSNR on MATLAB luma against the truth that it loses beside the FP32 graph, in
-            dB, mean over images; none without truth.
+        psnr_loss: PSNR on MATLAB luma against the truth that it loses beside the reference, in dB,
+            mean over images; none without truth.
         ssim_loss: the same of SSIM on luma.
         spikes: share of spikes that differ from the FP32 graph's, per neuron layer.
         timing: ONNX Runtime on the CPU.
@@ -122,7 +124,7 @@ def prove(
                 if artefact is not full
                 else ()
             )
-            proofs.append(_proof(artefact, sizes, expected, base, made, differing, timing))
+            proofs.append(_proof(artefact, sizes, expected, made, differing, timing))
         return tuple(proofs)
     finally:
         for derainer in derainers:
@@ -174,7 +176,6 @@ def _proof(
     artefact: Artefact,
     sizes: Sequence[Sequence[Scene]],
     expected: Sequence[Sequence[Image]],
-    base: Sequence[Sequence[Image]],
     made: Sequence[Sequence[Image]],
     differing: tuple[LayerDifference, ...],
     timing: Timing,
@@ -190,7 +191,7 @@ def _proof(
             _lost(psnr_luma(before, truth), psnr_luma(after, truth)),
             ssim(luma(before), luma(truth)) - ssim(luma(after), luma(truth)),
         )
-        for truth, before, after in zip(truths, _flat(base), _flat(made), strict=True)
+        for truth, before, after in zip(truths, _flat(expected), _flat(made), strict=True)
         if truth is not None
     ]
     means = np.mean(losses, axis=0).tolist() if losses else [None, None]

@@ -72,7 +72,8 @@ def export(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Rainy images to prove the export on: image, folder, glob or pairs; else the demo."
+            help="Rainy images, every other one to prove the export on, the rest to choose INT8 "
+            "scales by: image, folder, glob or pairs; else the demo."
         ),
     ] = None,
     output: Annotated[
@@ -91,16 +92,17 @@ def export(
     """Turns a model into an ONNX graph or a TensorRT engine and proves what it has become."""
     with one_line_errors(debug):
         try:
-            from spikerain_export.artefact import probe_path, require_place
+            from spikerain_export.artefact import require_place
             from spikerain_export.delivery import deliver
             from spikerain_export.origin import open_origin
+            from spikerain_export.places import places
             from spikerain_export.tables import proof_table
         except ImportError as error:
             raise InputError(
                 f"exporting needs the package {error.name}",
                 "install it: pip install 'spikerain-edge[export]'",
             ) from error
-        from spikerain_edge.commands.scenes import scenes_at
+        from spikerain_edge.commands.scenes import gather
 
         engine = kind is Format.ENGINE
         request = read_request(fp16, int8, imgsz, dynamic, batch, engine)
@@ -114,17 +116,21 @@ def export(
         if json_to and json_to != _STDOUT:
             require_place(Path(json_to), "--json")
         aside = Console(stderr=True)
-        if origin.note:
-            aside.print(origin.note, markup=False, highlight=False, soft_wrap=True)
+        _say(aside, origin.note)
         if json_to and json_to != _STDOUT:
-            beside = () if engine else (str(probe_path(output)),)
-            require_distinct([str(output), *beside, json_to], origin.files)
+            require_distinct([json_to], origin.files)
+            require_distinct([*map(str, places(output)), json_to], ())
         with aside.status("reading") as status:
+            scaled = (request.precision, request.target) == ("int8", "onnxruntime")
+            sizes = sizes_for(imgsz or (_USUAL if engine else None))
+            material = gather(data, sizes, scales=scaled)
+            _say(aside, material.note)
             made = deliver(
                 origin,
                 request,
                 output,
-                scenes_at(data, sizes_for(imgsz)),
+                material.proof,
+                calibration=material.scales,
                 verify=verify,
                 engine=settings,
                 progress=_shown_on(status),
@@ -133,8 +139,9 @@ def export(
         if made.proofs:
             aside.width = max(aside.width, 140) if not aside.is_terminal else aside.width
             aside.print(proof_table(made.proofs, made.document["reference"]))
-        written = " and ".join(str(path) for path in made.files)
-        aside.print(f"wrote {written}", markup=False, highlight=False, soft_wrap=True)
+        _say(aside, *made.notes)
+        *others, last = map(str, made.files)
+        _say(aside, f"wrote {', '.join(others)} and {last}" if others else f"wrote {last}")
         if json_to:
             _report(json.dumps(made.document, indent=2, allow_nan=False), json_to)
 
@@ -197,9 +204,12 @@ def read_settings(
 def default_output(name: str, request: Request, kind: Format) -> Path:
     """`nano-fp16-640x480.onnx`: the model, and what differs from its plain graph.
 
-    The model's name is part of a file: of it only what is no place is kept.
+    The model's name is part of a file: of it only what is no place is kept. An engine of INT8 has
+    another graph beside it than the one for ONNX Runtime, and so another name.
     """
     precision = "" if request.precision == "fp32" else f"-{request.precision}"
+    if (request.precision, request.target) == ("int8", "tensorrt"):
+        precision += "-tensorrt"
     size = f"-{request.size[1]}x{request.size[0]}" if request.size else ""
     batch = f"-batch{request.batch}" if request.batch > 1 else ""
     safe = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
@@ -210,6 +220,12 @@ def sizes_for(imgsz: tuple[int, int] | None) -> list[tuple[int, int]]:
     """The two sizes, height and width, that an export is proven at."""
     first = (256, 256)
     return [first, imgsz if imgsz and imgsz != first else (240, 320)]
+
+
+def _say(aside: Console, *lines: str) -> None:
+    """Prints lines for the user, as they are."""
+    for line in filter(None, lines):
+        aside.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _shown_on(status: Status) -> Callable[[str, int, int], bool]:

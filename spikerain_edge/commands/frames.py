@@ -61,17 +61,18 @@ def demo_pictures(moments: Iterable[int]) -> list[Image]:
     return [scene.rainy(moment) for moment in moments]
 
 
-def read_pictures(folder: str, option: str) -> list[Image]:
-    """The first eight images of a folder, a glob or a video.
+def read_pictures(folder: str, option: str, most: int = MOST) -> list[Image]:
+    """The first images of a folder, a glob or a video.
 
     Args:
         folder: where they are.
         option: which option named it.
+        most: how many of them.
 
     Raises:
         SpikeRainError: it cannot be read, or is a camera.
     """
-    return _read(folder, option).pictures
+    return _read(folder, option, most).pictures
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,12 @@ class _Album:
     length: int | None
 
 
-def _read(folder: str, option: str) -> _Album:
+def _read(folder: str, option: str, most: int = MOST) -> _Album:
     source = open_source(folder)
     try:
         if source.live:
             raise InputError(f"{folder} is a camera", f"name a folder of images with {option}")
-        pictures = [frame.image for frame in islice(source, MOST)]
+        pictures = [frame.image for frame in islice(source, most)]
         return _Album(pictures, source.paths, source.length)
     finally:
         source.close()

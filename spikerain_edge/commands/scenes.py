@@ -1,63 +1,139 @@
-"""Rainy scenes that an export is proven on, with the truth where it is known."""
+"""Rainy scenes that an export is proven on, and the images that its scales are chosen on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib.util import find_spec
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.commands.frames import MOST, fit, read_pictures
+from spikerain_edge.errors import InputError
 from spikerain_edge.stream.demo import DemoScene
 
 if TYPE_CHECKING:
     from spikerain_export.verification import Scene
 
 Image = npt.NDArray[np.uint8]
+_Picture = tuple[Image, "Image | None"]
+_Found = TypeVar("_Found")
 # Spread over the demo's six seconds, since neighbouring frames are nearly equal.
 _DEMO_MOMENTS = (0, 25, 50, 75, 100, 125)
+# Another street in other rain than the one that proves.
+_SCALES_SEED = 8
 
 
-def scenes_at(data: str | None, sizes: Sequence[tuple[int, int]]) -> list[list[Scene]]:
-    """The same scenes at several sizes, height and width.
+@dataclass(frozen=True)
+class Material:
+    """What an export is made and proven with; no image is used for both.
+
+    Attributes:
+        proof: the same rainy scenes at several sizes, with the truth where it is known.
+        scales: rainy images (H, W, 3) uint8 BGR to choose INT8 scales on; none where not wanted.
+        note: what the user should know about them; empty where nothing.
+    """
+
+    proof: list[list[Scene]]
+    scales: list[Image]
+    note: str = ""
+
+
+def gather(data: str | None, sizes: Sequence[tuple[int, int]], *, scales: bool) -> Material:
+    """Images for an export: every other one proves it, the others choose its scales.
 
     Args:
-        data: image, folder, glob or folder of pairs, of which the first eight are taken; the
-            built-in rainy scene unless given. What comes without truth is joined by frames of
-            that scene, whose truth is known.
-        sizes: what to scale them to.
+        data: image, folder, glob or folder of pairs; the built-in rainy scenes unless given.
+            What proves without truth is joined by frames of such a scene, whose truth is known.
+        sizes: height and width that the scenes are scaled to; the scales' images to the first.
+        scales: whether scales are to be chosen; if not, all images prove.
 
     Raises:
         InputError: there are no such images, or it is a camera.
     """
+    if data is None or data == "demo":
+        return _material(_demo(), _other_demo() if scales else [], sizes)
+    pictures = _read(data, 2 * MOST if scales else MOST)
+    if not scales:
+        return _material(_with_truth(pictures), [], sizes)
+    if len(pictures) == 1:
+        note = (
+            f"the only image of {data} chooses the scales and cannot prove them too: the built-in "
+            "scene proves the export"
+        )
+        return _material(_demo(), [rainy for rainy, _ in pictures], sizes, note)
+    chosen = [rainy for rainy, _ in pictures[1::2]]
+    return _material(_with_truth(pictures[::2]), chosen, sizes)
+
+
+def _material(
+    proof: Sequence[_Picture],
+    scales: Sequence[Image],
+    sizes: Sequence[tuple[int, int]],
+    note: str = "",
+) -> Material:
     from spikerain_export.verification import Scene
 
-    pairs = _demo(_DEMO_MOMENTS) if data is None else _read(data)
-    return [
+    scenes = [
         [
             Scene(fit(rainy, *size), None if clean is None else fit(clean, *size))
-            for rainy, clean in pairs
+            for rainy, clean in proof
         ]
         for size in sizes
     ]
+    return Material(scenes, [fit(image, *sizes[0]) for image in scales], note)
 
 
-def _demo(moments: Sequence[int]) -> list[tuple[Image, Image | None]]:
+def _demo() -> list[_Picture]:
     scene = DemoScene()
-    return [(scene.rainy(moment), scene.clean(moment)) for moment in moments]
+    return [(scene.rainy(moment), scene.clean(moment)) for moment in _DEMO_MOMENTS]
 
 
-def _read(data: str) -> list[tuple[Image, Image | None]]:
-    # Layouts of pairs are known to the training package, which a board has no torch for.
-    if Path(data).is_dir() and find_spec("torch") is not None:
-        from spikerain_training.pairs import find_pairing, find_pairs
+def _other_demo() -> list[Image]:
+    scene = DemoScene(seed=_SCALES_SEED)
+    return [scene.rainy(moment) for moment in _DEMO_MOMENTS]
 
-        if find_pairing(Path(data)) is not None:
-            return [pair.read() for pair in find_pairs(Path(data))[:MOST]]
-    pictures: list[tuple[Image, Image | None]] = [
-        (picture, None) for picture in read_pictures(data, "--data")
-    ]
-    return [*pictures, *_demo(_DEMO_MOMENTS)]
+
+def _with_truth(pictures: Sequence[_Picture]) -> list[_Picture]:
+    """Pictures of which some show what is lost against the truth."""
+    if any(clean is not None for _, clean in pictures):
+        return list(pictures)
+    return [*pictures, *_demo()]
+
+
+def _read(data: str, most: int) -> list[_Picture]:
+    """The first images of `data`, with the truth where they are pairs."""
+    pairs = _pairs(Path(data)) if Path(data).is_dir() else []
+    if pairs:
+        return [_checked(data, read) for read in pairs[:most]]
+    return [(picture, None) for picture in read_pictures(data, "--data", most)]
+
+
+def _pairs(folder: Path) -> list[Callable[[], tuple[Image, Image]]]:
+    """What reads each pair of a folder; nothing where it has no layout of pairs."""
+    from spikerain_training.pairs import find_pairing, find_pairs
+
+    def found() -> list[Callable[[], tuple[Image, Image]]]:
+        if find_pairing(folder) is None:
+            return []
+        return [pair.read for pair in find_pairs(folder)]
+
+    return _checked(str(folder), found)
+
+
+def _checked(data: str, read: Callable[[], _Found]) -> _Found:
+    """What reads pairs, with its errors as ours.
+
+    Raises:
+        InputError: it fails; names what was given with `--data`.
+    """
+    try:
+        return read()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"cannot use --data {data}: {reason}",
+            f"look at its pairs with: spikerain-train prepare {data}",
+        ) from error

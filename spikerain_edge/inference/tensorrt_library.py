@@ -67,8 +67,12 @@ class Messages:
     errors: list[str] = field(default_factory=list)
 
     def reason(self) -> str:
-        """The first error in one line: what follows it is mostly its consequence."""
+        """The first error in one line: what follows it is mostly its consequence.
+
+        All are forgotten then, or they would pass for the reason of a later failure.
+        """
         found = " ".join(self.errors[0].split()) if self.errors else "it does not say why"
+        self.errors.clear()
         # TensorRT ends with the line of its own source.
         return re.sub(r"\s*\(?\b[Ii]n \S+ at /?\S+:\d+\)?\s*$", "", found)[:300]
 

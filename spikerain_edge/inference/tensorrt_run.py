@@ -75,6 +75,8 @@ class Run:
                 self._graph = self._cuda.end_capture(self._stream)
         except ModelError:
             self._graph = None
+            # That it cannot be captured is no reason of anything that fails later.
+            self._messages.errors.clear()
         return self._graph is not None
 
     def launch(self, shape: tuple[int, ...]) -> None:

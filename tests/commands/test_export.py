@@ -12,10 +12,13 @@ import onnx
 import pytest
 
 from spikerain_edge.cli import app
+from spikerain_edge.commands.export import Format, default_output
 from spikerain_edge.inference import Derainer
 from spikerain_edge.models import find_model
+from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.sinks import write_image
 from spikerain_edge.stream.sources import Source, open_source
+from spikerain_export.conversion import Request
 from spikerain_training.checkpoint import save_network
 from spikerain_training.config import NetworkConfig, variants
 from spikerain_training.network import SpikeRain, start_near_identity
@@ -37,7 +40,7 @@ def export(
     capfd: pytest.CaptureFixture[str],
     picture: Draw,
 ) -> Export:
-    """Runs the command in a folder of its own, on a pair of small pictures."""
+    """Runs the command in a folder of its own, on two pairs of small pictures."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
         "spikerain_edge.commands.export.sizes_for", lambda imgsz: [(64, 64), imgsz or (48, 64)]
@@ -45,7 +48,9 @@ def export(
     # Of so small a picture nothing that is near its truth would stay near it.
     for seed, folder in enumerate(("rain", "norain")):
         (tmp_path / "pairs" / folder).mkdir(parents=True)
-        write_image(tmp_path / "pairs" / folder / "1.png", picture(seed, 64, 96))
+        for number in (1, 2):
+            image = picture(10 * number + seed, 64, 96)
+            write_image(tmp_path / "pairs" / folder / f"{number}.png", image)
 
     def run(*arguments: str) -> Done:
         with pytest.raises(SystemExit) as ended:
@@ -79,6 +84,42 @@ def test_flags_say_what_is_written_and_it_is_named_so(
         onnx.checker.check_model(onnx.load(tmp_path / path), full_check=True)
 
 
+def test_an_only_image_chooses_the_scales_and_that_is_said(
+    export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikerain_edge.commands.scenes.DemoScene", lambda: DemoScene(64, 96))
+    done = export("nano", "--int8", "--no-verify", "--data", "pairs/rain/1.png")
+    assert done.returncode == 0, done.stderr
+    assert "the only image of pairs/rain/1.png chooses the scales" in done.stderr
+
+
+def test_what_was_compared_with_itself_only_is_said_to_be(export: Export) -> None:
+    done = export("nano", "--output", "mine.onnx", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    assert "equal" not in done.stderr
+    assert "compared with nothing but itself" in done.stderr
+    assert json.loads(done.stdout)["reference"] == "onnx fp32"
+
+
+def test_pairs_that_cannot_be_used_are_refused_in_one_line(
+    export: Export, tmp_path: Path, picture: Draw
+) -> None:
+    write_image(tmp_path / "pairs" / "norain" / "1.png", picture(0, 64, 64))
+    done = export("nano")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "cannot use --data pairs: " in line
+    assert "spikerain-train prepare pairs" in line
+
+
+def test_engines_of_int8_are_not_named_as_graphs_for_onnx_runtime() -> None:
+    names = {
+        default_output("nano", Request("int8", target), Format.ONNX).stem
+        for target in ("onnxruntime", "tensorrt")
+    }
+    assert len(names) == 2
+
+
 @pytest.mark.parametrize("flags", [("--fp16",), ("--int8",), ("--imgsz", "48", "64")])
 def test_what_was_exported_so_is_not_exported_again(export: Export, flags: tuple[str, ...]) -> None:
     assert export("nano", "--output", "mine.onnx", "--no-verify", *flags).returncode == 0
@@ -101,6 +142,7 @@ def test_an_int8_export_is_proven_runs_and_is_profiled(
     assert made["size_bytes"] == (tmp_path / "small.onnx").stat().st_size < full["size_bytes"]
     assert len(made["spikes"]) == len(report["spec"]["neurons"])
     assert "spikes that differ" in done.stderr
+    assert report["scale_images"] == 1
 
     done = program("run", "--camera", "pairs/rain", "--output", "out/", "--model", "small.onnx")
     assert done.returncode == 0, done.stderr

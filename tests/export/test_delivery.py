@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from spikerain_edge import Derainer, InputError, ModelError
 from spikerain_edge.engine_file import Profile
 from spikerain_edge.errors import SpikeRainError
 from spikerain_export.artefact import seal
-from spikerain_export.conversion import Request
+from spikerain_export.conversion import Graphs, Request, rewrite
 from spikerain_export.delivery import Delivery, deliver
 from spikerain_export.origin import Graph, Origin, open_origin
 from spikerain_export.tensorrt import BuildSettings
@@ -29,6 +29,7 @@ PICTURES = [
     [Scene(photograph(*size)), Scene(np.ascontiguousarray(photograph(*size)[::-1]))]
     for size in ((64, 72), (48, 64))
 ]
+OTHERS = [np.ascontiguousarray(photograph(96, 96)[:, ::-1]), photograph(96, 80)]
 Files = Callable[[Path], list[str]]
 
 
@@ -39,6 +40,7 @@ def origin() -> Origin:
 
 def delivered(origin: Origin, output: Path, **options: Any) -> Delivery:
     request = Request(**options.pop("request", {}))
+    options = {"calibration": OTHERS, **options}
     return deliver(origin, request, output, options.pop("scenes", PICTURES), **options)
 
 
@@ -70,6 +72,45 @@ def test_an_export_is_two_files_that_load_and_a_report(
     assert [len(proof["psnr"]) for proof in document["proofs"]] == [2] * len(wanted)
     assert document["proofs"][0]["worst"] is None, "infinite: it is compared with itself"
     assert document["reference"] == "onnx fp32"
+
+
+def test_scales_are_chosen_on_the_images_that_were_given_for_it_alone(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Sequence[Any]] = []
+
+    def watched(origin: Origin, request: Request, images: Sequence[Any]) -> Graphs:
+        seen.append(images)
+        return rewrite(origin, request, images)
+
+    monkeypatch.setattr("spikerain_export.delivery.rewrite", watched)
+    request = {"precision": "int8"}
+    made = delivered(origin, tmp_path / "mine.onnx", request=request, verify=False)
+    assert [id(image) for image in seen[0]] == [id(image) for image in OTHERS]
+    assert made.document["scale_images"] == 2
+    error = refused(origin, tmp_path / "other.onnx", request=request, calibration=())
+    assert "need images to choose their scales by" in str(error)
+
+
+def test_a_graph_that_was_compared_with_itself_is_not_called_proven(
+    origin: Origin, published: SpikeRain, tmp_path: Path
+) -> None:
+    (note,) = delivered(origin, tmp_path / "mine.onnx").notes
+    assert "compared with nothing but itself" in note
+    assert delivered(origin, tmp_path / "mine.onnx", request={"precision": "fp16"}).notes == ()
+    network = origin_of(published, tmp_path / "checkpoint")
+    assert delivered(network, tmp_path / "mine.onnx").notes == ()
+
+
+def test_values_beyond_half_precision_are_not_delivered_in_it(
+    origin: Origin, tmp_path: Path, files: Files
+) -> None:
+    loud = replace(origin, graph=weakened(origin.graph, 3000), probe=None)
+    error = refused(loud, tmp_path / "mine.onnx", request={"precision": "fp16"})
+    assert "output/weight of nano reaches" in str(error)
+    assert "half precision ends at 65504; nothing was written" in str(error)
+    assert error.exit_code == 4
+    assert files(tmp_path) == []
 
 
 def test_a_graph_of_one_size_is_proven_at_that_size(origin: Origin, tmp_path: Path) -> None:
@@ -123,12 +164,12 @@ def test_a_graph_that_disagrees_with_its_network_is_not_written(
     assert files(tmp_path / "out") == ["wrong.onnx", "wrong.probe.onnx"]
 
 
-def weakened(graph: Graph) -> Graph:
+def weakened(graph: Graph, factor: float = 3) -> Graph:
     """The graph with one of its weights changed."""
     model = onnx.ModelProto()
     model.CopyFrom(graph.model)
     weight = next(each for each in model.graph.initializer if each.name == "output/weight")
-    weight.raw_data = (np.frombuffer(weight.raw_data, np.float32) * 3).tobytes()
+    weight.raw_data = (np.frombuffer(weight.raw_data, np.float32) * np.float32(factor)).tobytes()
     return Graph(model, graph.spec)
 
 

@@ -158,6 +158,20 @@ def test_a_graph_without_integer_convolutions_is_noticed(nano: SpikeRain) -> Non
         integer_convolutions(seal(model, spec)[0], spec)
 
 
+def test_channels_of_weak_weights_keep_their_bias(nano: SpikeRain) -> None:
+    model, spec = described(nano)
+    values, layer = constants(model), "down1.convolve"
+    weight, bias = (np.array(values[f"{layer}/{part}"]) for part in ("weight", "bias"))
+    weight[0], weight[1:3] = 0, weight[1:3] * 1e-10
+    bias[:3] = 0.3, 0.3, -0.3
+    weak = with_constants(model, {f"{layer}/weight": weight, f"{layer}/bias": bias})
+    scale = output_scales(weak, spec, [SMALL])[layer].scale
+    int8, _ = to_int8(weak, spec, "onnxruntime", [SMALL])
+    (currents,) = run(tapped(int8, [f"{layer}/0"], TensorProto.FLOAT), [f"{layer}/0"])
+    for channel, expected in enumerate((0.3, 0.3, -0.3)):
+        np.testing.assert_allclose(currents[..., channel], expected, atol=0.51 * scale)
+
+
 def test_the_slow_integer_convolution_is_refused(nano: SpikeRain) -> None:
     _, spec = described(nano)
     node = helper.make_node("ConvInteger", ["image", "weight"], ["out"])

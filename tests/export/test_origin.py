@@ -137,14 +137,14 @@ def test_a_checkpoint_of_another_shape_is_refused(
     folder = checkpoint(nano, tmp_path / "mixed")
     other = checkpoint(published, tmp_path / "other")
     (folder / "weights.safetensors").write_bytes((other / "weights.safetensors").read_bytes())
-    with pytest.raises(InputError, match="do not fit"):
+    with pytest.raises(ModelError, match="do not fit"):
         open_origin(str(folder))
 
 
 def test_a_pickled_file_is_never_loaded(published: SpikeRain, tmp_path: Path) -> None:
     folder = checkpoint(published, tmp_path / "evil")
     torch.save(published.state_dict(), folder / "weights.safetensors")
-    with pytest.raises(InputError, match="no usable checkpoint"):
+    with pytest.raises(ModelError, match="weights do not fit"):
         open_origin(str(folder))
 
 

@@ -24,6 +24,19 @@ def test_weights_are_rounded_to_the_nearest_of_symmetric_levels() -> None:
     assert not levels[2].any()
 
 
+def test_a_bias_can_be_counted_in_steps_of_weak_weights() -> None:
+    weight = np.random.default_rng(1).normal(size=(4, 4, 3, 3)).astype(np.float32)
+    weight[1], weight[2:] = 0, weight[2:] * 1e-10
+    bias = np.array([0.3, -0.7, 0.4, 0], np.float32)
+    levels, scale = quantise_weight(weight, bias)
+    counted = np.rint(bias.astype(np.float64) / scale)
+    assert np.abs(counted).max() < 2**31 - 127 * weight[0].size, "sums of weights still fit"
+    assert (np.abs(counted * scale - bias) <= 0.501 * scale).all()
+    np.testing.assert_allclose((counted * scale)[1:], bias[1:], rtol=1e-5)
+    # Where the bias is no problem, the weights have all their levels.
+    assert np.abs(levels[[0, 3]].astype(int)).max(axis=(1, 2, 3)).tolist() == [127, 127]
+
+
 def test_the_calibrations_neuron_is_that_of_spikingjelly() -> None:
     currents = np.random.default_rng(2).normal(0, 0.3, (5, 400)).astype(np.float32)
     oracle = spikingjelly_neuron.LIFNode(

@@ -8,7 +8,7 @@ import pytest
 from tensorrt_graphs import real_library, small_graph, small_spec
 
 from spikerain_edge.engine_file import AHEAD_OF_TIME, EngineFile, EngineHeader, Profile
-from spikerain_edge.errors import InputError
+from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.tensorrt_library import Library
 from spikerain_export.tensorrt import BuildSettings, EngineCache, build_cached
 from spikerain_export.tensorrt import cache as cache_module
@@ -60,6 +60,7 @@ def test_an_engine_that_was_not_kept_is_not_found(cache: EngineCache) -> None:
         {"profiles": (FIXED, OTHER)},
         {"spec": small_spec("int8")},
         {"spec": replace(HEADER.spec, batch=2)},
+        {"workspace": 0.5},
     ],
 )
 def test_whatever_an_engine_depends_on_is_part_of_its_key(
@@ -142,6 +143,43 @@ def test_an_engine_is_built_once(cache: EngineCache, library: Library) -> None:
     assert not phases, "it was not built again"
     assert build(OTHER).header.profiles == (OTHER,)
     assert phases
+
+
+def test_an_engine_of_another_workspace_is_another(cache: EngineCache, library: Library) -> None:
+    content, spec = small_graph("fp32")
+    for workspace in (0.25, 0.5, 0.25):
+        settings = BuildSettings((FIXED,), workspace, capability="8.6")
+        built = build_cached(content, spec, settings, cache, library=library)
+        assert built.header.workspace == workspace
+    assert len(list(cache.folder.glob("*.engine"))) == 2
+
+
+def test_an_engine_that_cannot_be_kept_is_not_lost(library: Library, tmp_path: Path) -> None:
+    content, spec = small_graph("fp32")
+    (tmp_path / "file").touch()
+    settings = BuildSettings((FIXED,), capability="8.6")
+    told: list[str] = []
+    cache = EngineCache(tmp_path / "file" / "engines")
+    built = build_cached(content, spec, settings, cache, library=library, tell=told.append)
+    assert built.plan
+    (line,) = told
+    assert "is not kept for the next time: cannot write" in line
+    assert "set XDG_CACHE_HOME" in line
+
+
+def test_an_engine_that_fails_its_proof_is_not_kept(cache: EngineCache, library: Library) -> None:
+    content, spec = small_graph("fp32")
+    settings = BuildSettings((FIXED,), capability="8.6")
+
+    def refuse(file: EngineFile) -> None:
+        raise ModelError("another picture")
+
+    for _ in range(2):
+        with pytest.raises(ModelError, match="another picture"):
+            build_cached(content, spec, settings, cache, library=library, accept=refuse)
+        assert not list(cache.folder.glob("*.engine"))
+        # Kept by someone who did not ask for a proof, it is found by the second round.
+        cache.store(build_cached(content, spec, settings, cache, library=library))
 
 
 def test_a_damaged_engine_is_built_again(cache: EngineCache, library: Library) -> None:

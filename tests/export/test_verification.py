@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from export_parts import TRAINED, origin_of, rained_on, scenes
 from onnx import helper
 from precision_parts import photograph
+from rich.console import Console
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -19,6 +21,7 @@ from spikerain_edge.inference import Derainer
 from spikerain_export.conversion import Artefact, Request, convert
 from spikerain_export.origin import Graph, Origin, open_origin
 from spikerain_export.spikes import spike_differences
+from spikerain_export.tables import proof_table
 from spikerain_export.verification import Proof, Scene, gates, prove, require, time_in_turn
 from spikerain_training.network import SpikeRain
 
@@ -37,7 +40,8 @@ def full(origin: Origin) -> Artefact:
 
 @pytest.fixture(scope="module")
 def bytes8(origin: Origin) -> Artefact:
-    return convert(origin, Request("int8"), [scene.rainy for scene in scenes()[0]])
+    others = [photograph(96, 96)[:, ::-1], rained_on(photograph(96, 96))]
+    return convert(origin, Request("int8"), [np.ascontiguousarray(image) for image in others])
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +144,30 @@ def test_the_shipped_graph_agrees_with_its_checkpoint(full: Artefact) -> None:
     assert network is not None
     (proof,) = prove(full, [], scenes(), lambda image: restore(network, image))
     require(proof)
+
+
+def test_the_fp32_graph_may_lose_nothing_beside_its_network(full: Artefact) -> None:
+    rainy = rained_on(photograph(48, 64))
+    with Derainer.from_bytes(full.content) as derainer:
+        truth = derainer(rainy).copy()
+    truth[0, 0] ^= 1
+    (proof,) = prove(full, [], [[Scene(rainy, truth)]], lambda image: truth)
+    assert min(proof.psnr.values()) > gates()["fp32"].psnr
+    with pytest.raises(ModelError, match="loses inf dB against the truth"):
+        require(proof)
+
+
+def test_a_table_does_not_praise_a_graph_for_being_itself(proofs: tuple[Proof, ...]) -> None:
+    def shown(reference: str) -> list[str]:
+        console = Console(width=200, record=True, file=io.StringIO())
+        console.print(proof_table(proofs, reference))
+        return console.export_text().splitlines()
+
+    (line,) = (line for line in shown("onnx fp32") if line.startswith("fp32"))
+    assert "equal" not in line
+    assert line.split()[1:7] == ["reference", "reference", "-", "-", "-", "-"]
+    (line,) = (line for line in shown("pytorch") if line.startswith("fp32"))
+    assert line.split()[1:4] == ["equal", "equal", "equal"]
 
 
 def test_scenes_without_truth_have_nothing_to_lose(full: Artefact) -> None:

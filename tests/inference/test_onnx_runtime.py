@@ -3,15 +3,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference import Derainer, OnnxRuntimeEngine
+from spikerain_edge.inference.onnx_runtime import left_to_cpu
 from spikerain_edge.models import find_model, shipped_models
 from spikerain_edge.spec import METADATA_KEY, SPEC_VERSION, ModelSpec
 
@@ -135,6 +138,53 @@ def test_a_graph_that_belies_its_description_fails_in_one_line(
 def test_an_absent_provider_is_answered_with_those_available(content: bytes) -> None:
     with pytest.raises(InputError, match=r"NopeExecutionProvider .*one of .*CPUExecutionProvider"):
         OnnxRuntimeEngine(content, "nano", "NopeExecutionProvider")
+
+
+def test_a_provider_that_leaves_the_work_to_the_cpu_is_refused(content: bytes) -> None:
+    # It is part of every build, forwards to a service, and takes no node of such a graph.
+    if "AzureExecutionProvider" not in onnxruntime.get_available_providers():
+        pytest.skip("this build of ONNX Runtime has no provider but the CPU")
+    with pytest.raises(ModelError) as raised:
+        OnnxRuntimeEngine(content, "mine.onnx", "AzureExecutionProvider", threads=1)
+    said = str(raised.value)
+    assert said.startswith("AzureExecutionProvider leaves 91 of 91 convolutions of mine.onnx to ")
+    assert "choose --backend cpu" in said
+
+
+class Accelerated:
+    """A session of which an accelerator takes all operators but some."""
+
+    def __init__(self, *left: str) -> None:
+        self._left = left
+
+    def get_provider_graph_assignment_info(self) -> list[SimpleNamespace]:
+        return [
+            self._part("CPUExecutionProvider", *self._left),
+            self._part("CUDAExecutionProvider", "FusedConv", "Conv", "MatMul", "Add"),
+        ]
+
+    def _part(self, provider: str, *operators: str) -> SimpleNamespace:
+        nodes = [SimpleNamespace(op_type=operator) for operator in operators]
+        return SimpleNamespace(ep_name=provider, get_nodes=lambda: nodes)
+
+
+@pytest.mark.parametrize(
+    ("left", "said"), [((), ""), (("Mean", "Shape"), " (2 of 6 nodes on the CPU)")]
+)
+def test_small_nodes_on_the_cpu_are_told(left: tuple[str, ...], said: str) -> None:
+    session = Accelerated(*left)
+    assert left_to_cpu(session, "CUDAExecutionProvider", "mine.onnx") == said
+
+
+@pytest.mark.parametrize("operator", ["FusedConv", "QLinearConv", "MatMul", "FusedGemm"])
+def test_a_single_convolution_on_the_cpu_is_refused(operator: str) -> None:
+    session = Accelerated("Shape", operator)
+    with pytest.raises(ModelError, match=r"CUDAExecutionProvider leaves 1 of 4 convolutions of"):
+        left_to_cpu(session, "CUDAExecutionProvider", "mine.onnx")
+
+
+def test_a_version_that_tells_no_places_is_named_so() -> None:
+    assert "unknown" in left_to_cpu(object(), "CUDAExecutionProvider", "mine.onnx")
 
 
 def test_a_plain_graph_cannot_be_probed(content: bytes) -> None:

@@ -9,13 +9,15 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tensorrt_hardware import Hardware, cuda, engine_file, library
+from tensorrt_hardware import Context, Hardware, cuda, engine_file, library
 
 from spikerain_edge.engine_file import Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference import Derainer
 from spikerain_edge.inference.cuda import open_cuda
 from spikerain_edge.inference.tensorrt import TensorRTEngine, buffer_bytes, choose_profile
+from spikerain_edge.inference.tensorrt_library import Messages
+from spikerain_edge.inference.tensorrt_run import Buffers, Run
 from spikerain_edge.spec import ModelSpec
 
 Image = npt.NDArray[np.uint8]
@@ -103,6 +105,29 @@ def test_an_engine_that_cannot_be_captured_runs_and_says_so(
         hardware.captured = None
         assert "(no CUDA graph)" in engine.backend
         assert np.array_equal(engine.infer(image[None])[0], 255 - image)
+
+
+def test_that_it_cannot_be_captured_is_not_the_reason_of_later_failures(
+    hardware: Hardware,
+) -> None:
+    messages = Messages()
+
+    class Complaining(Context):
+        def execute_async_v3(self, stream_handle: int) -> bool:
+            if hardware.captured is not None:
+                messages.errors.append("not permitted while capturing")
+            return True
+
+    gpu, context = cuda(hardware), Complaining(hardware)
+    pinned = gpu.pin(48)
+    buffers = Buffers(pinned.address, gpu.allocate(48), pinned.array)
+    run = Run(gpu, gpu.stream(), context, messages)
+    run.bind("image", buffers, "derained", buffers)
+    hardware.failing = {"cudaStreamEndCapture"}
+    assert not run.capture((1, 4, 4, 3))
+    hardware.captured, hardware.failing = None, {"execute_async_v3"}
+    with pytest.raises(ModelError, match=r"does not run the engine \(it does not say why"):
+        run.launch((1, 4, 4, 3))
 
 
 def test_free_sizes_follow_the_images(hardware: Hardware, spec: ModelSpec, picture: Draw) -> None:

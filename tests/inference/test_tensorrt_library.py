@@ -124,6 +124,7 @@ def test_what_tensorrt_says_comes_as_one_line_without_its_source() -> None:
     assert messages.reason() == (
         "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Magic tag does not match"
     )
+    assert messages.reason() == "it does not say why", "a later failure has a reason of its own"
     assert Messages().reason() == "it does not say why"
     with pytest.raises(ModelError, match=r"TensorRT does nothing .*; try again"):
         messages.require(None, "does nothing", "try again")

@@ -6,6 +6,7 @@ Nothing here needs torch: a board makes them from a shipped ONNX file.
 from spikerain_export.precision.half import to_half
 from spikerain_export.precision.int8 import Int8Target, output_scales, to_int8
 from spikerain_export.precision.integer import integer_convolutions
+from spikerain_export.precision.overflow import require_half_range
 from spikerain_export.precision.scales import OutputScale
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "OutputScale",
     "integer_convolutions",
     "output_scales",
+    "require_half_range",
     "to_half",
     "to_int8",
 ]

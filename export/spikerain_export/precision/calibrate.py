@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.spec import ModelSpec
@@ -20,6 +19,7 @@ from spikerain_export.precision.scales import (
     scale_for_features,
     scale_for_neurons,
 )
+from spikerain_export.precision.taps import Tapped, tap_name
 
 Image = npt.NDArray[np.uint8]
 
@@ -62,14 +62,14 @@ def calibrate(
     steps: dict[str, list[str]] = {}
     for convolution in convolutions:
         steps.setdefault(convolution.layer, []).append(convolution.output)
-    sampled = _Sampler(model, [name for names in steps.values() for name in names])
+    sampled = _sampled(model, [name for names in steps.values() for name in names])
     seen = [sampled(_middle(image, spec.stride)) for image in images]
     only_neurons = {found.layer: found.only_neurons for found in convolutions}
     neuron = Neuron(1 - 1 / spec.tau, spec.threshold)
     scales = {}
     for layer, names in steps.items():
         values = _thinned(
-            np.stack([np.concatenate([found[name] for found in seen]) for name in names])
+            np.stack([np.concatenate([found[name].ravel() for found in seen]) for name in names])
         )
         scales[layer] = (
             scale_for_neurons(values, neuron) if only_neurons[layer] else scale_for_features(values)
@@ -77,46 +77,18 @@ def calibrate(
     return scales
 
 
-class _Sampler:
-    """Runs a graph and returns a regular sample of some of its tensors (1, C, H, W), flat."""
+def _sampled(model: onnx.ModelProto, tensors: list[str]) -> Tapped:
+    """The graph with a regular sample of some of its tensors (1, C, H, W) as outputs."""
+    bounds = {"from": [0, 0], "to": [2**31] * 2, "axes": [2, 3], "every": [_EVERY] * 2}
+    constants = [
+        numpy_helper.from_array(np.array(value, np.int64), tap_name(name))
+        for name, value in bounds.items()
+    ]
 
-    def __init__(self, model: onnx.ModelProto, tensors: list[str]) -> None:
-        self._tensors = tensors
-        tapped = onnx.ModelProto()
-        tapped.CopyFrom(model)
-        del tapped.graph.output[:]
-        for name, value in {"from": [0, 0], "to": [2**31] * 2, "axes": [2, 3]}.items():
-            tapped.graph.initializer.append(_indices(name, value))
-        tapped.graph.initializer.append(_indices("every", [_EVERY] * 2))
-        for name in tensors:
-            inputs = [name, *(_tap(part) for part in ("from", "to", "axes", "every"))]
-            tapped.graph.node.append(helper.make_node("Slice", inputs, [_tap(name)]))
-            tapped.graph.output.append(
-                helper.make_tensor_value_info(_tap(name), TensorProto.FLOAT, None)
-            )
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            tapped.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+    def summary(name: str, made: str) -> list[onnx.NodeProto]:
+        return [helper.make_node("Slice", [name, *map(tap_name, bounds)], [made])]
 
-    def __call__(self, image: Image) -> dict[str, Floats]:
-        (source,) = self._session.get_inputs()
-        values = self._session.run(
-            [_tap(name) for name in self._tensors], {source.name: image[None]}
-        )
-        return {
-            name: np.asarray(value).reshape(-1)
-            for name, value in zip(self._tensors, values, strict=True)
-        }
-
-
-def _tap(name: str) -> str:
-    return f"calibration/{name}"
-
-
-def _indices(name: str, values: list[int]) -> onnx.TensorProto:
-    return numpy_helper.from_array(np.array(values, np.int64), _tap(name))
+    return Tapped(model, tensors, summary, constants)
 
 
 def _middle(image: Image, stride: int) -> Image:

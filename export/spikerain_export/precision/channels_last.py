@@ -241,7 +241,7 @@ class ChannelsLastWriter:
     def _integer_convolution(self, convolution: SpikingConvolution) -> None:
         """Bytes in, bytes out, then back to float32 for the membrane or the features."""
         builder, layer = self._builder, convolution.layer
-        levels, steps = quantise_weight(convolution.weight)
+        levels, steps = quantise_weight(convolution.weight, convolution.bias)
         output = self._scales[layer]
         # Accumulators count in steps of the weights, and so does the bias.
         bias = np.rint(convolution.bias.astype(np.float64) / steps).astype(np.int32)

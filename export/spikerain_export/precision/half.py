@@ -4,8 +4,8 @@ Strongly typed runtimes (TensorRT 11 knows no others) compute every tensor in th
 gives it, so what must not lose precision is said here, operator by operator.
 
 Measured with `python benchmarks/precision_cost.py --images FOLDER` on the middle 256x256 pixels of
-ten real rainy photographs (`nano`, ONNX Runtime's CPU provider, which rounds every tensor to half
-precision but sums in float32):
+ten real rainy photographs (`nano`, ONNX Runtime's CPU provider: kernels that exist in half run in
+half, all others in float32 between casts, of which it drops those that meet):
 
 | in FP32                      | PSNR to FP32 | worst image | spikes that differ |
 |------------------------------|--------------|-------------|--------------------|
@@ -22,7 +22,8 @@ precision but sums in float32):
 * **Picture**, the sum of bytes and residual up to its rounding: half precision has steps of 0.125
   above 128, and one addition per byte is cheap.
 
-Firing rates of probe graphs are counted in FP32 for the same reason as means.
+Firing rates of probe graphs are counted in FP32 for the same reason as means. Overflow would not
+show in such a run: `spikerain_export.precision.overflow` looks for it in the FP32 graph's values.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from onnx import TensorProto
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.builder import GraphBuilder
 from spikerain_export.precision.graph import (
+    Array,
     SourceGraph,
     attributes,
     layer_of,
@@ -78,7 +80,7 @@ def to_half(
         ModelError: the graph is not FP32, or has an operator that no rule is known for.
     """
     require_full_precision(spec.precision, "fp16")
-    writer = _HalfWriter(SourceGraph(model), spec, keep)
+    writer = HalfWriter(SourceGraph(model), spec, keep)
     rewritten = writer.write()
     return rewritten, replace(
         spec,
@@ -88,10 +90,19 @@ def to_half(
     )
 
 
-class _HalfWriter:
-    """Copies a graph node by node, each in the type of its group."""
+class HalfWriter:
+    """Copies a graph node by node, each in the type of its group; see `to_half`.
 
-    def __init__(self, source: SourceGraph, spec: ModelSpec, keep: Collection[str]) -> None:
+    Attributes:
+        half_constants: the constants that are rounded to half precision, in FP32, by name.
+
+    Args:
+        source: FP32 graph.
+        spec: its description.
+        keep: groups of tensors that stay in FP32.
+    """
+
+    def __init__(self, source: SourceGraph, spec: ModelSpec, keep: Collection[str] = KEPT) -> None:
         self._source = source
         self._builder = GraphBuilder()
         self._types: dict[str, np.dtype[np.floating]] = {}
@@ -99,11 +110,19 @@ class _HalfWriter:
         self._picture = source.ancestors(spec.image_output)
         self._groups = _groups(source, spec, keep)
         self._full: dict[str, None] = {}
+        self.half_constants: dict[str, Array] = {}
 
     @property
     def full_precision(self) -> tuple[str, ...]:
         """Names of the layers whose tensors stay in FP32."""
         return tuple(self._full)
+
+    @property
+    def half_tensors(self) -> tuple[str, ...]:
+        """Names, in the FP32 graph, of the tensors that become half or are read as halves."""
+        made = [name for name, kind in self._types.items() if kind == np.float16]
+        read = [name for name, kind in self._casts if kind == np.float16]
+        return tuple(dict.fromkeys([*made, *read]))
 
     def write(self) -> onnx.ModelProto:
         """The rewritten model."""
@@ -163,7 +182,9 @@ class _HalfWriter:
         value = self._source.constants[name]
         if value.dtype != np.float32 or precision == np.float32:
             return self._builder.constant(name, value)
-        return self._builder.constant(f"{name}/half", value.astype(np.float16))
+        self.half_constants[name] = value
+        with np.errstate(over="ignore"):  # an export that overflows is refused by its proof
+            return self._builder.constant(f"{name}/half", value.astype(np.float16))
 
     def _plain(self, name: str) -> str:
         """An input that is no feature: a shape, axes, scales, or none."""

@@ -15,6 +15,9 @@ Floats = npt.NDArray[np.float32]
 
 _LEVELS = 255
 _LARGEST = 127
+# How many steps of the weights a bias may count: a quarter of what an accumulator of 32 bits holds,
+# and where there are no weights, as many as float32 tells apart.
+_MOST_BIAS, _USUAL_BIAS = 1 << 30, 1 << 20
 _TAILS = (0.0, 1e-3, 5e-3, 0.02, 0.05, 0.1, 0.2)
 
 
@@ -55,18 +58,27 @@ class Neuron:
         return np.stack(fired)
 
 
-def quantise_weight(weight: Array) -> tuple[npt.NDArray[np.int8], Floats]:
+def quantise_weight(
+    weight: Array, bias: Array | None = None
+) -> tuple[npt.NDArray[np.int8], Floats]:
     """Symmetric signed bytes per output channel.
 
     Args:
         weight: float32 (outputs, inputs, k, k).
+        bias: float32 (outputs,), where it is counted in steps of the weights in 32 bits: a channel
+            of weak weights then gets steps that its bias can be counted in.
 
     Returns:
         int8 of the same shape in -127..127, and float32 (outputs,): `weight ~ bytes * scale`.
     """
-    peak = np.abs(weight).max(axis=(1, 2, 3)).astype(np.float32)
-    # A channel without weights may have any scale but 0.
-    scale = np.where(peak > 0, peak / np.float32(_LARGEST), np.float32(1)).astype(np.float32)
+    peak = np.abs(weight).max(axis=(1, 2, 3)).astype(np.float64)
+    offset = np.zeros_like(peak) if bias is None else np.abs(bias.astype(np.float64))
+    scale = np.where(
+        peak > 0, np.maximum(peak / _LARGEST, offset / _MOST_BIAS), offset / _USUAL_BIAS
+    )
+    # A channel without weights and bias may have any scale but 0.
+    scale = np.where((peak > 0) | (offset > 0), scale, 1)
+    scale = np.maximum(scale, np.finfo(np.float32).tiny).astype(np.float32)
     levels = np.rint(weight / scale[:, None, None, None])
     return np.clip(levels, -_LARGEST, _LARGEST).astype(np.int8), scale
 

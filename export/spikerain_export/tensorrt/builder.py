@@ -94,6 +94,7 @@ def build_engine(
         profiles=settings.profiles,
         source_sha256=hashlib.sha256(content).hexdigest(),
         inspected=inspected,
+        workspace=settings.workspace,
     )
     return EngineFile.seal(header, plan)
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,10 +20,10 @@ from spikerain_edge.engine_file import (
     SUFFIX,
     EngineFile,
     EngineHeader,
-    Profile,
     read_engine_file,
 )
-from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.errors import InputError, ModelError, SpikeRainError
+from spikerain_edge.files import write_whole
 from spikerain_edge.inference.tensorrt_library import Library
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.tensorrt.builder import (
@@ -65,12 +65,16 @@ class EngineCache:
         except ModelError:
             found = None
         if found is None or header_key(found.header) != key:
-            with suppress(OSError):
-                path.unlink()
+            self.forget(key)
             return None
         with suppress(OSError):
             os.utime(path)
         return found
+
+    def forget(self, key: str) -> None:
+        """Deletes an engine, if it is there."""
+        with suppress(OSError):
+            self.path(key).unlink()
 
     def store(self, file: EngineFile) -> Path:
         """Keeps an engine and returns its place.
@@ -81,12 +85,12 @@ class EngineCache:
         path = self.path(header_key(file.header))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, file.to_bytes())
         except OSError as error:
             raise InputError(
                 f"cannot write {path.parent}: {error.strerror}",
                 "set XDG_CACHE_HOME to a folder that can be written",
             ) from error
-        file.write(path)
         self._forget(keep=path)
         return path
 
@@ -117,8 +121,20 @@ def build_cached(
     *,
     progress: Progress | None = None,
     library: Library | None = None,
+    accept: Callable[[EngineFile], None] = lambda file: None,
+    tell: Callable[[str], None] = lambda message: None,
 ) -> EngineFile:
     """The engine from the cache, or built and kept there; see `build_engine`.
+
+    Args:
+        content: ONNX file; its precision is the engine's.
+        spec: its description.
+        settings: what to build.
+        cache: where engines are kept; one that cannot be written costs no engine.
+        progress: told how the build gets on.
+        library: TensorRT; found unless given.
+        accept: called with the engine, found or built; what it raises an error about is not kept.
+        tell: told what the user should know and need not do anything about.
 
     Raises:
         InputError: the settings cannot be served, something is missing, or it was cancelled.
@@ -129,52 +145,55 @@ def build_cached(
     library = library or choose_library(settings.capability)
     target = find_target(library, settings.capability, settings.device)
     source = hashlib.sha256(content).hexdigest()
-    found = cache.find(engine_key(source, spec, settings.profiles, library, target))
+    key = engine_key(source, spec, settings, library, target)
+    found = cache.find(key)
     if found is not None:
+        try:
+            accept(found)
+        except ModelError:
+            cache.forget(key)
+            raise
         return found
     if settings.timings is None:
         settings = replace(settings, timings=cache.timings(library, target))
     built = build_engine(content, spec, settings, progress=progress, library=library, target=target)
-    cache.store(built)
+    accept(built)
+    try:
+        cache.store(built)
+    except SpikeRainError as error:
+        tell(f"the engine is not kept for the next time: {error}")
     return built
 
 
 def engine_key(
     source_sha256: str,
     spec: ModelSpec,
-    profiles: Sequence[Profile],
+    settings: BuildSettings,
     library: Library,
     target: Target,
 ) -> str:
     """Digest of everything that an engine depends on."""
-    return _key(
-        source_sha256,
-        spec,
-        profiles,
-        (library.name, library.version),
-        (target.gpu, target.capability),
+    return header_key(
+        EngineHeader(
+            spec=spec,
+            library=library.name,
+            library_version=library.version,
+            gpu=target.gpu,
+            capability=target.capability,
+            profiles=settings.profiles,
+            source_sha256=source_sha256,
+            workspace=settings.workspace,
+        )
     )
 
 
 def header_key(header: EngineHeader) -> str:
     """The key of an engine that exists."""
-    return _key(
-        header.source_sha256,
-        header.spec,
-        header.profiles,
-        (header.library, header.library_version),
-        (header.gpu, header.capability),
-    )
-
-
-def _key(
-    source_sha256: str,
-    spec: ModelSpec,
-    profiles: Sequence[Profile],
-    library: tuple[str, str],
-    gpu: tuple[str, str],
-) -> str:
-    shapes = [asdict(profile) for profile in profiles]
-    versions = [HEADER_VERSION, spec.spec_version]
-    parts = [source_sha256, spec.precision, spec.batch, shapes, *library, *gpu, *versions]
+    parts = [
+        *(header.source_sha256, header.spec.precision, header.spec.batch),
+        [asdict(profile) for profile in header.profiles],
+        *(header.library, header.library_version, header.gpu, header.capability),
+        None if header.workspace is None else float(header.workspace),
+        *(HEADER_VERSION, header.spec.spec_version),
+    ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,82 @@
+"""Looks whether what is to be half precision fits into it.
+
+ONNX Runtime's CPU provider does not show it: what has no kernel in half it computes in float32
+between casts, and casts that meet it drops, so that values beyond half precision live on. A GPU
+makes infinities of them. So the FP32 graph is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper
+
+from spikerain_edge.errors import ModelError
+from spikerain_edge.spec import ModelSpec
+from spikerain_export.precision.graph import SourceGraph
+from spikerain_export.precision.half import HalfWriter
+from spikerain_export.precision.taps import Tapped
+
+Image = npt.NDArray[np.uint8]
+# What these make is no larger than what they read, which is looked at, or than a byte or 1.
+_BOUNDED = {
+    "Cast", "Clip", "Concat", "DepthToSpace", "Neg", "Relu", "Reshape", "Resize", "Sigmoid",
+    "Split", "ThresholdedRelu", "Transpose", "Unsqueeze",
+}  # fmt: skip
+LARGEST = float(np.finfo(np.float16).max)
+"""Largest finite half, 65504."""
+
+
+def require_half_range(
+    model: onnx.ModelProto, spec: ModelSpec, images: Iterable[Image]
+) -> dict[str, float]:
+    """Lets a graph pass whose constants and, on these images, tensors fit into half precision.
+
+    Args:
+        model: FP32 graph of free size, which `to_half` takes to half precision.
+        spec: its description.
+        images: rainy images (H, W, 3) uint8 BGR; what exceeds a multiple of the stride is cut off.
+
+    Returns:
+        The largest absolute value of every constant and computed tensor that becomes half.
+
+    Raises:
+        ModelError: something does not fit; names what exceeds half precision by most.
+    """
+    source = SourceGraph(model)
+    writer = HalfWriter(source, spec)
+    writer.write()
+    peaks = {
+        name: float(np.abs(value).max(initial=0)) for name, value in writer.half_constants.items()
+    }
+    growing = [name for name in writer.half_tensors if source.made_by[name].op_type not in _BOUNDED]
+    tapped = Tapped(model, growing, _peak)
+    for image in images:
+        height, width = (side // spec.stride * spec.stride for side in image.shape[:2])
+        for name, value in tapped(np.ascontiguousarray(image[:height, :width])).items():
+            peaks[name] = max(peaks.get(name, 0.0), _finite(float(value)))
+    worst = max(peaks, key=peaks.__getitem__)
+    if peaks[worst] >= LARGEST:
+        raise ModelError(
+            f"{worst} of {spec.name} reaches {peaks[worst]:.6g} in FP32, half precision ends at "
+            f"{LARGEST:.0f}",
+            "nothing was written; export it without --fp16, or with --no-verify all the same",
+        )
+    return peaks
+
+
+def _finite(value: float) -> float:
+    """What is no number fits into nothing."""
+    return value if np.isfinite(value) else float("inf")
+
+
+def _peak(name: str, made: str) -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("ReduceMax", [name], [f"{made}/most"], keepdims=0),
+        helper.make_node("ReduceMin", [name], [f"{made}/least"], keepdims=0),
+        helper.make_node("Neg", [f"{made}/least"], [f"{made}/deepest"]),
+        helper.make_node("Max", [f"{made}/most", f"{made}/deepest"], [made]),
+    ]

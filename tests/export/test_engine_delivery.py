@@ -1,0 +1,152 @@
+"""An engine is delivered with the graph that it was built from; the builder itself stands aside."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from export_parts import scenes, shipped
+
+from spikerain_edge.engine_file import (
+    AHEAD_OF_TIME,
+    EngineFile,
+    EngineHeader,
+    Profile,
+    read_engine_file,
+)
+from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.inference import Derainer
+from spikerain_edge.profiling.measurement import count_graph
+from spikerain_edge.spec import ModelSpec
+from spikerain_export import delivery
+from spikerain_export.conversion import Request
+from spikerain_export.delivery import Delivery, deliver
+from spikerain_export.origin import Origin, open_origin
+from spikerain_export.tensorrt import BuildSettings
+
+Files = Callable[[Path], list[str]]
+Build = Callable[[str], None]
+WRITTEN = ["mine.engine", "mine.onnx", "mine.probe.onnx"]
+
+
+@pytest.fixture(scope="module")
+def origin() -> Origin:
+    return open_origin("nano")
+
+
+@pytest.fixture
+def built_for(monkeypatch: pytest.MonkeyPatch) -> Build:
+    """Lets engines be built for a GPU of this name."""
+
+    def prepare(gpu: str) -> None:
+        def build(
+            content: bytes, spec: ModelSpec, settings: BuildSettings, *_: Any, **options: Any
+        ) -> EngineFile:
+            source = hashlib.sha256(content).hexdigest()
+            header = EngineHeader(spec, "TensorRT", "10", gpu, "8.7", settings.profiles, source)
+            file = EngineFile.seal(header, b"plan")
+            options["accept"](file)
+            return file
+
+        monkeypatch.setattr(delivery, "build_cached", build)
+        monkeypatch.setattr(delivery, "choose_library", lambda capability: SimpleNamespace())
+        monkeypatch.setattr(delivery, "find_target", lambda *_: None)
+
+    return prepare
+
+
+def delivered(origin: Origin, output: Path, precision: Any = "fp32", **options: Any) -> Delivery:
+    settings = BuildSettings((Profile.fixed_at((48, 64)),))
+    request = Request(precision, "tensorrt")
+    options = {"verify": False, **options}
+    return deliver(origin, request, output, scenes(), engine=settings, **options)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_an_engine_comes_with_its_graph_and_can_be_counted(
+    origin: Origin, built_for: Build, tmp_path: Path, files: Files, precision: str
+) -> None:
+    built_for(AHEAD_OF_TIME)
+    made = delivered(origin, tmp_path / "mine.engine", precision)
+    assert files(tmp_path) == WRITTEN
+    assert [path.name for path in made.files] == WRITTEN
+    assert made.document["files"] == [str(path) for path in made.files]
+    assert count_graph(str(tmp_path / "mine.engine"), 48, 64)
+    with Derainer.load(str(tmp_path / "mine.onnx"), probe=True) as derainer:
+        assert derainer.can_probe
+        assert derainer.spec.precision == precision
+
+
+def test_an_engine_built_ahead_of_time_is_not_called_run(
+    origin: Origin, built_for: Build, tmp_path: Path
+) -> None:
+    built_for(AHEAD_OF_TIME)
+    made = delivered(origin, tmp_path / "mine.engine")
+    assert made.document["engine_run"] is False
+    assert any("has not been run" in note for note in made.notes)
+
+
+def test_an_engine_for_this_gpu_is_run_before_anything_is_written(
+    origin: Origin,
+    built_for: Build,
+    tmp_path: Path,
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    built_for("Orin")
+
+    def refuse(file: EngineFile, derain: Any, *_: Any, **options: Any) -> float:
+        assert derain(scenes()[0][0].rainy).shape == scenes()[0][0].rainy.shape
+        assert options == {"device": 0, "held": True}
+        raise ModelError("the fp32 engine agrees with its reference to 3 dB only")
+
+    monkeypatch.setattr(delivery, "prove_engine", refuse)
+    with pytest.raises(ModelError, match="3 dB only"):
+        delivered(origin, tmp_path / "mine.engine", verify=True)
+    assert files(tmp_path) == []
+    monkeypatch.setattr(delivery, "prove_engine", lambda *_, **options: 60.0)
+    made = delivered(origin, tmp_path / "mine.engine", verify=True)
+    assert (made.document["engine_run"], made.document["engine_psnr"]) == (True, 60)
+    assert not any("has not been run" in note for note in made.notes)
+    assert delivered(origin, tmp_path / "mine.engine").document["engine_run"] is False
+
+
+def test_another_graph_beside_an_engine_is_not_replaced(
+    origin: Origin, built_for: Build, tmp_path: Path
+) -> None:
+    built_for(AHEAD_OF_TIME)
+    (tmp_path / "mine.onnx").write_bytes(b"somebody's")
+    told: list[str] = []
+    with pytest.raises(InputError, match=r"mine\.onnx would be replaced by the graph that"):
+        delivered(origin, tmp_path / "mine.engine", tell=told.append)
+    assert "building the engine" not in told
+    assert (tmp_path / "mine.onnx").read_bytes() == b"somebody's"
+    assert not (tmp_path / "mine.engine").exists()
+
+
+def test_an_engine_that_is_replaced_takes_its_graph_with_it(
+    origin: Origin, built_for: Build, tmp_path: Path, files: Files
+) -> None:
+    built_for(AHEAD_OF_TIME)
+    for precision in ("fp16", "int8"):
+        delivered(origin, tmp_path / "mine.engine", precision)
+    assert files(tmp_path) == WRITTEN
+    digest = hashlib.sha256((tmp_path / "mine.onnx").read_bytes()).hexdigest()
+    assert read_engine_file(tmp_path / "mine.engine").header.source_sha256 == digest
+
+
+def test_the_graph_that_an_engine_is_made_from_may_lie_beside_it(
+    built_for: Build, tmp_path: Path
+) -> None:
+    built_for(AHEAD_OF_TIME)
+    graph = tmp_path / "mine.onnx"
+    graph.write_bytes(shipped())
+    delivered(open_origin(str(graph)), tmp_path / "mine.engine")
+    assert graph.read_bytes() == shipped()
+    with pytest.raises(InputError, match="is read"):
+        delivered(open_origin(str(graph)), tmp_path / "mine.engine", "fp16")
+    assert graph.read_bytes() == shipped()
