@@ -33,4 +33,5 @@ def read_image(path: Path) -> Image:
     try:
         return sources.read_image(path)
     except InputError as error:
-        raise ValueError(f"cannot read the image {path}") from error
+        remedy = f"list all such files: spikerain-train prepare {path.parent}"
+        raise ValueError(f"cannot read the image {path}; {remedy}") from error
