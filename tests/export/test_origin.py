@@ -151,5 +151,5 @@ def test_a_pickled_file_is_never_loaded(published: SpikeRain, tmp_path: Path) ->
 def test_a_configuration_that_is_no_table_is_refused(published: SpikeRain, tmp_path: Path) -> None:
     folder = checkpoint(published, tmp_path / "listed")
     (folder / "config.json").write_text("[1, 2]")
-    with pytest.raises(InputError, match="no usable checkpoint"):
+    with pytest.raises(ModelError, match=r"config\.json: a network configuration is a table"):
         open_origin(str(folder))
