@@ -136,10 +136,10 @@ def prepare(
     """Network and optimiser as Fabric wraps them, and what a checkpoint keeps of them.
 
     Raises:
-        ValueError: the weights to start from are those of another network.
+        ValueError: the weights to start from are those of a network that cannot be grown.
     """
     if initial:
-        network = started(initial, recipe)
+        network = grow(load_network(initial), recipe.config())
     else:
         network = SpikeRain(recipe.config())
         start_near_identity(network)
@@ -153,15 +153,6 @@ def prepare(
     wrapped, wrapped_optimizer = fabric.setup(network, optimizer)
     state = State(network, optimizer, averaged(network, recipe.ema))
     return wrapped, wrapped_optimizer, state
-
-
-def started(initial: Path, recipe: Recipe) -> SpikeRain:
-    """A network with the weights of a checkpoint; one of a smaller network is grown.
-
-    Raises:
-        ValueError: it holds a network that this one is not and cannot be grown from.
-    """
-    return grow(load_network(initial), recipe.config())
 
 
 @contextmanager
