@@ -13,6 +13,7 @@ from spikerain_edge.weather.rain import (
     Rain,
     RainStyle,
     blend,
+    sample_downpour_style,
     sample_style,
     sample_wide_style,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Weather",
     "blend",
     "kinds",
+    "sample_downpour_style",
     "sample_fog_style",
     "sample_snow_style",
     "sample_style",

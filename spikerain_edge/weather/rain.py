@@ -226,6 +226,20 @@ def sample_wide_style(rng: np.random.Generator) -> RainStyle:
     return replace(sample_style(rng), length=length, width=width)
 
 
+def sample_downpour_style(rng: np.random.Generator) -> RainStyle:
+    """A random style of dense, bright streaks that cross: cloudbursts that hide the picture."""
+    length = sample_log(rng, 15, 100)
+    return replace(
+        sample_style(rng),
+        coverage=sample_log(rng, 0.08, 0.4),
+        length=length,
+        width=min(sample_log(rng, 0.8, 3.0), length / 6),
+        spread=float(rng.uniform(0.0, 12.0)),
+        brightness=float(rng.uniform(0.3, 0.9)),
+        mist=0.0,
+    )
+
+
 def _motion_kernel(length: float, angle: float) -> Layer:
     """Box kernel of `length` pixels along the direction of fall."""
     reach = max(1, math.ceil(length / 2))

@@ -16,6 +16,7 @@ from spikerain_edge.weather import (
     Rain,
     RainStyle,
     blend,
+    sample_downpour_style,
     sample_style,
     sample_wide_style,
 )
@@ -233,3 +234,22 @@ def test_the_wide_sampler_reaches_streaks_of_2_to_100_pixels_thick_and_thin() ->
     assert 5 < widths.max() <= 6
     assert (widths <= np.maximum(0.7, lengths / 4)).all()
     assert len(set(styles)) == 400
+
+
+def test_a_downpour_hides_more_of_the_picture_than_rain() -> None:
+    grey = np.full((96, 96, 3), 110, np.uint8)
+    changes = []
+    for sample in (sample_style, sample_downpour_style):
+        generators = [np.random.default_rng(seed) for seed in range(60)]
+        rainy = [Rain(sample(rng), (96, 96), 3).render(grey).astype(float) for rng in generators]
+        changes.append(np.median([np.square(picture - grey).mean() for picture in rainy]))
+
+    # Three times the squared error, so about 5 dB of PSNR.
+    assert changes[1] > 3 * changes[0]
+
+
+def test_streaks_of_a_downpour_cross() -> None:
+    spreads = [sample_downpour_style(np.random.default_rng(seed)).spread for seed in range(200)]
+
+    assert 5 < np.mean(spreads) < 7
+    assert max(spreads) < 12

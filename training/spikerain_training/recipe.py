@@ -31,7 +31,7 @@ class Recipe:
         batch: crops per step, over all processes.
         crop: side of a crop in pixels.
         weather: how often which weather is rendered in front of clean images, in any unit:
-            `rain`, `wide_rain`, `fog`, `snow`.
+            `rain`, `wide_rain`, `downpour`, `fog`, `snow`.
         dry: share of clean images that stay without weather.
         optimizer: `adamw`, as in the paper, or `muon` (see `Muon`).
         learning_rate: peak rate of the optimiser.
