@@ -17,8 +17,8 @@ import pytest
 from spikerain_edge.errors import InputError
 from spikerain_edge.inference import Derainer
 from spikerain_edge.models import find_model
+from spikerain_edge.stream.images import read_image
 from spikerain_edge.stream.sinks import write_image
-from spikerain_edge.stream.sources import read_image
 
 Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]

@@ -85,11 +85,19 @@ class _Album:
 
 
 def _read(folder: str, option: str, most: int = MOST) -> _Album:
-    source = open_source(folder)
+    try:
+        source = open_source(folder)
+    except InputError as error:
+        raise InputError(error.cause, f"name a folder of images with {option}") from error
     try:
         if source.live:
             raise InputError(f"{folder} is a camera", f"name a folder of images with {option}")
         pictures = [frame.image for frame in islice(source, most)]
+        if source.missing:
+            raise InputError(
+                f"{source.missing} of the pictures in {folder} cannot be decoded",
+                f"find out which: spikerain-edge run --camera {folder}",
+            )
         return _Album(pictures, source.paths, source.length)
     finally:
         source.close()

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
+# Frames per second of what does not say.
+DEFAULT_RATE = 25.0
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import re
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -13,14 +12,12 @@ from urllib.parse import unquote
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.stream.demo import DemoScene
-from spikerain_edge.stream.frame import Frame, Image
+from spikerain_edge.stream.frame import DEFAULT_RATE, Frame, Image
+from spikerain_edge.stream.images import IMAGE_SUFFIXES, ImageSource, is_image
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-_DEFAULT_RATE = 25.0
 # Containers that keep no count have theirs estimated from duration and rate.
 _ROUNDED = 2
 _DEVICES = ("/dev/video", "/dev/v4l/")
@@ -34,7 +31,7 @@ class Source(Protocol):
         rate: frames per second, nominal.
         length: number of frames, where it is known before.
         paths: files it reads.
-        missing: frames that a file announced and that could not be decoded, known at its end.
+        missing: frames that were announced and that could not be decoded, known at the end.
     """
 
     live: bool
@@ -58,7 +55,7 @@ class DemoSource:
     """
 
     live = False
-    rate = _DEFAULT_RATE
+    rate = DEFAULT_RATE
     missing = 0
 
     def __init__(self, frames: int = 150) -> None:
@@ -70,31 +67,6 @@ class DemoSource:
         for index in range(self.length or 0):
             captured = time.perf_counter()
             yield Frame(self._scene.rainy(index), index, captured, _numbered(index))
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-
-class ImageSource:
-    """Image files. Grey, alpha and 16-bit files are read as 8-bit BGR, turned as EXIF says.
-
-    Args:
-        paths: the files, in order. Frames are named as their files, without suffix where that
-            keeps them apart.
-    """
-
-    live = False
-    rate = _DEFAULT_RATE
-    missing = 0
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths: Sequence[Path] = list(paths)
-        self.length: int | None = len(self.paths)
-
-    def __iter__(self) -> Iterator[Frame]:
-        for index, (path, name) in enumerate(zip(self.paths, _names(self.paths), strict=True)):
-            captured = time.perf_counter()
-            yield Frame(read_image(path), index, captured, name)
 
     def close(self) -> None:
         """Nothing to release."""
@@ -122,7 +94,7 @@ class CaptureSource:
         if not self._capture.isOpened():
             raise _not_opened(label, live=live)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.rate = rate if 0 < rate <= 1000 else _DEFAULT_RATE
+        self.rate = rate if 0 < rate <= 1000 else DEFAULT_RATE
         count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.length: int | None = count if not live and count > 0 else None
 
@@ -189,25 +161,6 @@ def without_password(uri: str) -> str:
     return re.sub(r"\?.*", "", re.sub(r"(?<=://).*@", "", uri))
 
 
-def read_image(path: Path) -> Image:
-    """Reads an image file as uint8 (H, W, 3) BGR.
-
-    Raises:
-        InputError: it is missing or cannot be decoded.
-    """
-    try:
-        packed = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        image = cv2.imdecode(packed, cv2.IMREAD_COLOR) if packed.size else None
-    except cv2.error:
-        image = None
-    if image is None or _is_cut_off_jpeg(packed):
-        raise InputError(f"{path} is no image that can be decoded", "remove or replace the file")
-    return np.asarray(image, np.uint8)
-
-
 def _local_path(uri: str) -> str | None:
     """The path that a URI means, or none where it is a URL."""
     scheme, separator, path = uri.partition("://")
@@ -224,17 +177,17 @@ def _open_device(path: str) -> CaptureSource:
 
 def _open_files(path: str) -> Source:
     if path and Path(path).is_dir():
-        files = [entry for entry in Path(path).iterdir() if _is_image(entry)]
+        files = [entry for entry in Path(path).iterdir() if is_image(entry)]
         if not files:
             raise InputError(f"the folder {path} holds no images", _suffix_hint())
         return ImageSource(sorted(files))
     if Path(path).is_file():
-        if _is_image(Path(path)):
+        if is_image(Path(path)):
             return ImageSource([Path(path)])
         # FFmpeg takes what is before a colon in a relative path for a protocol.
         return CaptureSource(str(Path(path).absolute()), path, live=False)
     if glob.has_magic(path):
-        files = [Path(match) for match in glob.glob(path) if _is_image(Path(match))]
+        files = [Path(match) for match in glob.glob(path) if is_image(Path(match))]
         if not files:
             raise InputError(f"no image matches {path}", _suffix_hint())
         return ImageSource(sorted(files))
@@ -242,32 +195,6 @@ def _open_files(path: str) -> Source:
         f"there is no file or folder {path}",
         "give demo, a camera number, /dev/videoN, a video, an image, a folder, a glob or a URL",
     )
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-
-
-def _names(paths: Sequence[Path]) -> list[str]:
-    """Names without a suffix, or with suffix and folder where files would share one."""
-    stems = Counter(path.stem for path in paths)
-    names = Counter(path.name for path in paths)
-    chosen: dict[str, None] = {}
-    for path in paths:
-        name = path.stem
-        if stems[name] > 1:
-            name = path.name if names[path.name] == 1 else f"{path.parent.name}_{path.name}"
-        while name in chosen:
-            name += "_"
-        chosen[name] = None
-    return list(chosen)
-
-
-def _is_cut_off_jpeg(packed: npt.NDArray[np.uint8]) -> bool:
-    """Whether a JPEG ends before its last scan does, which OpenCV 4 fills with grey silently."""
-    content = packed.tobytes()
-    scan, end = content.rfind(b"\xff\xda"), content.rfind(b"\xff\xd9")
-    return content.startswith(b"\xff\xd8") and end < scan
 
 
 def _suffix_hint() -> str:

@@ -95,7 +95,7 @@ def test_the_users_images_and_every_kind_of_file(
         (("--backend", "abacus"), 2, "the backend 'abacus' is not available here"),
         (("--board", "abacus"), 2, "no board 'abacus'"),
         (("--model", "absent"), 2, "no model 'absent'"),
-        (("--images", "absent"), 2, "absent"),
+        (("--images", "absent"), 2, "folder absent; name a folder of images with --images"),
         (("--json", "absent/out.json"), 2, "cannot write absent/out.json"),
         (("--html", "."), 2, "cannot write ."),
     ],
@@ -184,6 +184,15 @@ def test_only_the_first_images_are_used_and_it_is_said(tmp_path: Path, picture: 
     (tmp_path / "8.png").unlink()
     assert ScaledFrames(str(tmp_path)).note == f"Measured on all 8 images of {tmp_path}."
     assert ScaledFrames(None).note == "Measured on 4 frames of the built-in rainy scene."
+
+
+def test_pictures_that_cannot_be_decoded_are_not_passed_over(tmp_path: Path) -> None:
+    for number in range(12):
+        write_image(tmp_path / f"{number:02}.png", np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "05.png").write_bytes(b"no image")
+
+    with pytest.raises(InputError, match=r"1 of the pictures in .* cannot be decoded"):
+        ScaledFrames(str(tmp_path))
 
 
 @pytest.mark.parametrize(

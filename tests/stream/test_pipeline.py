@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pytest
 from stream_parts import Camera, Recorder, inverted, shade, wait
 
+from spikerain_edge.stream.images import ImageSource, read_image
 from spikerain_edge.stream.pipeline import Pipeline
 from spikerain_edge.stream.sinks import FolderSink, VideoSink, write_image
-from spikerain_edge.stream.sources import CaptureSource, ImageSource, open_source, read_image
+from spikerain_edge.stream.sources import CaptureSource, open_source
 
 Image = npt.NDArray[np.uint8]
 Files = Callable[[Path], list[str]]

@@ -13,9 +13,10 @@ from stream_parts import Camera, Recorder, fail, inverted, wait
 
 from spikerain_edge.errors import InputError, ModelError, StreamError
 from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.images import ImageSource
 from spikerain_edge.stream.pipeline import Pipeline, Traffic
 from spikerain_edge.stream.sinks import FolderSink, Sink, VideoSink, write_image
-from spikerain_edge.stream.sources import ImageSource, open_source
+from spikerain_edge.stream.sources import open_source
 
 Image = npt.NDArray[np.uint8]
 ReadVideo = Callable[[Path], list[Image]]

@@ -10,8 +10,8 @@ import pytest
 
 from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.images import read_image
 from spikerain_edge.stream.sinks import Sink, may_replace, open_sink, write_image
-from spikerain_edge.stream.sources import read_image
 
 Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]

@@ -12,13 +12,8 @@ import pytest
 
 from spikerain_edge.errors import InputError, SpikeRainError, StreamError
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.sources import (
-    DemoSource,
-    Source,
-    open_source,
-    read_image,
-    without_password,
-)
+from spikerain_edge.stream.images import read_image
+from spikerain_edge.stream.sources import DemoSource, Source, open_source, without_password
 
 Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]
@@ -237,6 +232,25 @@ def test_an_image_that_vanishes_is_refused_by_name(tmp_path: Path, picture: Draw
     (tmp_path / "there.png").unlink()
     with pytest.raises(InputError, match=r"there\.png: No such file"):
         frames_of(source)
+
+
+def test_images_that_cannot_be_read_do_not_hold_up_the_others(
+    tmp_path: Path, picture: Draw
+) -> None:
+    for name in "abcdef":
+        save(tmp_path / f"{name}.png", picture())
+    for name in "bcde":
+        (tmp_path / f"{name}.png").write_bytes(b"no image")
+    source = open_source(str(tmp_path))
+    shown = []
+
+    with pytest.raises(InputError) as raised:
+        shown.extend((frame.name, frame.sequence) for frame in source)
+
+    assert shown == [("a", 0), ("f", 5)]
+    assert source.missing == 4
+    named = ", ".join(str(tmp_path / f"{name}.png") for name in "bcd")
+    assert raised.value.cause == f"4 of 6 images cannot be decoded: {named} and 1 more"
 
 
 def test_errors_are_of_the_one_family() -> None:

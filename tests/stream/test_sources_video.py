@@ -11,12 +11,8 @@ import pytest
 
 from spikerain_edge.errors import StreamError
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.sources import (
-    CaptureSource,
-    ImageSource,
-    Source,
-    open_source,
-)
+from spikerain_edge.stream.images import ImageSource
+from spikerain_edge.stream.sources import CaptureSource, Source, open_source
 
 Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]

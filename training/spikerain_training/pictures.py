@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.stream import sources
+from spikerain_edge.stream import images
 
 Image = npt.NDArray[np.uint8]
-SUFFIXES = sources.IMAGE_SUFFIXES
+SUFFIXES = images.IMAGE_SUFFIXES
 
 
 def image_paths(folder: Path) -> list[Path]:
@@ -31,7 +31,7 @@ def image_paths(folder: Path) -> list[Path]:
 def read_image(path: Path) -> Image:
     """Reads an image as (H, W, 3) uint8 BGR; raises `ValueError` where it cannot be decoded."""
     try:
-        return sources.read_image(path)
+        return images.read_image(path)
     except InputError as error:
         remedy = f"list all such files: spikerain-train prepare {path.parent}"
         raise ValueError(f"cannot read the image {path}; {remedy}") from error

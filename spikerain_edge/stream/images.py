@@ -1,0 +1,117 @@
+"""Image files as a source of frames."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.stream.frame import DEFAULT_RATE, Frame, Image
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+# Files that one line of a message names.
+_NAMED = 3
+
+
+class ImageSource:
+    """Image files. Grey, alpha and 16-bit files are read as 8-bit BGR, turned as EXIF says.
+
+    One that cannot be read keeps its number to itself and does not keep the others from being
+    shown.
+
+    Args:
+        paths: the files, in order. Frames are named as their files, without suffix where that
+            keeps them apart.
+
+    Raises:
+        InputError: after the last frame: files that could not be read.
+    """
+
+    live = False
+    rate = DEFAULT_RATE
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.missing = 0
+        self.paths: Sequence[Path] = list(paths)
+        self.length: int | None = len(self.paths)
+
+    def __iter__(self) -> Iterator[Frame]:
+        unreadable: list[tuple[Path, InputError]] = []
+        for index, (path, name) in enumerate(zip(self.paths, _names(self.paths), strict=True)):
+            captured = time.perf_counter()
+            try:
+                image = read_image(path)
+            except InputError as error:
+                unreadable.append((path, error))
+                self.missing += 1
+                continue
+            yield Frame(image, index, captured, name)
+        if unreadable:
+            raise _unreadable(unreadable, len(self.paths))
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def is_image(path: Path) -> bool:
+    """Whether a path is that of a file with the suffix of an image."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+
+
+def read_image(path: Path) -> Image:
+    """Reads an image file as uint8 (H, W, 3) BGR.
+
+    Raises:
+        InputError: it is missing or cannot be decoded.
+    """
+    try:
+        packed = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        image = cv2.imdecode(packed, cv2.IMREAD_COLOR) if packed.size else None
+    except cv2.error:
+        image = None
+    if image is None or _is_cut_off_jpeg(packed):
+        raise InputError(f"{path} is no image that can be decoded", "remove or replace the file")
+    return np.asarray(image, np.uint8)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Names without a suffix, or with suffix and folder where files would share one."""
+    stems = Counter(path.stem for path in paths)
+    names = Counter(path.name for path in paths)
+    chosen: dict[str, None] = {}
+    for path in paths:
+        name = path.stem
+        if stems[name] > 1:
+            name = path.name if names[path.name] == 1 else f"{path.parent.name}_{path.name}"
+        while name in chosen:
+            name += "_"
+        chosen[name] = None
+    return list(chosen)
+
+
+def _is_cut_off_jpeg(packed: npt.NDArray[np.uint8]) -> bool:
+    """Whether a JPEG ends before its last scan does, which OpenCV 4 fills with grey silently."""
+    content = packed.tobytes()
+    scan, end = content.rfind(b"\xff\xda"), content.rfind(b"\xff\xd9")
+    return content.startswith(b"\xff\xd8") and end < scan
+
+
+def _unreadable(failures: Sequence[tuple[Path, InputError]], read: int) -> InputError:
+    (_, error), *others = failures
+    if not others:
+        return error
+    named = ", ".join(str(path) for path, _ in failures[:_NAMED])
+    more = f" and {len(failures) - _NAMED} more" if len(failures) > _NAMED else ""
+    return InputError(
+        f"{len(failures)} of {read} images cannot be decoded: {named}{more}",
+        "remove or replace the files",
+    )
