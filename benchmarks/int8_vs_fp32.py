@@ -70,7 +70,7 @@ def seconds(graph: onnxruntime.InferenceSession, image: Image) -> tuple[float, f
 
 def main() -> int:
     """Prints the table; 0 where the ratio suffices."""
-    options = parse(__doc__, repeats=7, at_least=1.5)
+    options = parse(__doc__, repeats=7, at_least=1.2)
 
     model, spec = full_precision(options.variant)
     image = rainy(options.side)

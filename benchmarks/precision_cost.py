@@ -101,6 +101,8 @@ def main() -> int:
         middle(path, options.side, spec.stride)
         for path in paths[: options.calibrate + options.count]
     ]
+    if len(images) <= options.calibrate:
+        parser.error(f"{options.images} has {len(images)} images: more than --calibrate are needed")
     seen, measured = images[: options.calibrate], images[options.calibrate :]
     rewrites: dict[str, Callable[[], Described]] = {
         "fp16": lambda: to_half(model, spec),

@@ -66,7 +66,7 @@ def seconds(derain: Derain, image: Image) -> float:
 
 def main() -> int:
     """Prints the table; 0 where the ratio suffices."""
-    options = parse(__doc__, repeats=5, at_least=6.0)
+    options = parse(__doc__, repeats=5, at_least=3.5)
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)

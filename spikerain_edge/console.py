@@ -36,7 +36,7 @@ def one_line_errors(debug: bool) -> Iterator[None]:
             _give_up_stdout()
             # Whoever reads a pipe may stop when it has seen enough.
             if not isinstance(error, BrokenPipeError):
-                _say(StreamError(f"cannot write: {error.strerror}"), debug)
+                _say(_system_error(error), debug)
             raise typer.Exit(StreamError.exit_code) from None
         except KeyboardInterrupt:
             raise typer.Exit(128 + signal.SIGINT) from None
@@ -81,6 +81,13 @@ def _say(error: SpikeRainError, debug: bool) -> None:
         traceback.print_exc()
     else:
         print(f"spikerain-edge: {error}".replace("\n", " "), file=sys.stderr)
+
+
+def _system_error(error: OSError) -> StreamError:
+    """An error that the system gave; without the name of a file it is standard output's."""
+    if error.filename is None:
+        return StreamError(f"cannot write: {error.strerror}")
+    return StreamError(f"cannot use {error.filename}: {error.strerror}")
 
 
 def _give_up_stdout() -> None:

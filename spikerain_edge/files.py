@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from spikerain_edge.errors import InputError
 def write_whole(path: Path, content: bytes) -> None:
     """Writes a file that appears whole or not at all.
 
-    A device or a pipe, such as `/dev/null`, is written to directly.
+    A device or a pipe, such as `/dev/null`, is written to directly; a link stays one.
 
     Raises:
         OSError: it cannot be written; what was there before is untouched.
@@ -29,16 +30,32 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     with ExitStack() as failed:
         partials = {}
         for path, content in contents.items():
-            if path.exists() and not path.is_file():
+            if _is_device(path):
                 path.write_bytes(content)
                 continue
-            partial = path.with_name(f".{path.name}.partial")
+            place = path.resolve()
+            partial = place.with_name(f".{place.name}.partial")
             failed.callback(_remove, partial)
             partial.write_bytes(content)
-            partials[path] = partial
-        for path, partial in partials.items():
-            partial.replace(path)
+            partials[place] = partial
+        for place, partial in partials.items():
+            partial.replace(place)
         failed.pop_all()
+
+
+def require_writable(path: Path) -> None:
+    """Looks, before long work, whether its result can be written by `write_whole`.
+
+    Raises:
+        InputError: it cannot.
+    """
+    place = path.resolve()
+    if _is_device(path):
+        touched = [path]
+    else:
+        touched = [place, place.parent] if place.exists() else [place.parent]
+    if place.is_dir() or not all(os.access(each, os.W_OK) for each in touched):
+        raise InputError(f"cannot write {path}", "name a file in a folder that can be written")
 
 
 def _remove(path: Path) -> None:
@@ -59,7 +76,7 @@ def require_distinct(destinations: Iterable[str], read: Iterable[Path]) -> None:
     taken = {path.resolve(): "is read" for path in read}
     for destination in destinations:
         place = Path(destination).resolve()
-        if destination != "-" and place in taken and not _is_device(place):
+        if destination != "-" and place in taken and not _is_device(Path(destination)):
             raise InputError(
                 f"{destination} {taken[place]}, writing it would replace that",
                 "give every output a place of its own",
@@ -67,5 +84,9 @@ def require_distinct(destinations: Iterable[str], read: Iterable[Path]) -> None:
         taken[place] = "is named twice"
 
 
-def _is_device(place: Path) -> bool:
-    return place.exists() and not place.is_file() and not place.is_dir()
+def _is_device(path: Path) -> bool:
+    """Whether a path is a device or a pipe, or an open file by its number, as `/dev/stdout` is."""
+    target = path.readlink() if path.is_symlink() else path
+    if any(target.is_relative_to(system) for system in ("/proc", "/dev/fd")):
+        return True
+    return path.exists() and not path.is_file() and not path.is_dir()

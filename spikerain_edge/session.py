@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.errors import InputError, SpikeRainError, StreamError
-from spikerain_edge.files import require_distinct, write_whole
+from spikerain_edge.files import require_distinct, require_writable, write_whole
 from spikerain_edge.inference import Derainer
 from spikerain_edge.inference.onnx_runtime import provider_named
 from spikerain_edge.models import find_model
@@ -59,7 +58,7 @@ class Session:
         self, options: RunOptions, report: Callable[[Frame], None] = lambda frame: None
     ) -> None:
         if options.json not in (None, "-"):
-            _check_summary_place(Path(options.json))
+            require_writable(Path(options.json))
         self._options = options
         provider = provider_named(options.backend)
         with ExitStack() as opened:
@@ -164,16 +163,6 @@ class Session:
             return derained
         self._costs.add(height, width)
         return self._derainer(image)
-
-
-def _check_summary_place(path: Path) -> None:
-    """Looks, before a long run, whether its summary can be written.
-
-    Raises:
-        InputError: it cannot.
-    """
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise InputError(f"cannot write {path}", "name a file in a folder that can be written")
 
 
 def write_summary(summary: dict[str, Any], path: Path) -> None:

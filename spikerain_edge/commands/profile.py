@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,9 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from spikerain_edge.console import Debug, one_line_errors, parse_size
+from spikerain_edge.console import Debug, one_line_errors, parse_size, print_line
 from spikerain_edge.errors import InputError
-from spikerain_edge.files import require_distinct, write_whole
+from spikerain_edge.files import require_distinct, require_writable, write_whole
 
 _STDOUT = "-"
 _SIZES = ("256", "512", "720")
@@ -104,6 +102,7 @@ def profile(
         shown.print(report_tables(report, table1=table1, per_layer=per_layer))
         for line in write_files(report, json_to, csv_to, html_to):
             aside.print(line, markup=False, highlight=False)
+        require_rows(report)
 
 
 def read_size(text: str) -> tuple[int, int]:
@@ -144,16 +143,20 @@ def check_places(destinations: list[str], read: list[Path]) -> None:
             "write - for one of --json, --csv and --html and name files for the others",
         )
     require_distinct(destinations, read)
-    for path in (Path(place) for place in destinations if place != _STDOUT):
-        if path.is_dir() or not all(os.access(each, os.W_OK) for each in _touched(path)):
-            raise InputError(f"cannot write {path}", "name a file in a folder that can be written")
+    for place in destinations:
+        if place != _STDOUT:
+            require_writable(Path(place))
 
 
-def _touched(path: Path) -> list[Path]:
-    """What has to be writable: a file is replaced in its folder, a device is written to."""
-    if not path.exists():
-        return [path.parent]
-    return [path, path.parent] if path.is_file() else [path]
+def require_rows(report: dict[str, Any]) -> None:
+    """Ends badly, once the reports are written, where no size at all could be measured.
+
+    Raises:
+        InputError: so it is; names the first problem.
+    """
+    problems = [row["problem"] for row in report["rows"]]
+    if all(problems):
+        raise InputError(f"no size could be measured: {problems[0]}", "name others with --imgsz")
 
 
 def write_files(
@@ -175,7 +178,7 @@ def write_files(
     written = []
     for place, make in makers:
         if place == _STDOUT:
-            sys.stdout.write(make(report))
+            print_line(make(report).removesuffix("\n"))
         elif place:
             _write(Path(place), make(report))
             written.append(f"wrote {place}")

@@ -80,11 +80,19 @@ class Derainer(Closing):
     def from_bytes(
         cls, content: bytes, *, probe: bytes | None = None, provider: str = CPU
     ) -> Derainer:
-        """A derainer for an ONNX file, and perhaps its probe graph, that are in memory."""
+        """A derainer for an ONNX file, and perhaps its probe graph, that are in memory.
+
+        Raises:
+            InputError: no such provider.
+            ModelError: they cannot be used, or belong to different networks.
+        """
         engine = OnnxRuntimeEngine(content, "the graph in memory", provider)
         if probe is None:
             return cls(engine)
-        return cls(engine, OnnxRuntimeEngine(probe, "the probe graph in memory", provider))
+        origin = "the probe graph in memory"
+        prober = OnnxRuntimeEngine(probe, origin, provider)
+        require_same_network(engine.spec, prober.spec, origin)
+        return cls(engine, prober)
 
     @property
     def spec(self) -> ModelSpec:

@@ -58,7 +58,15 @@ def find_model(name: str) -> Model:
 
     Raises:
         InputError: neither exists, or it is a checkpoint that is not exported yet.
+        ModelError: the system does not let it be looked at.
     """
+    try:
+        return _find(name)
+    except OSError as error:
+        raise ModelError(f"cannot read {name}: {error.strerror}") from error
+
+
+def _find(name: str) -> Model:
     entry = _registry().get(name)
     folder = Path(__file__).parent
     if entry is not None:

@@ -23,6 +23,8 @@ from spikerain_edge.errors import SpikeRainError
 # What the new process executes. The working directory is no place to import from.
 _PROGRAM = f"import sys; sys.path[:] = filter(None, sys.path); from {__name__} import main; main()"
 
+_NO_MEMORY = "does not fit: memory could not be had"
+
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
@@ -74,6 +76,8 @@ class Child:
             outcome, value = self._connection.recv()
         except (EOFError, ConnectionError):
             raise DoesNotFitError(_last_words(self._process.wait())) from None
+        except MemoryError:
+            raise DoesNotFitError(_NO_MEMORY) from None
         if outcome == "failed":
             raise value
         result: _Result = value
@@ -119,7 +123,7 @@ def _attempt(
     except SpikeRainError as error:
         return "failed", error
     except MemoryError:
-        return "failed", DoesNotFitError("does not fit: memory could not be had")
+        return "failed", DoesNotFitError(_NO_MEMORY)
     except Exception as error:  # noqa: BLE001 - the parent raises it
         if type(error).__module__.startswith("onnxruntime"):
             reason = str(error).splitlines()[0]

@@ -40,7 +40,13 @@ def read_health(root: Path = Path("/")) -> Health:
     Args:
         root: where the file system starts.
     """
-    zones = [value / 1000 for value in _numbers(root, "sys/class/thermal/thermal_zone*/temp")]
+    zones = [
+        value / 1000
+        for zone in root.glob("sys/class/thermal/thermal_zone*")
+        # Older Jetsons' power controller has no sensor: it always says 100 degrees.
+        if _text(zone, "type") != "PMIC-Die"
+        for value in _numbers(zone, "temp")
+    ]
     # Intel counts per core; a Jetson's over-current events are files of its hwmon.
     events = [
         *_numbers(root, f"{_CPU}/cpu*/thermal_throttle/core_throttle_count"),
@@ -119,9 +125,10 @@ def _processor(root: Path) -> str | None:
     if named:
         return named[1].strip()
     part = re.search(r"^CPU part\s*:\s*(0x[0-9a-f]+)$", info, re.MULTILINE)
-    # Arm's and NVIDIA's numbers of the cores on the boards that `boards.json` lists.
+    # Arm's and NVIDIA's numbers of the cores of Jetsons, and of the Raspberry Pi 5.
     cores = {
         "0xd42": "Cortex-A78AE",
+        "0xd83": "Neoverse V3AE",
         "0xd0b": "Cortex-A76",
         "0x004": "Carmel",
     }

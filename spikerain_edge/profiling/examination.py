@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -94,7 +95,10 @@ def examine(
     label = f"{width}x{height}"
     padded = height + -height % stride, width + -width % stride
     found = Findings(size, padded)
-    work = options.workload(frames(height, width))
+    try:
+        work = options.workload(frames(height, width))
+    except (MemoryError, cv2.error):
+        return replace(found, problem="does not fit: no memory for the pictures")
     with start() as child:
         try:
             tell(f"{label}: timing")

@@ -26,6 +26,14 @@ from spikerain_edge.profiling.spikes import mean_activity
 Image = npt.NDArray[np.uint8]
 # Power sensors need time: this long for idle power, and at least this long for the work.
 POWER_SECONDS = 2.0
+# They run on the processor, or on a graphics unit in the same package.
+_PROCESSOR_PROVIDERS = (
+    CPU,
+    "ACLExecutionProvider",
+    "DnnlExecutionProvider",
+    "OpenVINOExecutionProvider",
+    "XnnpackExecutionProvider",
+)
 
 
 @dataclass(frozen=True)
@@ -204,4 +212,4 @@ def _open_meters(work: Workload) -> tuple[list[power.PowerMeter], str]:
     if not work.power:
         return [], "not asked for (--no-power)"
     engine = is_engine_file(find_model(work.model).graph.path)
-    return power.open_meters(gpu=engine or work.provider != CPU)
+    return power.open_meters(gpu=engine or work.provider not in _PROCESSOR_PROVIDERS)

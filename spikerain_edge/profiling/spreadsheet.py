@@ -17,9 +17,11 @@ def rows_as_csv(report: dict[str, Any]) -> str:
         report: the document of docs/profile.schema.json.
     """
     rows = [dict(_flat(row)) for row in report["rows"]]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    names = dict.fromkeys(name for row in rows for name in row)
+    # What one size lacks as a whole is a group of columns for another.
+    columns = [one for one in names if not any(other.startswith(f"{one}.") for other in names)]
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, columns, "", "ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

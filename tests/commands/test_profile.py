@@ -4,6 +4,7 @@ import errno
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from spikerain_edge.commands.variadic import repeat_options
 from spikerain_edge.errors import InputError
 from spikerain_edge.models import find_model
 from spikerain_edge.stream.sinks import write_image
+from spikerain_export.conversion import Request, convert
+from spikerain_export.origin import open_origin
 
 Draw = Callable[..., npt.NDArray[np.uint8]]
 Profile = Callable[..., subprocess.CompletedProcess[str]]
@@ -157,11 +160,41 @@ def test_every_kind_of_report_can_go_to_stdout(
     assert not (tmp_path / "-").exists()
 
 
+def test_a_closed_standard_output_is_said(album: Path) -> None:
+    command = 'exec "$0" profile --imgsz 32 --iterations 1 --images "$1" --csv - >&-'
+    ended = subprocess.run(
+        ["/bin/sh", "-c", command, Path(sys.executable).with_name("spikerain-edge"), album],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 3
+    assert ended.stderr.splitlines()[-1] == "spikerain-edge: standard output is closed"
+
+
 def test_only_one_report_goes_to_stdout(profile: Profile, album: Path) -> None:
     ended = profile("--images", str(album), "--json", "-", "--csv", "-")
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert "two reports cannot both be written to standard output" in ended.stderr
+
+
+def test_a_report_without_any_measurement_is_a_failure(
+    profile: Profile, album: Path, tmp_path: Path
+) -> None:
+    made = convert(open_origin("nano"), Request(size=(32, 32)))
+    (tmp_path / "fixed.onnx").write_bytes(made.content)
+
+    some, none = (
+        profile("--model", "fixed.onnx", "--imgsz", *sizes, "--images", str(album), *reports)
+        for sizes, reports in ((("64", "32"), ()), (("64",), ("--json", "report.json")))
+    )
+
+    assert some.returncode == 0, some.stderr
+    assert none.returncode == 2
+    assert "no size could be measured: " in none.stderr
+    assert json.loads((tmp_path / "report.json").read_text())["rows"][0]["fps"] is None
 
 
 def test_backends_that_run_no_graph_are_not_offered(

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,6 +143,32 @@ def test_a_file_is_as_good_as_a_shipped_model(
 def test_a_graph_in_memory_is_as_good_as_a_file(derainer: Derainer, picture: Draw) -> None:
     with Derainer.from_bytes(find_model("nano").graph.read()) as loaded:
         np.testing.assert_array_equal(loaded(picture()), derainer(picture()))
+
+
+def test_a_probe_graph_of_another_network_is_refused() -> None:
+    graph, probe = find_model("nano").graph, find_model("tiny").probe
+    assert probe is not None
+
+    with pytest.raises(ModelError, match="probe graph in memory"):
+        Derainer.from_bytes(graph.read(), probe=probe.read())
+
+
+def test_nothing_is_noted_about_who_derains(tmp_path: Path) -> None:
+    """ONNX Runtime keeps usage data and an identifier of the device at home, to send them."""
+    program = (
+        "import numpy; from spikerain_edge import Derainer; "
+        "Derainer.load('nano', threads=1)(numpy.zeros((16, 16, 3), numpy.uint8))"
+    )
+    kept = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name}
+
+    subprocess.run([sys.executable, "-c", program], env={**kept, "HOME": str(tmp_path)}, check=True)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_the_system_keeps_back_is_no_failed_output() -> None:
+    with pytest.raises(ModelError, match=r"cannot read .*: File name too long"):
+        find_model("x" * 300)
 
 
 @pytest.mark.parametrize("name", ["pico", "", "/nowhere/x.onnx", "."])

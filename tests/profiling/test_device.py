@@ -31,6 +31,8 @@ JETSON = {
     "sys/class/thermal/thermal_zone0/temp": "48968\n",
     "sys/class/thermal/thermal_zone1/temp": "\n",
     "sys/class/thermal/thermal_zone2/temp": "51250\n",
+    "sys/class/thermal/thermal_zone3/type": "PMIC-Die\n",
+    "sys/class/thermal/thermal_zone3/temp": "100000\n",
     "sys/class/hwmon/hwmon1/oc1_event_cnt": "2\n",
     "sys/class/hwmon/hwmon1/oc3_event_cnt": "1\n",
 }

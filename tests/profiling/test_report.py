@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import cv2
 import jsonschema
 import numpy as np
 import numpy.typing as npt
@@ -266,12 +267,28 @@ def test_the_spreadsheet_has_a_line_per_size(report: Report, cramped: Report) ->
     assert float(rows[0]["energy_mj.cmos45"]) == report["rows"][0]["energy_mj"]["cmos45"]
     empty, full = csv.DictReader(io.StringIO(rows_as_csv(cramped)))
     assert empty["latency_ms.p50"] == ""
+    whole = csv.DictReader(io.StringIO(rows_as_csv(report))).fieldnames or []
+    assert set(empty) <= set(whole), "a size that failed adds columns of its own"
     assert float(full["latency_ms.p50"]) > 0
 
 
 def test_the_page_takes_every_report(report: Report, cramped: Report) -> None:
     for each in (report, cramped):
         assert render(each).startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), cv2.error("Insufficient memory")])
+def test_pictures_that_do_not_fit_cost_their_row_only(nano: Any, error: Exception) -> None:
+    def some(height: int, width: int) -> Sequence[Image]:
+        if height > 64:
+            raise error
+        return frames(height, width)
+
+    large, small = profile(options(nano.graph, (4096, 4096), (32, 32)), some)["rows"]
+
+    assert large["problem"] == "does not fit: no memory for the pictures"
+    assert small["problem"] is None
+    assert small["fps"] > 0
 
 
 def test_an_unknown_board_is_refused_before_anything_is_run(nano: Any) -> None:

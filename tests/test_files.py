@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.files import require_distinct, require_writable, write_together, write_whole
+
+
+def test_a_link_stays_one_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    target, link = tmp_path / "there" / "report.json", tmp_path / "latest.json"
+    target.write_text("old")
+    link.symlink_to(target)
+
+    write_whole(link, b"new")
+
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        "latest.json",
+        "report.json",
+        "there",
+    ]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_open_file_is_written_to_by_its_number(tmp_path: Path, number: int) -> None:
+    """As `--json /dev/stdout > report.json`: the link in /dev must survive that."""
+    link = tmp_path / "stdout"
+    link.symlink_to(f"/proc/self/fd/{number}")
+    program = (
+        "import sys; from pathlib import Path; from spikerain_edge.files import write_whole; "
+        "write_whole(Path(sys.argv[1]), b'report')"
+    )
+
+    with (tmp_path / "report.json").open("wb") as report:
+        subprocess.run(
+            [sys.executable, "-c", program, link], stdout=report, stderr=report, check=True
+        )
+
+    assert link.is_symlink()
+    assert (tmp_path / "report.json").read_bytes() == b"report"
+
+
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    require_writable(pipe)
+
+    write_whole(pipe, b"report")
+
+    assert os.read(reader, 100) == b"report"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_files_that_belong_together_come_together_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "graph").write_text("old")
+
+    with pytest.raises(OSError, match="No such file"):
+        write_together({tmp_path / "graph": b"new", tmp_path / "nowhere" / "probe": b"new"})
+
+    assert [path.name for path in tmp_path.iterdir()] == ["graph"]
+    assert (tmp_path / "graph").read_text() == "old"
+
+
+@pytest.mark.parametrize("place", [".", "nowhere/report.json", "broken"])
+def test_a_place_that_cannot_be_written_is_refused_before(tmp_path: Path, place: str) -> None:
+    (tmp_path / "broken").symlink_to(tmp_path / "gone" / "report.json")
+
+    with pytest.raises(InputError, match="cannot write"):
+        require_writable(tmp_path / place)
+
+
+def test_a_link_to_what_is_read_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "model.onnx")
+
+    with pytest.raises(InputError, match="is read"):
+        require_distinct([str(tmp_path / "link")], [tmp_path / "model.onnx"])
