@@ -61,7 +61,7 @@ def stepper(
     network = SpikeRain(variants()[variant]).train()
     network.to(memory_format=layout)  # type: ignore[call-overload]
     if compiled:
-        compile_neurons(network)
+        compile_neurons(network, torch.device("cpu"))
     optimizer = torch.optim.AdamW(network.parameters())
     rainy = torch.rand(shape).contiguous(memory_format=layout)
     clean = torch.rand(shape)

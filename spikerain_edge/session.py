@@ -130,7 +130,7 @@ class Session:
             "frames": traffic.frames,
             "dropped": traffic.dropped,
             "repeated": max((sink.repeated for sink in self._sinks), default=0),
-            "missing": self._source.missing,
+            "missing": self._source.missing + traffic.refused,
             "seconds": round(traffic.elapsed, 3),
             "fps": round(fps, 3),
             "latency_ms": percentiles_ms(traffic.inference),

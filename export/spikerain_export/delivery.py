@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikerain_edge.engine_file import AHEAD_OF_TIME, SUFFIX, EngineFile, is_engine_file
+from spikerain_edge.engine_file import AHEAD_OF_TIME, SUFFIX, EngineFile
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct
 from spikerain_edge.inference import Derainer
@@ -237,8 +237,8 @@ def _reference(origin: Origin) -> Iterator[Derain]:
 
 def _require_kind(output: Path, origin: Origin, engine: BuildSettings | None) -> None:
     """Looks, before a long export, whether name, sizes and machine allow what is to be written."""
-    if is_engine_file(output) != (engine is not None):
-        kind, suffix = ("an ONNX graph", ".onnx") if engine is None else ("an engine", SUFFIX)
+    kind, suffix = ("an ONNX graph", ".onnx") if engine is None else ("an engine", SUFFIX)
+    if output.suffix != suffix:
         raise InputError(
             f"{output} is no name for {kind}: files are known by their suffix",
             f"name it {output.with_suffix(suffix)}",

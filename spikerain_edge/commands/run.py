@@ -165,7 +165,7 @@ def _summary_table(summary: dict[str, Any], outputs: Sequence[str]) -> Table:
     if summary["repeated"]:
         table.add_row("pictures repeated", f"{summary['repeated']} in the place of dropped frames")
     if summary["missing"]:
-        table.add_row("frames missing", f"{summary['missing']} could not be decoded", style="red")
+        table.add_row("frames missing", f"{summary['missing']} could not be used", style="red")
     table.add_row("frames per second", f"{summary['fps']:.2f}")
     for title, key in (("inference", "latency_ms"), ("capture to written", "end_to_end_ms")):
         if summary[key]:

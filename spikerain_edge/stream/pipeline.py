@@ -21,6 +21,8 @@ from spikerain_edge.stream.sources import Source
 
 _CAPACITY = 4
 _TIMES_KEPT = 1 << 16
+# Failures that one line of a message names beside the first.
+_NAMED = 3
 
 
 def _times() -> deque[float]:
@@ -34,6 +36,7 @@ class Traffic:
     Attributes:
         frames: frames written.
         dropped: frames of a live source that were too old to be worth it.
+        refused: frames that the function could not take.
         waiting: time from capture until the function had the frame.
         inference: time in the function.
         writing: time in the sinks.
@@ -44,6 +47,7 @@ class Traffic:
 
     frames: int = 0
     dropped: int = 0
+    refused: int = 0
     waiting: deque[float] = field(default_factory=_times)
     inference: deque[float] = field(default_factory=_times)
     writing: deque[float] = field(default_factory=_times)
@@ -54,7 +58,8 @@ class Traffic:
 class Pipeline:
     """Capture, inference and writing, each on a thread of its own.
 
-    A file's frames are waited for and none is lost; of a live source the newest frames win.
+    A file's frames are waited for and none is lost; of a live source the newest frames win. An
+    image file that the function cannot take does not keep it from the others.
 
     Args:
         source: where frames come from.
@@ -114,7 +119,7 @@ class Pipeline:
         for thread in (capture, writing, stopping):
             thread.start()
         try:
-            self._infer()
+            self._infer(failures)
         except BaseException as error:  # noqa: BLE001 - raised again when the sinks are closed
             failures.append(error)
         finally:
@@ -141,12 +146,20 @@ class Pipeline:
         except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
             self._captured.close(error)
 
-    def _infer(self) -> None:
+    def _infer(self, failures: list[BaseException]) -> None:
         for frame in islice(self._captured, self._max_frames):
             if self._stopped:
                 break
             start = time.perf_counter()
-            image = self._processed(frame)
+            try:
+                image = self._processed(frame)
+            except InputError as error:
+                # Of a video or a camera all frames are alike, and so is what is wrong with them.
+                if len(self._source.paths) <= 1:
+                    raise
+                failures.append(error)
+                self.traffic.refused += 1
+                continue
             self.traffic.inference.append(time.perf_counter() - start)
             self.traffic.waiting.append(start - frame.captured)
             self.traffic.dropped = self._captured.dropped
@@ -201,7 +214,7 @@ class Pipeline:
 
 
 def _together(failures: Sequence[BaseException]) -> BaseException:
-    """The first failure, which names the others too; a bug has the next one in its traceback."""
+    """The first failure, which names others too; a bug has the next one in its traceback."""
     first, *others = failures
     causes = [error.cause if isinstance(error, SpikeRainError) else repr(error) for error in others]
     if not isinstance(first, SpikeRainError):
@@ -210,6 +223,7 @@ def _together(failures: Sequence[BaseException]) -> BaseException:
     unsaid = [cause for cause in dict.fromkeys(causes) if cause != first.cause]
     if not unsaid:
         return first
-    told = type(first)(f"{first.cause}; also: {'; '.join(unsaid)}", first.remedy)
+    more = f"; and {len(unsaid) - _NAMED} more" if len(unsaid) > _NAMED else ""
+    told = type(first)(f"{first.cause}; also: {'; '.join(unsaid[:_NAMED])}{more}", first.remedy)
     told.__cause__ = first
     return told

@@ -204,6 +204,7 @@ def test_a_gate_that_is_missed_fails_the_export_and_leaves_nothing(
         (2, "nano|--workspace|1", "add --format engine"),
         (2, "nano|--output|mine.engine", "mine.engine is no name for an ONNX graph"),
         (2, "nano|--format|engine|--output|mine.onnx", "mine.onnx is no name for an engine"),
+        (2, "nano|--output|good.png", "good.png is no name for an ONNX graph"),
         (2, "nano|--output|pairs", "cannot write pairs: it is a folder"),
         (2, "nano|--output|/proc/x/mine.onnx", "cannot write /proc/x/mine.onnx"),
         (2, "nano|--output|a.onnx|--json|a.onnx", "a.onnx is named twice"),

@@ -120,14 +120,39 @@ def test_an_error_of_the_function_reaches_the_caller(
     assert len(read_video(out / "out.mp4")) == 5
 
 
-def test_an_image_that_cannot_be_served_is_named(shades: ImageSource) -> None:
+def test_an_image_that_cannot_be_served_is_named_and_the_others_are(
+    shades: ImageSource, tmp_path: Path
+) -> None:
     def refuse(image: Image) -> Image:
         if image[0, 0, 0] == 5:
             raise InputError("too small", "take a larger one")
         return image
 
-    with pytest.raises(InputError, match=r"^05: too small; take a larger one$"):
+    sink = Recorder()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    source = ImageSource([*shades.paths, broken])
+    pipeline = Pipeline(source, refuse, [sink])
+
+    named = rf"^05: too small; also: {broken} is no image that can be decoded; take a larger one$"
+    with pytest.raises(InputError, match=named):
+        pipeline.run()
+
+    assert sink.numbers == [number for number in range(len(shades.paths)) if number != 5]
+    assert pipeline.traffic.refused == 1
+    assert source.missing == 1
+
+
+def test_of_many_images_that_cannot_be_served_a_few_are_named(shades: ImageSource) -> None:
+    def refuse(image: Image) -> Image:
+        raise InputError("too small", "take a larger one")
+
+    with pytest.raises(InputError) as raised:
         Pipeline(shades, refuse, []).run()
+
+    more = len(shades.paths) - 4
+    named = "; ".join(f"{number:02}: too small" for number in range(1, 4))
+    assert raised.value.cause == f"00: too small; also: {named}; and {more} more"
 
 
 def test_an_error_of_a_sink_reaches_the_caller_and_closes_all(shades: ImageSource) -> None:

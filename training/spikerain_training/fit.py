@@ -148,7 +148,7 @@ def prepare(
     if fabric.world_size > 1:
         share_batch_norms(network)
     if recipe.compile:
-        compile_neurons(network)
+        compile_neurons(network, fabric.device)
     optimizer = build_optimizer(network, recipe)
     wrapped, wrapped_optimizer = fabric.setup(network, optimizer)
     state = State(network, optimizer, averaged(network, recipe.ema))

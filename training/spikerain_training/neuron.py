@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from spikerain_edge.errors import InputError
+
 
 def charge_and_fire(current: Tensor, decay: float, threshold: float) -> tuple[Tensor, Tensor]:
     """Membrane potentials before the reset and spikes, both like `current`, `(T, ...)`."""
@@ -133,12 +135,27 @@ class LIF(nn.Module):
         return spikes.permute(0, 3, 1, 2) if channels_last else spikes
 
 
-def compile_neurons(network: nn.Module) -> None:
+def compile_neurons(network: nn.Module, device: torch.device) -> None:
     """Fuses each neuron's elementwise steps into one pass over memory per direction.
 
     On a CPU this takes seconds where compiling the whole network takes minutes, and gains more:
     convolutions keep their memory layout.
+
+    Args:
+        network: its neurons are compiled when they first run.
+        device: where that will be.
+
+    Raises:
+        InputError: nothing can be compiled there; tried at once, before a run has begun.
     """
+    try:
+        torch.compile(torch.neg)(torch.zeros(2, device=device))
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"the neurons cannot be compiled ({reason})",
+            "install a C++ compiler (apt install g++ python3-dev), or add --set compile=false",
+        ) from error
     kernels = Kernels(
         torch.compile(charge_and_fire, dynamic=True),
         torch.compile(back_through_time, dynamic=True),
