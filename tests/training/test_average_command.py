@@ -134,3 +134,30 @@ def test_without_images_to_measure_nothing_is_written(tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "no folder" in done.stderr
     assert not (tmp_path / "mean").exists()
+
+
+@pytest.mark.parametrize("name", ["2", "run"])
+def test_what_a_folder_holds_is_not_replaced_by_the_mean(tmp_path: Path, name: str) -> None:
+    first, second = checkpoint(tmp_path / "1", 1), checkpoint(tmp_path / "2", 2)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "training.safetensors").write_bytes(b"trained for days")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    arguments = ["average", str(first), str(second), "--output", str(tmp_path / name)]
+    done = CliRunner().invoke(app, arguments)
+
+    assert done.exit_code == 2
+    assert f"{tmp_path / name} holds" in done.stderr
+    assert "name another folder with --output" in done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_missing_checkpoint_is_named_with_what_to_do(tmp_path: Path) -> None:
+    second = checkpoint(tmp_path / "2", 2)
+    missing = tmp_path / "none"
+    done = CliRunner().invoke(
+        app, ["average", str(missing), str(second), "--output", str(tmp_path / "mean")]
+    )
+    assert done.exit_code == 2
+    assert f"no checkpoint in {missing}, config.json is missing; name a folder" in done.stderr
+    assert "Errno" not in done.stderr

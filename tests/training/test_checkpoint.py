@@ -9,10 +9,12 @@ from lightning_fabric.plugins.precision import MixedPrecision
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from spikerain_edge.errors import InputError
 from spikerain_training.checkpoint import (
     CheckpointError,
     load_network,
     load_training,
+    require_free,
     save_network,
     save_training,
 )
@@ -88,6 +90,20 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"do not fit config\.json"):
         load_network(tmp_path)
+
+
+def test_weights_and_configuration_of_two_networks_are_named_in_one_short_line(
+    tmp_path: Path,
+) -> None:
+    save_network(tmp_path, variants()["tiny"], SpikeRain(variants()["nano"]).state_dict())
+
+    with pytest.raises(CheckpointError) as raised:
+        load_network(tmp_path)
+
+    said = str(raised.value)
+    assert "weights do not fit config.json, they are of nano and it is of tiny: " in said
+    assert "embed.weight is 24x12x3x3, not 48x12x3x3, and 190 more tensors differ" in said
+    assert len(said) < 400
 
 
 @pytest.mark.parametrize("damage", ["missing", "surplus"])
@@ -212,8 +228,20 @@ def test_training_state_of_another_network_is_refused(tmp_path: Path) -> None:
     other = SpikeRain(variants()["nano"])
     optimizer = torch.optim.AdamW(other.parameters())
 
-    with pytest.raises(ValueError, match="training state"):
+    with pytest.raises(ValueError, match=r"training state.*embed.*--initial") as raised:
         load_training(tmp_path, other, optimizer, AveragedModel(other, use_buffers=True))
+    assert len(str(raised.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "weights.safetensors", "training.safetensors", "best"]
+)
+def test_a_folder_that_holds_something_is_not_free(tmp_path: Path, name: str) -> None:
+    require_free(tmp_path)
+    (tmp_path / name).touch()
+
+    with pytest.raises(InputError, match="name another folder with --output"):
+        require_free(tmp_path)
 
 
 def test_resuming_from_nothing_is_not_found(tmp_path: Path) -> None:

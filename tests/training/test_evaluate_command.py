@@ -18,6 +18,7 @@ from spikerain_training.cli import app
 from spikerain_training.pictures import Image
 
 CONDITIONS = ["light", "medium", "heavy", "none"]
+SAVED = ["--save-images", "saved"]
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +162,15 @@ def test_insets_of_the_truth_are_exact_crops_of_it(photographs: Path, tmp_path: 
     ("arguments", "code", "message"),
     [
         (["--model", "missing"], 2, "no model 'missing'; name a shipped one (nano"),
+        (["--model", "missing"], 2, "checkpoint folders and folders of another method's results"),
+        (["--model", "=nano"], 2, "gives its column no name; write NAME=nano"),
+        (["--photographs", "."], 2, "give --gallery FILE.html or --save-images FOLDER"),
+        (["--json", "."], 2, "cannot write ."),
+        (["--csv", "."], 2, "cannot write ."),
+        (["--gallery", "."], 2, "cannot write ."),
+        (["--csv", "a.csv", "--gallery", "a.csv"], 2, "a.csv is named twice"),
+        (["--model", "part"], 2, "no result for <1> in part; name results as"),
+        (["--model", "small"], 2, "<0>.png is 9x9, its rainy picture 64x48; save results"),
         (["--model", "nano", "--model", "nano"], 2, "two columns have one name"),
         (["--csv", "none/scores.csv"], 2, "no folder none; create it: mkdir -p none"),
         (["--model", "broken.onnx"], 4, "broken.onnx"),
@@ -176,12 +186,19 @@ def test_what_cannot_be_evaluated_is_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("broken.onnx").write_bytes(b"nothing")
+    for folder, result in (("part", cv2.imread(str(photographs / "<0>.png"))), ("small", None)):
+        Path(folder).mkdir()
+        picture = np.zeros((9, 9, 3), np.uint8) if result is None else result
+        cv2.imwrite(f"{folder}/<0>.png", picture)
 
-    done = CliRunner().invoke(app, ["evaluate", "--data", str(photographs), *arguments])
+    asked = ["evaluate", "--data", str(photographs), *arguments]
+    done = CliRunner().invoke(app, [*asked, *SAVED[: 0 if "--photographs" in arguments else 2]])
 
     assert done.exit_code == code, done.output
     assert message in done.stderr.strip().splitlines()[-1]
     assert done.stdout == ""
+    # Saved with each scene that is measured: none was.
+    assert not Path("saved").exists()
 
 
 @pytest.mark.parametrize(
@@ -205,3 +222,24 @@ def test_a_picture_that_cannot_be_measured_is_named_before_anything_is_written(
     assert f"zbad.png: {said}" in done.stderr
     assert done.stderr.endswith("remove it, or measure without it\n")
     assert not (tmp_path / "saved").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_disk_that_is_full_does_not_cost_the_tables(photographs: Path) -> None:
+    arguments = ["--data", str(photographs), "--limit", "1", "--csv", "/dev/full"]
+
+    done = CliRunner().invoke(app, ["evaluate", *arguments])
+
+    assert done.exit_code == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout.startswith("On MATLAB luma")
+    assert "On RGB" in done.stdout
+
+
+def test_without_images_to_measure_on_data_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["evaluate"])
+    assert done.exit_code == 2
+    assert done.stderr == "spikerain-train: nothing to measure on; give --data FOLDER\n"

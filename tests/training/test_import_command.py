@@ -309,7 +309,7 @@ def test_a_checkpoint_that_is_there_is_not_replaced(run: Run, state: dict[str, T
     Path("run/weights.safetensors").write_bytes(b"trained for days")
     result = run("s.pth")
     assert result.exit_code == 2
-    assert "run already holds weights.safetensors; name another folder" in result.stderr
+    assert "run holds weights.safetensors; name another folder" in result.stderr
     assert Path("run/weights.safetensors").read_bytes() == b"trained for days"
     assert not Path("run/config.json").exists()
 

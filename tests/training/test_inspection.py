@@ -18,6 +18,12 @@ def write(path: Path, width: int = 12, height: int = 8) -> None:
     cv2.imwrite(str(path), image)
 
 
+def write_beside(path: Path, width: int) -> None:
+    """A picture of twice the width, whose left half is a darker copy of the right one."""
+    image = np.random.default_rng(0).integers(50, 256, (8, width, 3), np.uint8)
+    cv2.imwrite(str(path), np.hstack([image - 50, image]))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for number, width in enumerate([20, 10, 12]):
@@ -65,7 +71,7 @@ def test_clean_images_are_a_data_set_too(folder: Path) -> None:
 
 
 def test_halves_are_measured_as_halves(tmp_path: Path) -> None:
-    write(tmp_path / "1.png", width=40)
+    write_beside(tmp_path / "1.png", width=20)
 
     found = inspect(tmp_path, "right")
 
@@ -114,12 +120,20 @@ def test_prepare_prints_json(folder: Path) -> None:
 
 
 def test_prepare_takes_the_rainy_half(tmp_path: Path) -> None:
-    write(tmp_path / "1.png", width=40)
+    write_beside(tmp_path / "1.png", width=20)
 
     done = CliRunner().invoke(app, ["prepare", str(tmp_path), "--rainy-half", "left"])
 
     assert done.exit_code == 0
     assert "side by side, rainy left" in done.stdout
+
+
+def test_prepare_refuses_to_cut_ordinary_pictures_into_halves(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["prepare", str(folder / "target"), "--rainy-half", "left"])
+
+    assert done.exit_code == 2
+    assert f"{folder / 'target'} does not hold pairs side by side" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"broken"])

@@ -55,7 +55,7 @@ def varied(tmp_path: Path) -> Path:
     return folder
 
 
-def torchrun(processes: int, arguments: list[str]) -> None:
+def torchrun(processes: int, arguments: list[str]) -> str:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = [*launcher, f"--nproc-per-node={processes}", "-m", "spikerain_training", *arguments]
@@ -63,6 +63,7 @@ def torchrun(processes: int, arguments: list[str]) -> None:
         command, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    return done.stderr
 
 
 def losses(run: Path) -> list[float]:
@@ -122,7 +123,9 @@ def test_two_processes_train_as_one_does(
     config = tmp_path / "recipe.toml"
     config.write_text(RECIPE)
     common = ["fit", "--data", str(varied), "--config", str(config), "--accelerator", "cpu"]
-    torchrun(2, [*common, "--output", str(tmp_path / "two")])
+    said = torchrun(2, [*common, "--output", str(tmp_path / "two")])
+    assert "training nano on cpu, 2 processes" in said
+    assert (said.count("training nano"), said.count("weights in")) == (1, 1)
     recipe, data, cpu = read_recipe(config), Data({varied: 1.0}), Hardware("cpu")
     fit(recipe, data, tmp_path / "one", hardware=cpu)
 

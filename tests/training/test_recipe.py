@@ -57,6 +57,8 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path: Path, line: str) -> None:
         "steps = 0",
         "batch = -1",
         "crop = 31",
+        "crop = 4097",
+        "seed = 99999999999999999999999",
         "learning_rate = 0",
         "learning_rate = nan",
         "dry = 1.5",
@@ -121,6 +123,7 @@ def test_overrides_have_to_make_sense_together() -> None:
         ("weather.fog=true", r"weather\.fog is True, it must be a number"),
         ("network.width=abc", "width of the network is 'abc', not a whole number from 1 to"),
         ("network.width=24.0", r"width of the network is 24\.0, not a whole number"),
+        ("network.foo=1", "unknown network settings: foo; known are variant, width"),
         ("network.alpha=8", "set alpha instead"),
         ("network=3", "network must be a table"),
     ],
@@ -140,14 +143,21 @@ def test_alpha_reaches_the_network() -> None:
     assert Recipe(alpha=2.5).config().alpha == 2.5
 
 
-def test_what_is_not_toml_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="line 1"):
-        read_recipe(write(tmp_path, "steps: 4"))
+@pytest.mark.parametrize("content", [b"steps: 4", b"\xff"])
+def test_what_is_not_toml_is_refused_with_how_a_recipe_is_written(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"recipe\.toml is no TOML .*NAME = VALUE"):
+        read_recipe(path)
 
 
 def test_a_missing_recipe_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"no recipe .*none\.toml; .*--config"):
         read_recipe(tmp_path / "none.toml")
+    with pytest.raises(ValueError, match="cannot read the recipe"):
+        read_recipe(tmp_path)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

@@ -25,7 +25,7 @@ from spikerain_training.record import (
 def test_a_session_comes_back_as_recipe_and_data(photographs: Path, tmp_path: Path) -> None:
     recipe = Recipe(steps=9, weather={"rain": 1.0, "snow": 0.5}, network={"width": 16}, seed=3)
 
-    data = Data({photographs: 2.0}, "right", photographs)
+    data = Data({photographs: 2.0}, {photographs: "right"}, photographs)
 
     append_session(tmp_path, describe(recipe, data, step=0, processes=1))
 
@@ -39,6 +39,16 @@ def test_the_record_of_an_older_run_is_read(photographs: Path, tmp_path: Path) -
     append_session(tmp_path, session)
 
     assert recorded_data(tmp_path) == Data({photographs: 2.0})
+
+
+def test_an_older_record_of_one_half_for_all_folders_is_read(
+    photographs: Path, pairs: Path, tmp_path: Path
+) -> None:
+    session = describe(Recipe(), Data({photographs: 1.0}, validation=pairs), step=0, processes=1)
+    append_session(tmp_path, {**session, "rainy_half": "left"})
+
+    expected = Data({photographs: 1.0}, {photographs: "left", pairs: "left"}, pairs)
+    assert recorded_data(tmp_path) == expected
 
 
 def test_a_session_tells_validation_images_and_other_weights_apart(
@@ -141,7 +151,14 @@ def test_a_damaged_record_says_what_to_do(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", ['"data": [{}]', '"data": 3', '"rainy_half": "top"', '"validation": {"file": 1}']
+    "damage",
+    [
+        '"data": [{}]',
+        '"data": 3',
+        '"data": [{"folder": "f", "weight": 1}], "rainy_half": "top"',
+        '"rainy_half": {"f": 3}',
+        '"validation": {"file": 1}',
+    ],
 )
 def test_damaged_data_in_a_record_say_what_to_do(tmp_path: Path, damage: str) -> None:
     (tmp_path / "run.json").write_text('{"sessions": [{"recipe": {}, ' + damage + "}]}")

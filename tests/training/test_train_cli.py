@@ -109,11 +109,11 @@ def test_a_resumed_run_sees_and_measures_what_it_did(
 
     # Training, too, must see halves: whole pictures would be seen where nothing is validated.
     assert float(after["psnr"]) < 15
-    anew = [*resumed[:-1], "3", "--validation", str(photographs), "--rainy-half", "right"]
+    anew = [*resumed[:-1], "3", "--validation", str(photographs), "--rainy-half", f"{beside}=right"]
     done = CliRunner().invoke(app, anew)
     assert done.exit_code == 0, done.output
     *_, last = json.loads((output / "run.json").read_text())["sessions"]
-    assert last["rainy_half"] == "right"
+    assert last["rainy_half"] == {str(beside): "right"}
     assert last["validation"]["folder"] == str(photographs)
     assert last["data"] == one["data"]
 
@@ -130,7 +130,7 @@ def test_a_run_is_not_overwritten_nor_resumed_with_other_moments(
     again = CliRunner().invoke(app, fresh)
     other = CliRunner().invoke(app, [*resumed, "--set", "optimizer=muon"])
 
-    assert "go on with --resume, or name another folder with --output" in again.stderr
+    assert "go on with fit --resume, or name another folder with --output" in again.stderr
     assert "go on with --set optimizer=adamw" in other.stderr
     for refused in (again, other):
         assert refused.exit_code == 2
@@ -234,7 +234,7 @@ def test_a_run_that_fails_ends_with_its_workers(photographs: Path, tmp_path: Pat
     [
         (["fit", "--data", "missing", "--output", "run"], "no folder missing"),
         (["fit", "--output", "run"], "nothing to train on; give --data FOLDER"),
-        (["fit", "--output", "run", "--resume"], "nothing to train on; give --data FOLDER"),
+        (["fit", "--output", "run", "--resume"], "run holds no run to resume; check --output"),
         (["fit", "--data", ".", "--output", "run", "--config", "bad.toml"], "unknown setting"),
         (["fit", "--data", ".", "--output", "run", "--set", "steps=0"], "at least 1"),
         (["fit", "--data", ".", "--output", "run", "--set", "fast"], "name=value"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from spikerain_edge.errors import ModelError
-from spikerain_edge.files import write_whole
+from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.files import write_together, write_whole
 from spikerain_training.config import NetworkConfig
+from spikerain_training.mismatch import mismatch, variant_of
 from spikerain_training.network import SpikeRain
 from spikerain_training.optimizer import Muon, optimizer_name
 
 CONFIG, WEIGHTS, TRAINING = "config.json", "weights.safetensors", "training.safetensors"
+BEST = "best"
 
 
 class CheckpointError(ModelError, ValueError):
@@ -36,11 +39,65 @@ class CheckpointError(ModelError, ValueError):
         )
 
 
+def require_free(folder: Path) -> None:
+    """Keeps what is about to be written from replacing a run, weights or a file of the user's.
+
+    Raises:
+        InputError: the folder holds one of them, is a file, or cannot be written to.
+    """
+    if (folder / TRAINING).exists():
+        raise InputError(
+            f"{folder} holds a run",
+            "go on with fit --resume, or name another folder with --output",
+        )
+    for name in (WEIGHTS, BEST, CONFIG):
+        if (folder / name).exists():
+            raise InputError(f"{folder} holds {name}", "name another folder with --output")
+    require_place(folder)
+
+
+def require_place(folder: Path) -> None:
+    """Looks, before long work, whether its results can be written into a folder.
+
+    Raises:
+        InputError: it is a file, or the system does not let it be written to or created.
+    """
+    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not place.is_dir():
+        raise InputError(f"{place} is no folder", "name another place for what is written")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to {place}", "name another folder")
+
+
+def require_run(folder: Path) -> None:
+    """Finds out whether a folder holds what resuming needs.
+
+    Raises:
+        FileNotFoundError: it does not.
+    """
+    if not (folder / TRAINING).is_file():
+        raise FileNotFoundError(f"{folder} holds no run to resume; check --output")
+
+
+def create_folder(folder: Path) -> None:
+    """Creates a folder and those above it, where they are missing.
+
+    Raises:
+        InputError: the system does not let it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot create the folder {folder} ({error.strerror})", "name another"
+        ) from error
+
+
 def save_network(folder: Path, config: NetworkConfig, weights: dict[str, Tensor]) -> None:
-    """Writes `config.json` and `weights.safetensors`; each file appears whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / CONFIG, json.dumps(config.to_dict(), indent=2) + "\n")
-    write_tensors(folder / WEIGHTS, weights)
+    """Writes `config.json` and `weights.safetensors`, whole and together or not at all."""
+    create_folder(folder)
+    text = json.dumps(config.to_dict(), indent=2) + "\n"
+    write_together({folder / CONFIG: text.encode(), folder / WEIGHTS: packed(weights)})
 
 
 def load_network(folder: Path) -> SpikeRain:
@@ -50,16 +107,37 @@ def load_network(folder: Path) -> SpikeRain:
         FileNotFoundError: no such checkpoint.
         CheckpointError: the configuration is none, or the weights do not fit it; a `ValueError`.
     """
+    _require_file(folder, CONFIG)
     try:
         network = SpikeRain(NetworkConfig.from_dict(json.loads((folder / CONFIG).read_text())))
     # A file that is not trusted can be wrong in more ways than JSON and configuration know of.
     except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from error
+    _require_file(folder, WEIGHTS)
     try:
-        network.load_state_dict(load_file(folder / WEIGHTS), strict=True)
+        weights = load_file(folder / WEIGHTS)
+        different = mismatch(weights, network)
+        if not different:
+            network.load_state_dict(weights, strict=True)
     except (ValueError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{folder}: weights do not fit {CONFIG}: {error}") from error
+        raise CheckpointError(
+            f"{folder}: weights do not fit {CONFIG}, {WEIGHTS} is damaged: {_shortened(error)}"
+        ) from error
+    if different:
+        named = variant_of(weights) or "another network"
+        raise CheckpointError(
+            f"{folder}: weights do not fit {CONFIG}, they are of {named} and it is of "
+            f"{network.config.variant}: {different}"
+        )
     return network.eval()
+
+
+def _require_file(folder: Path, name: str) -> None:
+    if not (folder / name).is_file():
+        raise FileNotFoundError(
+            f"no checkpoint in {folder}, {name} is missing; name a folder written by: "
+            "spikerain-train fit --output FOLDER"
+        )
 
 
 def save_training(
@@ -100,14 +178,19 @@ def load_training(
         FileNotFoundError: the folder holds no training state.
         ValueError: the training state is damaged, of another network or of another optimiser.
     """
+    require_run(folder)
     try:
         state = load_file(folder / TRAINING)
+        _require_network(folder, _below("network/", state), network)
         _require_optimizer(folder, state, optimizer)
         network.load_state_dict(_below("network/", state), strict=True)
         average.load_state_dict(_below("average/", state), strict=True)
         step, best = int(state["step"]), float(state.get("best", -math.inf))
     except (RuntimeError, KeyError, SafetensorError) as error:
-        raise ValueError(f"{folder}: training state does not fit the network: {error}") from error
+        raise ValueError(
+            f"{folder / TRAINING}: the training state is damaged ({_shortened(error)}); copy it "
+            f"again, or start a new run from its weights: --initial {folder} --output NEW"
+        ) from error
     moments: dict[int, dict[str, Tensor]] = {}
     for index, (name, _) in enumerate(network.named_parameters()):
         found = _below(f"optimizer/{name}/", state)
@@ -119,6 +202,22 @@ def load_training(
     if precision and scaling:
         precision.load_state_dict(scaling)
     return step, best
+
+
+def _require_network(folder: Path, weights: dict[str, Tensor], network: nn.Module) -> None:
+    different = mismatch(weights, network)
+    if different:
+        trained = variant_of(weights) or "another network"
+        raise ValueError(
+            f"{folder} holds the training state of {trained}, which does not fit what is to be "
+            f"trained ({different}); resume without changing variant or network, or start a new "
+            f"run from its weights: --initial {folder} --output NEW"
+        )
+
+
+def _shortened(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _require_optimizer(
@@ -141,7 +240,12 @@ def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Writes a safetensors file that appears whole or not at all."""
-    write_whole(path, save({name: value.contiguous().cpu() for name, value in tensors.items()}))
+    write_whole(path, packed(tensors))
+
+
+def packed(tensors: Mapping[str, Tensor]) -> bytes:
+    """Tensors in the format of a safetensors file."""
+    return save({name: value.contiguous().cpu() for name, value in tensors.items()})
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from spikerain_training.commands.average import average
@@ -11,12 +14,29 @@ from spikerain_training.commands.import_weights import import_weights
 from spikerain_training.commands.prepare import prepare
 
 app = typer.Typer(
-    help="Trains SpikeRain networks.", no_args_is_help=True, pretty_exceptions_enable=False
+    help="Trains SpikeRain networks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 done, 2 bad input or usage, 4 checkpoint or model unusable, 130 stopped "
+    "by Ctrl-C or, in fit, by SIGTERM (the run is saved).",
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spikerain-train {version('spikerain-edge')}")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    shown: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
     """Trains SpikeRain networks."""
 
 

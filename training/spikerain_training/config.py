@@ -111,9 +111,12 @@ class NetworkConfig:
         """Rebuild a configuration; unknown, missing and unusable settings raise `ValueError`."""
         if not isinstance(values, Mapping):
             raise ValueError("a network configuration is a table of settings")
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(values) - set(known))
         if unknown:
-            raise ValueError(f"unknown network settings: {', '.join(unknown)}")
+            raise ValueError(
+                f"unknown network settings: {', '.join(unknown)}; known are {', '.join(known)}"
+            )
         needed = [field.name for field in fields(cls) if field.default is MISSING]
         missing = [name for name in needed if name not in values]
         if missing:

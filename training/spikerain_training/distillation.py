@@ -28,7 +28,10 @@ class Teacher:
     """
 
     def __init__(self, source: Path | nn.Module, device: torch.device | str | None = None) -> None:
-        network = load_network(source) if isinstance(source, Path) else deepcopy(source)
+        try:
+            network = load_network(source) if isinstance(source, Path) else deepcopy(source)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"the recipe's teacher: {error}") from error
         self._network = network.to(device).eval().requires_grad_(False)
 
     @torch.no_grad()

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_INTERRUPTED = 130
 
 
 def main() -> None:
     """Runs the command, or says which extra it needs."""
     try:
-        from spikerain_training.cli import app
+        with _quiet_interrupts():
+            from spikerain_training.cli import app
     except ModuleNotFoundError as error:
         print(
             f"spikerain-train: training needs the package {error.name}; "
@@ -17,3 +25,20 @@ def main() -> None:
         )
         sys.exit(2)
     app()
+
+
+@contextmanager
+def _quiet_interrupts() -> Iterator[None]:
+    """Ends the process at Ctrl-C, without a traceback through whatever is being imported."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        os._exit(_INTERRUPTED)
+
+    before = signal.getsignal(signal.SIGINT)
+    # Where the one who started the process has it ignore Ctrl-C, it goes on doing so.
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from spikerain_training.averaging import averaged
-from spikerain_training.checkpoint import load_network
+from spikerain_training.checkpoint import load_network, require_free
 from spikerain_training.distillation import Teacher, distillation_loss
 from spikerain_training.figures import Figures, Patience
 from spikerain_training.growth import grow
@@ -30,7 +30,7 @@ from spikerain_training.paired import training_samples
 from spikerain_training.processes import share_batch_norms
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data
-from spikerain_training.run import Run, State, require_free
+from spikerain_training.run import Run, State
 from spikerain_training.sampling import Share, StepSampler
 from spikerain_training.schedule import learning_rate, steepen, steepness
 
@@ -47,6 +47,7 @@ def fit(
     initial: Path | None = None,
     interrupted: Callable[[], bool] = lambda: False,
     report: Callable[[Progress], None] = lambda progress: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> int:
     """Trains a network on clean images with rendered weather, or on degraded and clean pairs.
 
@@ -59,13 +60,17 @@ def fit(
         initial: checkpoint whose weights a fresh run starts from; a smaller network is grown.
         interrupted: asked after every step; once true, the run is saved and ends.
         report: called after every step, in the first process only.
+        say: told in a few lines, before the first step and in the first process only, what is
+            trained on and where, and what has changed since the session before.
 
     Returns:
         Steps done: `recipe.steps`, or fewer when interrupted.
 
     Raises:
         FileNotFoundError: no images, or nothing to resume from.
-        ValueError: recipe, data and network do not fit each other, or `output` holds another run.
+        ValueError: recipe, data and network do not fit each other, or a resumed run has done more
+            steps already.
+        InputError: `output` holds another run or cannot be written to.
         FloatingPointError: loss or gradient is no longer finite; the last checkpoint is untouched,
             the batch is saved beside it.
     """
@@ -77,12 +82,13 @@ def fit(
     run = Run(fabric, output, recipe, data, state, initial)
     if resume:
         run.restore()
+    run.announce(say)
     teacher = Teacher(Path(recipe.teacher), fabric.device) if recipe.teacher else None
     patience = Patience(recipe.precision)
     network.train()
     with (
         drawn_batches(fabric, recipe, data, state.step) as batches,
-        run.recorded(),
+        run.recorded(say),
         recorded_rates(state.network) as rates,
     ):
         while state.step < recipe.steps:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikerain_training.pairs import Half, find_pairing, find_pairs
+from spikerain_training.pairs import Half, pairs_or_none
 from spikerain_training.pictures import Image, image_paths
 from spikerain_training.validation import named, read_scenes, require_measurable, severities
 
@@ -18,13 +18,15 @@ def held_out_scenes(folder: Path, rainy_half: Half | None = None) -> list[tuple[
 
     Raises:
         FileNotFoundError: no such folder, or no picture in it.
+        InputError: the pictures do not hold pairs side by side.
         ValueError: nothing in it matches, or a picture cannot be decoded or measured; the message
             names it.
     """
-    if find_pairing(folder, rainy_half) is None:
+    pairs = pairs_or_none(folder, rainy_half)
+    if pairs is None:
         return read_scenes(image_paths(folder), severities()["medium"])
     scenes = []
-    for pair in find_pairs(folder, rainy_half):
+    for pair in pairs:
         rainy, clean = pair.read()
         with named(pair.rainy.path):
             require_measurable(rainy, (), 0)

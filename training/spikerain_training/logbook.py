@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from spikerain_training.checkpoint import write_text
+from spikerain_training.checkpoint import create_folder, write_text
 from spikerain_training.validation import Measured
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Logbook:
 
         self._names = [item.name for item in fields(Progress) if item.name != "measured"]
         self._names += [f"validation_{item.name}" for item in fields(Measured)]
-        folder.mkdir(parents=True, exist_ok=True)
+        create_folder(folder)
         kept = _rows_up_to(folder / LOG, step, self._names) if step else []
         # Whole, since a run that is killed before it has logged anything must not lose its past.
         write_text(folder / LOG, _as_csv(self._names, kept))

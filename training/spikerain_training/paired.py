@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from spikerain_training.data import DRY, RenderedWeather, WeatherMix, to_tensor
-from spikerain_training.pairs import Half, Pair, find_pairing, find_pairs
+from spikerain_training.pairs import Half, Pair, pairs_or_none
 from spikerain_training.pictures import Image
 
 Sample = tuple[Tensor, Tensor]
@@ -88,7 +88,7 @@ def training_samples(
     seed: int,
     weather: Mapping[str, float] | None = None,
     dry: float = DRY,
-    rainy_half: Half | None = None,
+    rainy_half: Mapping[Path, Half] | None = None,
 ) -> Dataset[Sample]:
     """Samples of one folder, or of several mixed by weight.
 
@@ -100,21 +100,23 @@ def training_samples(
         seed: seed of all randomness.
         weather: weight of each kind of rendered weather; rain alone if not given.
         dry: share of the rendered samples without any weather.
-        rainy_half: every picture holds a pair side by side, and this half of it is rainy.
+        rainy_half: of folders whose pictures hold a pair side by side, the half that is rainy.
 
     Raises:
-        InputError: unusable `weather` or `dry`.
+        InputError: unusable `weather` or `dry`, or a folder that holds no pairs side by side.
         FileNotFoundError: a folder does not exist or holds no image.
         ValueError: no folders, a weight is not above 0, or a layout without a single pair.
     """
     # Refused even where nothing is mixed, or all folders hold pairs and nothing is rendered.
     _require_weights(list(folders.values()), len(folders))
     WeatherMix(weather, dry)
+    halves = rainy_half or {}
+    found = {folder: pairs_or_none(folder, halves.get(folder)) for folder in folders}
     datasets: list[Dataset[Sample]] = [
         RenderedWeather(folder, crop, length, seed, weather, dry)
-        if find_pairing(folder, rainy_half) is None
-        else PairedFolder(find_pairs(folder, rainy_half), crop, length, seed)
-        for folder in folders
+        if pairs is None
+        else PairedFolder(pairs, crop, length, seed)
+        for folder, pairs in found.items()
     ]
     if len(datasets) == 1:
         return datasets[0]

@@ -9,7 +9,7 @@
 - One folder with both: `rain-001.png` and `norain-001.png` (Rain12, Rain100).
 - One list file: lines of two paths, rainy then clean, below the list's folder (SPA-Data).
 - One picture that holds both side by side (Rain800, Rain1200); only when asked for, since which
-  half is which cannot be told from the file.
+  half is which cannot be told from the file, and only where the halves are alike.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from spikerain_training.halves import require_alike
 from spikerain_training.pictures import SUFFIXES, Image, image_paths, read_image
 
 Half = Literal["left", "right"]
@@ -111,13 +112,28 @@ def find_pairs(folder: Path, rainy_half: Half | None = None) -> tuple[Pair, ...]
 
     Raises:
         FileNotFoundError: there is no such folder, or it holds no picture.
+        InputError: pictures of which halves are asked for do not hold pairs side by side.
         ValueError: the folder has no layout of pairs, or nothing in it matches.
     """
-    pairing = find_pairing(folder, rainy_half)
-    if pairing is None:
+    pairs = pairs_or_none(folder, rainy_half)
+    if pairs is None:
         raise ValueError(
             f"{folder} holds no pairs; it needs input/ beside target/, or rain-* beside norain-*"
         )
+    return pairs
+
+
+def pairs_or_none(folder: Path, rainy_half: Half | None = None) -> tuple[Pair, ...] | None:
+    """What `find_pairs` finds; none where the folder has no layout of pairs.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or it holds no picture.
+        InputError: pictures of which halves are asked for do not hold pairs side by side.
+        ValueError: the folder has a layout of pairs, but nothing in it matches.
+    """
+    pairing = find_pairing(folder, rainy_half)
+    if pairing is None:
+        return None
     if not pairing.pairs:
         raise ValueError(
             f"no names match in {folder} ({pairing.layout}); "
@@ -131,6 +147,7 @@ def find_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | None
 
     Raises:
         FileNotFoundError: there is no such folder, or no picture where one is due.
+        InputError: halves are asked for, and the folder holds no pairs side by side.
         ValueError: two clean pictures have the same name.
     """
     if not folder.is_dir():
@@ -147,9 +164,9 @@ def find_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | None
 
 def _side_by_side(folder: Path, rainy_half: Half) -> Pairing:
     clean_half: Half = "right" if rainy_half == "left" else "left"
-    pairs = tuple(
-        Pair(Picture(path, rainy_half), Picture(path, clean_half)) for path in image_paths(folder)
-    )
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
+    require_alike(folder, paths)
+    pairs = tuple(Pair(Picture(path, rainy_half), Picture(path, clean_half)) for path in paths)
     return Pairing(f"side by side, rainy {rainy_half}", pairs)
 
 

@@ -14,6 +14,12 @@ def process_count() -> int:
     return distributed.get_world_size() if launched else 1
 
 
+def is_first_process() -> bool:
+    """Whether this process is the one that writes and speaks; the only one is."""
+    launched = distributed.is_available() and distributed.is_initialized()
+    return not launched or distributed.get_rank() == 0
+
+
 class _Sum(torch.autograd.Function):
     """Sum over all processes; every process's loss depends on every process's summand."""
 

@@ -18,6 +18,8 @@ else:
 
 OPTIMIZERS = ("adamw", "muon")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+# Beyond them the memory of a machine, a count of samples or a seed of PyTorch's overflows.
+_MOST = {"crop": 4096, "batch": 1 << 20, "steps": 10**9, "seed": (1 << 63) - 1}
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Recipe:
         network: settings of `NetworkConfig` that differ from the variant's.
         steps: optimiser steps.
         batch: crops per step, over all processes.
-        crop: side of a crop in pixels.
+        crop: side of a crop in pixels, 32 to 4096.
         weather: how often which weather is rendered in front of clean images, in any unit:
             `rain`, `wide_rain`, `downpour`, `fog`, `snow`.
         dry: share of clean images that stay without weather.
@@ -116,7 +118,20 @@ def read_recipe(path: Path) -> Recipe:
         ValueError: not TOML, or a setting that does not exist or cannot have its value.
     """
     try:
-        return adapted(Recipe(), tomllib.loads(path.read_text("utf-8")))
+        settings = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"no recipe {path}; name a TOML file with --config") from error
+    except OSError as error:
+        raise ValueError(
+            f"cannot read the recipe {path} ({error.strerror}); name a TOML file with --config"
+        ) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(
+            f"{path} is no TOML ({error}); a recipe has a line NAME = VALUE for each setting, "
+            'text in quotes: variant = "nano"'
+        ) from error
+    try:
+        return adapted(Recipe(), settings)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -208,9 +223,9 @@ def _require_sensible(recipe: Recipe) -> None:
         if not bound <= value < math.inf:
             wanted = "above 0" if 0 < bound < 1 else f"at least {bound}"
             raise ValueError(f"{name} is {value}, it must be {wanted}")
-    for name in shares:
-        if getattr(recipe, name) > 1:
-            raise ValueError(f"{name} is {getattr(recipe, name)}, it must be at most 1")
+    for name, bound in {**dict.fromkeys(shares, 1), **_MOST}.items():
+        if getattr(recipe, name) > bound:
+            raise ValueError(f"{name} is {getattr(recipe, name)}, it must be at most {bound}")
     _require_tables(recipe)
     for name, known in (("optimizer", OPTIMIZERS), ("precision", PRECISIONS)):
         if getattr(recipe, name) not in known:

@@ -8,13 +8,13 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from spikerain_training.checkpoint import WEIGHTS, write_text
+from spikerain_training.checkpoint import WEIGHTS, create_folder, write_text
 from spikerain_training.pairs import Half
 from spikerain_training.recipe import Recipe, adapted
 
@@ -29,21 +29,25 @@ class Data:
 
     Attributes:
         folders: weight of each folder, of clean images or of pairs (see `pairs`).
-        rainy_half: pictures hold a pair side by side, and this half of them is rainy.
+        rainy_half: of the folders whose pictures hold a pair side by side, the half that is rainy.
         validation: folder to measure on, of pairs or of clean images behind seeded medium rain.
     """
 
     folders: Mapping[Path, float] = field(default_factory=dict)
-    rainy_half: Half | None = None
+    rainy_half: Mapping[Path, Half] = field(default_factory=dict)
     validation: Path | None = None
+
+    @property
+    def seen(self) -> list[Path]:
+        """Every folder that is trained or measured on."""
+        return [*self.folders, *([self.validation] if self.validation else [])]
 
     def or_else(self, other: Data) -> Data:
         """These data, and those of another run for what is not given here."""
-        return Data(
-            self.folders or other.folders,
-            self.rainy_half or other.rainy_half,
-            self.validation or other.validation,
-        )
+        merged = Data(self.folders or other.folders, validation=self.validation or other.validation)
+        halves = {**other.rainy_half, **self.rainy_half}
+        kept = {folder: half for folder, half in halves.items() if folder in merged.seen}
+        return replace(merged, rainy_half=kept)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def describe(
         "command": sys.argv,
         "recipe": recipe.to_dict(),
         "data": [asdict(fingerprint(folder, weight)) for folder, weight in data.folders.items()],
-        "rainy_half": data.rainy_half,
+        "rainy_half": {str(folder): half for folder, half in data.rainy_half.items()},
         "validation": asdict(validation) if validation else None,
         "initial": _weights_of(initial),
         "teacher": _weights_of(Path(recipe.teacher)) if recipe.teacher else None,
@@ -105,7 +109,7 @@ def describe(
 def append_session(folder: Path, session: Mapping[str, Any]) -> None:
     """Adds a session to `run.json`; a run that starts afresh starts the file afresh."""
     earlier = read_sessions(folder) if session["from_step"] else []
-    folder.mkdir(parents=True, exist_ok=True)
+    create_folder(folder)
     write_text(folder / RUN, json.dumps({"sessions": [*earlier, session]}, indent=2) + "\n")
 
 
@@ -127,6 +131,48 @@ def read_sessions(folder: Path) -> list[dict[str, Any]]:
     return list(sessions)
 
 
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two sessions in recipe, data and the teacher, in a few words each.
+
+    Args:
+        before: a session, as recorded.
+        now: a later one, as `describe` gives it.
+    """
+    now = json.loads(json.dumps(now))
+    # Settings that an older session does not know had their default then.
+    recipes = [{**Recipe().to_dict(), **session["recipe"]} for session in (before, now)]
+    words = [
+        f"{name} {recipes[0].get(name)} -> {value}"
+        for name, value in recipes[1].items()
+        if recipes[0].get(name) != value
+    ]
+    halves = [_data_of(session).rainy_half for session in (before, now)]
+    words += [
+        f"rainy half of {folder} {halves[0].get(folder)} -> {halves[1].get(folder)}"
+        for folder in {**halves[0], **halves[1]}
+        if halves[0].get(folder) != halves[1].get(folder)
+    ]
+    old, new = _folders(before), _folders(now)
+    for folder, (weight, digest) in new.items():
+        known, seen = old.get(folder, (weight, None))
+        if seen is None:
+            words.append(f"{folder} is new")
+        elif digest != seen:
+            words.append(f"files in {folder}")
+        elif weight != known:
+            words.append(f"weight of {folder} {known:g} -> {weight:g}")
+    return words + [f"without {folder}" for folder in old if folder not in new]
+
+
+def _folders(session: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
+    """Weight and fingerprint of all that a session trained, measured or was advised on."""
+    seen = {one["folder"]: one for one in session.get("data", [])}
+    for role in ("validation", "teacher"):
+        if session.get(role):
+            seen[f"{role} {session[role]['folder']}"] = session[role]
+    return {name: (one.get("weight", 0.0), one["sha256"]) for name, one in seen.items()}
+
+
 def recorded_recipe(folder: Path) -> Recipe | None:
     """The recipe of the last session, or none.
 
@@ -144,17 +190,29 @@ def recorded_data(folder: Path) -> Data:
         ValueError: the record is damaged.
     """
     sessions = read_sessions(folder)
-    if not sessions:
-        return Data()
-    session = sessions[-1]
     try:
-        folders = {Path(one["folder"]): float(one["weight"]) for one in session.get("data", [])}
-        held_out, rainy_half = session.get("validation"), session.get("rainy_half")
-        if rainy_half not in (None, "left", "right"):
-            raise ValueError(f"rainy_half is {rainy_half!r}")
-        return Data(folders, rainy_half, Path(held_out["folder"]) if held_out else None)
+        return _data_of(sessions[-1]) if sessions else Data()
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(folder, error) from error
+
+
+def _data_of(session: Mapping[str, Any]) -> Data:
+    folders = {Path(one["folder"]): float(one["weight"]) for one in session.get("data", [])}
+    held_out = session.get("validation")
+    data = Data(folders, validation=Path(held_out["folder"]) if held_out else None)
+    return replace(data, rainy_half=_halves(session.get("rainy_half"), data.seen))
+
+
+def _halves(recorded: Any, folders: list[Path]) -> dict[Path, Half]:
+    """The rainy half of each folder; older sessions record one for all of them, or none."""
+    one_for_all = recorded if isinstance(recorded, dict) else dict.fromkeys(folders, recorded)
+    halves: dict[Path, Half] = {}
+    for folder, half in one_for_all.items():
+        if half not in (None, "left", "right"):
+            raise ValueError(f"rainy_half is {half!r}")
+        if half:
+            halves[Path(folder)] = "left" if half == "left" else "right"
+    return halves
 
 
 def _damaged(folder: Path, error: Exception) -> ValueError:

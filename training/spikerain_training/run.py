@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from spikerain_training.checkpoint import (
-    TRAINING,
-    WEIGHTS,
+    BEST,
     load_training,
     save_network,
     save_training,
@@ -25,28 +24,15 @@ from spikerain_training.checkpoint import (
 from spikerain_training.held_out import held_out_scenes
 from spikerain_training.logbook import Logbook, Progress
 from spikerain_training.network import SpikeRain
+from spikerain_training.opening import opening
 from spikerain_training.pictures import Image
 from spikerain_training.recipe import Recipe
-from spikerain_training.record import Data, append_session, describe
+from spikerain_training.record import Data, append_session, changes, describe, read_sessions
 from spikerain_training.restore import restore
 from spikerain_training.samples import batch_sheet, scene_sheet, write_sheet
 from spikerain_training.validation import Measured, measure
 
-BEST, SAMPLES, BAD_BATCH = "best", "samples", "bad_batch.safetensors"
-
-
-def require_free(folder: Path) -> None:
-    """Keeps a fresh run from replacing another's weights.
-
-    Raises:
-        ValueError: the folder holds weights.
-    """
-    if (folder / TRAINING).exists():
-        raise ValueError(
-            f"{folder} holds a run; go on with --resume, or name another folder with --output"
-        )
-    if (folder / WEIGHTS).exists() or (folder / BEST).exists():
-        raise ValueError(f"{folder} holds weights; name another folder with --output")
+SAMPLES, BAD_BATCH = "samples", "bad_batch.safetensors"
 
 
 @dataclass
@@ -106,14 +92,15 @@ class Run:
         self.scenes: list[tuple[Image, Image]] = []
         self._logbook: Logbook | None = None
         if data.validation and fabric.is_global_zero:
-            self.scenes = held_out_scenes(data.validation, data.rainy_half)
+            self.scenes = held_out_scenes(data.validation, data.rainy_half.get(data.validation))
 
     def restore(self) -> None:
         """Continues from the training state in the folder.
 
         Raises:
             FileNotFoundError: there is none.
-            ValueError: it is damaged, of another network or of another optimiser.
+            ValueError: it is damaged, of another network or of another optimiser, or has done more
+                steps than the recipe has.
         """
         state = self.state
         state.step, state.best = load_training(
@@ -123,15 +110,40 @@ class Run:
             state.average,
             self.fabric.strategy.precision,
         )
+        if state.step > self.recipe.steps:
+            raise ValueError(
+                f"the run in {self.folder} has done {state.step} steps already, more than "
+                f"{self.recipe.steps}; give --steps above {state.step}"
+            )
+
+    def announce(self, say: Callable[[str], None]) -> None:
+        """Says in a few lines what is trained on and where; the first process alone does.
+
+        Raises:
+            FileNotFoundError: a folder does not exist or holds no image.
+            ValueError: a folder's pictures cannot be told apart.
+        """
+        if self.fabric.is_global_zero:
+            device, processes = self.fabric.device, self.fabric.world_size
+            for line in opening(self.recipe, self.data, device, processes):
+                say(line)
 
     @contextmanager
-    def recorded(self) -> Iterator[None]:
-        """Records the session and keeps the logs open while it lasts."""
+    def recorded(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Records the session and keeps the logs open while it lasts.
+
+        Args:
+            say: told in one line what a resumed run sees that the session before did not.
+        """
         if not self.fabric.is_global_zero:
             yield
             return
         step, processes = self.state.step, self.fabric.world_size
         session = describe(self.recipe, self.data, step, processes, self.initial)
+        earlier = read_sessions(self.folder) if step else []
+        changed = changes(earlier[-1], session) if earlier else []
+        if changed:
+            say(f"changed since the last session: {', '.join(changed)}")
         with Logbook(self.folder, step) as self._logbook:
             append_session(self.folder, session)
             yield

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from spikerain_edge.files import write_whole
+from spikerain_training.checkpoint import create_folder
 from spikerain_training.data import to_image
 from spikerain_training.pictures import Image
 
@@ -52,7 +53,7 @@ def scene_sheet(scenes: Sequence[tuple[Image, Image]], restored: Sequence[Image]
 def write_sheet(path: Path, sheet: Image) -> None:
     """Writes a sheet as PNG; makes its folder."""
     _, packed = cv2.imencode(".png", sheet)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    create_folder(path.parent)
     write_whole(path, packed.tobytes())
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from spikerain_training.averaging import between, renew_statistics
-from spikerain_training.checkpoint import load_network, save_network
+from spikerain_training.checkpoint import load_network, require_free, save_network
 from spikerain_training.commands.console import counting_bar, one_line_errors
 from spikerain_training.network import SpikeRain
 from spikerain_training.paired import training_batches
@@ -37,6 +37,7 @@ def average(
     """
     console = Console(stderr=True)
     with one_line_errors(console):
+        require_free(output)
         start, end = load_network(first), load_network(second)
         try:
             mean = between(start, end, weight)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from spikerain_edge import SpikeRainError
-from spikerain_edge.files import write_whole
+from spikerain_edge.files import require_distinct, require_writable, write_whole
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def one_line_errors(console: Console) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, FloatingPointError, SpikeRainError) as error:
-        line = f"spikerain-train: {_one_line(str(error))}"
+        line = f"spikerain-train: {_one_line(_described(error))}"
         console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
         code = error.exit_code if isinstance(error, SpikeRainError) else 2
         raise typer.Exit(code) from error
@@ -46,15 +46,22 @@ def counting_bar(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def require_folders(*targets: Path | str | None) -> None:
-    """Finds out before the work, not after it, that a file will have no folder to go to.
+def require_targets(*targets: Path | str | None) -> None:
+    """Finds out before the work, not after it, that a file cannot be written.
+
+    Args:
+        targets: files that will be written; `-`, standard output, and none are passed over.
 
     Raises:
         FileNotFoundError: the folder of a target does not exist.
+        InputError: a target is a folder, cannot be written to, or is named twice.
     """
-    for folder in (Path(target).parent for target in targets if target):
-        if not folder.is_dir():
-            raise FileNotFoundError(f"no folder {folder}; create it: mkdir -p {folder}")
+    paths = [Path(target) for target in targets if target and str(target) != "-"]
+    for path in paths:
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"no folder {path.parent}; create it: mkdir -p {path.parent}")
+        require_writable(path)
+    require_distinct(map(str, paths), [])
 
 
 def write_json(document: dict[str, Any], target: str) -> None:
@@ -68,6 +75,14 @@ def write_json(document: dict[str, Any], target: str) -> None:
         sys.stdout.write(text)
     else:
         write_whole(Path(target), text.encode())
+
+
+def _described(error: Exception) -> str:
+    """What the error says; of an error of the system the file and what to do, without a number."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        cause = error.strerror.lower()
+        return f"cannot use {error.filename} ({cause}); check that path and its permissions"
+    return str(error)
 
 
 def _one_line(message: str) -> str:

@@ -6,22 +6,32 @@ import math
 from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from spikerain_edge.errors import InputError
+from spikerain_training.checkpoint import require_place
 from spikerain_training.commands.console import (
     counting_bar,
     one_line_errors,
-    require_folders,
+    require_targets,
     write_json,
 )
 from spikerain_training.commands.options import RainyHalf, half
 from spikerain_training.evaluation import gallery as pages
 from spikerain_training.evaluation.methods import open_method
-from spikerain_training.evaluation.outcomes import Outcome, Score, outcomes, save, scores
+from spikerain_training.evaluation.outcomes import (
+    Outcome,
+    Score,
+    outcomes,
+    require_names,
+    save,
+    scores,
+)
 from spikerain_training.evaluation.scenes import Scene, measured_scenes, real_scenes, spread
 from spikerain_training.evaluation.summary import (
     CONVERSIONS,
@@ -81,28 +91,54 @@ def evaluate(
     """
     console = Console(stderr=True)
     with one_line_errors(console), ExitStack() as stack:
-        require_folders(csv, json, gallery)
-        if data is None and photographs is None:
-            data = Path("images")
+        require_targets(csv, json, gallery)
+        if save_images:
+            require_place(save_images)
+        data = _asked(data, photographs, shown=bool(gallery or save_images))
         methods = [stack.enter_context(open_method(given)) for given in model or ["nano"]]
+        require_names(methods)
         with counting_bar(console) as bar:
             track = partial(bar.track, description="checking")
             scenes = measured_scenes(data, half(rainy_half), limit, track) if data else []
         scenes += real_scenes(photographs, limit) if photographs else []
+        with counting_bar(console) as bar:
+            for scene, method in product(bar.track(scenes, description="checking"), methods):
+                method.require(scene)
         shown = spread(scenes, gallery_images) if gallery else []
         with counting_bar(console) as bar:
             tracked = bar.track(scenes, description="evaluating")
             measured, figures = _measure(outcomes(tracked, methods), shown, save_images)
         means = summarise(measured, seed)
-        if csv:
-            write_csv(csv, measured)
-        if gallery:
-            title = " · ".join(method.name for method in methods)
-            pages.write(gallery, pages.page(title, figures, means))
-        if json:
-            write_json(to_document(measured, means), json)
-    for suffix, conversion in CONVERSIONS.items() if means else ():
-        typer.echo(_table(means, suffix, conversion), err=json == "-")
+        try:
+            for suffix, conversion in CONVERSIONS.items() if means else ():
+                typer.echo(_table(means, suffix, conversion), err=json == "-")
+        # A reader that has left, as `head` does, does not cost the files.
+        finally:
+            if csv:
+                write_csv(csv, measured)
+            if json:
+                write_json(to_document(measured, means), json)
+            if gallery:
+                title = " · ".join(method.name for method in methods)
+                pages.write(gallery, pages.page(title, figures, means))
+
+
+def _asked(data: Path | None, photographs: Path | None, *, shown: bool) -> Path | None:
+    """The folder to measure on, `images` where nothing is named; none for photographs alone.
+
+    Raises:
+        InputError: there is nothing to measure on, or photographs would not be shown anywhere.
+    """
+    if photographs and not shown:
+        raise InputError(
+            "photographs have no truth to be measured against, they can only be looked at",
+            "give --gallery FILE.html or --save-images FOLDER",
+        )
+    if data or photographs:
+        return data
+    if not Path("images").is_dir():
+        raise InputError("nothing to measure on", "give --data FOLDER")
+    return Path("images")
 
 
 def _measure(

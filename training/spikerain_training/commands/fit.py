@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +13,14 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
+from spikerain_edge.errors import InputError
 from spikerain_training import fit as training
+from spikerain_training.checkpoint import require_run
 from spikerain_training.commands.console import counting_bar, one_line_errors
-from spikerain_training.commands.options import RainyHalf, half, weighted
+from spikerain_training.commands.options import RainyHalves, folders_of, halves
 from spikerain_training.hardware import Hardware, interruptible
 from spikerain_training.logbook import Progress
+from spikerain_training.processes import is_first_process
 from spikerain_training.recipe import Recipe, overridden, read_recipe
 from spikerain_training.record import Data, recorded_data, recorded_recipe
 
@@ -44,7 +49,7 @@ def fit(
             "resumed run knows its own."
         ),
     ] = None,
-    rainy_half: RainyHalf = None,
+    rainy_half: RainyHalves = None,
     initial: Annotated[
         Path | None,
         typer.Option(
@@ -63,13 +68,16 @@ def fit(
     """
     console = Console(stderr=True)
     with one_line_errors(console):
-        seen = Data(dict(map(weighted, data or [])), half(rainy_half), validation)
-        if resume:
-            seen = seen.or_else(recorded_data(output))
-        if not seen.folders:
-            raise ValueError("nothing to train on; give --data FOLDER")
         if resume and initial:
             raise ValueError("--resume and --initial exclude each other; drop one")
+        seen = Data(folders_of(data or []), validation=validation)
+        if resume:
+            require_run(output)
+            seen = _resumed(seen, output)
+        if not seen.folders:
+            raise ValueError("nothing to train on; give --data FOLDER")
+        anew = halves(rainy_half or [], seen.seen)
+        seen = replace(seen, rainy_half={**seen.rainy_half, **anew})
         recipe = read_recipe(config) if config else None
         if recipe is None and resume:
             recipe = recorded_recipe(output)
@@ -85,13 +93,39 @@ def fit(
                 initial=initial,
                 interrupted=interrupted,
                 report=_reporter(bar, recipe),
+                say=partial(_say, console),
             )
+    if not is_first_process():
+        raise typer.Exit(_INTERRUPTED if done < recipe.steps else 0)
     if done < recipe.steps:
         line = f"stopped and saved at step {done}; go on: spikerain-train fit --resume --output"
-        console.print(f"{line} {output}", markup=False, highlight=False, soft_wrap=True)
+        _say(console, f"{line} {output}")
         raise typer.Exit(_INTERRUPTED)
-    line = f"weights in {output}; next: spikerain-edge export {output}"
+    _say(console, f"weights in {output}; next: spikerain-edge export {output}")
+
+
+def _say(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _resumed(given: Data, output: Path) -> Data:
+    """What is given, and of the last session what is not.
+
+    Raises:
+        InputError: a folder of the last session is not there.
+    """
+    seen = given.or_else(recorded_data(output))
+    recorded = [] if given.folders else list(seen.folders)
+    recorded += [seen.validation] if seen.validation and not given.validation else []
+    for folder in recorded:
+        if not folder.is_dir():
+            option = "--data" if folder in seen.folders else "--validation"
+            cause, remedy = f"the run's folder {folder} is not here", f"give {option} anew"
+            if not folder.is_absolute():
+                cause += ": it is recorded relative to the directory the run was started in"
+                remedy = f"go there, or {remedy}"
+            raise InputError(cause, remedy)
+    return seen
 
 
 def _reporter(bar: Bar, recipe: Recipe) -> Callable[[Progress], None]:
@@ -113,8 +147,6 @@ def _reporter(bar: Bar, recipe: Recipe) -> Callable[[Progress], None]:
                 f"; held out: {measured.psnr:.2f} dB PSNR-Y ({gain:+.2f}), SSIM {measured.ssim:.4f}"
             )
         if measured or (not bar.console.is_terminal and progress.step % recipe.save_every == 0):
-            bar.console.print(
-                f"step {progress.step}: {text}", markup=False, highlight=False, soft_wrap=True
-            )
+            _say(bar.console, f"step {progress.step}: {text}")
 
     return show

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct
-from spikerain_training.checkpoint import CONFIG, WEIGHTS, save_network
-from spikerain_training.commands.console import one_line_errors, require_folders, write_json
+from spikerain_training.checkpoint import require_free, save_network
+from spikerain_training.commands.console import one_line_errors, require_targets, write_json
 from spikerain_training.config import variants
 from spikerain_training.importing.authors import Comparison, Entry, compare, fitting
 from spikerain_training.importing.state_file import read_state
@@ -46,9 +46,9 @@ def import_weights(
     """
     console = Console(stderr=True)
     with one_line_errors(console):
-        _require_free(output)
+        require_free(output)
         reports = [json] if json and json != "-" else []
-        require_folders(*reports)
+        require_targets(json)
         require_distinct([str(output), *reports], [file])
         config = variants()[variant.value]
         state = read_state(file)
@@ -67,12 +67,6 @@ def import_weights(
             highlight=False,
             soft_wrap=True,
         )
-
-
-def _require_free(output: Path) -> None:
-    held = [name for name in (CONFIG, WEIGHTS) if (output / name).exists()]
-    if held:
-        raise InputError(f"{output} already holds {' and '.join(held)}", "name another folder")
 
 
 def _remedy(others: list[str]) -> str:

@@ -11,8 +11,10 @@ from pathlib import Path
 import torch
 
 from spikerain_edge import Derainer
+from spikerain_edge.errors import InputError
 from spikerain_training.checkpoint import CONFIG, load_network
 from spikerain_training.evaluation.scenes import Scene
+from spikerain_training.pairs import size
 from spikerain_training.pictures import SUFFIXES, Image, read_image
 from spikerain_training.restore import restore
 
@@ -24,10 +26,12 @@ class Method:
     Attributes:
         name: heading of its columns.
         restore: restores (H, W, 3) uint8 BGR; reads the result where only results are known.
+        require: finds out, before anything is measured, that it will have a result for a scene.
     """
 
     name: str
     restore: Callable[[Scene, Image], Image]
+    require: Callable[[Scene], None] = lambda scene: None
 
 
 @contextmanager
@@ -41,7 +45,7 @@ def open_method(given: str) -> Iterator[Method]:
     Raises:
         FileNotFoundError: the checkpoint lacks its weights.
         ValueError: the weights do not fit their configuration.
-        SpikeRainError: no such model, or it cannot be used.
+        SpikeRainError: no such model, it cannot be used, or its column has no name.
     """
     name, target = _named(given)
     folder = Path(target)
@@ -50,21 +54,44 @@ def open_method(given: str) -> Iterator[Method]:
         network = load_network(folder).to(device)
         yield Method(name, lambda scene, rainy: restore(network, rainy))
     elif folder.is_dir():
-        yield Method(name, partial(_result, folder))
+        yield Method(name, partial(_result, folder), partial(_require_result, folder))
     else:
-        with Derainer.load(target) as derainer:
+        with _loaded(target) as derainer:
             yield Method(name, lambda scene, rainy: derainer(rainy))
+
+
+def _loaded(target: str) -> Derainer:
+    try:
+        return Derainer.load(target)
+    except InputError as error:
+        also = "; checkpoint folders and folders of another method's results are taken too"
+        raise InputError(error.cause, f"{error.remedy}{also}") from error
 
 
 def _named(given: str) -> tuple[str, str]:
     name, separator, target = given.partition("=")
     if separator and not Path(given).exists():
+        if not name:
+            raise InputError(f"--model {given} gives its column no name", f"write NAME={target}")
         return name, target
     path = Path(given)
     return (path.stem if path.is_file() else path.name) or given, given
 
 
 def _result(folder: Path, scene: Scene, rainy: Image) -> Image:
+    path = _find(folder, scene)
+    result = read_image(path)
+    _require_size(path, result, rainy)
+    return result
+
+
+def _require_result(folder: Path, scene: Scene) -> None:
+    path = _find(folder, scene)
+    if scene.picture:
+        _require_size(path, read_image(path), scene.picture.read())
+
+
+def _find(folder: Path, scene: Scene) -> Path:
     places = [place for place in (folder / scene.condition, folder) if place.is_dir()]
     found = [
         path
@@ -75,13 +102,14 @@ def _result(folder: Path, scene: Scene, rainy: Image) -> Image:
         raise FileNotFoundError(
             f"no result for {scene.name} in {places[0]}; name results as their rainy pictures"
         )
-    result = read_image(found[0])
+    return found[0]
+
+
+def _require_size(path: Path, result: Image, rainy: Image) -> None:
     if result.shape != rainy.shape:
         raise ValueError(
-            f"{found[0]} is {result.shape[1]}x{result.shape[0]}, its rainy picture "
-            f"{rainy.shape[1]}x{rainy.shape[0]}; save results at full size"
+            f"{path} is {size(result)}, its rainy picture {size(rainy)}; save results at full size"
         )
-    return result
 
 
 def _literal(name: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 
 from spikerain_edge.files import write_whole
+from spikerain_training.checkpoint import create_folder
 from spikerain_training.evaluation.methods import Method
 from spikerain_training.evaluation.scenes import Scene
 from spikerain_training.metrics import Quality, quality
@@ -46,6 +47,17 @@ class Score:
     quality: Quality
 
 
+def require_names(methods: Sequence[Method]) -> None:
+    """Refuses methods whose columns could not be told apart.
+
+    Raises:
+        ValueError: two columns would have the same name.
+    """
+    names = [RAINY, *(method.name for method in methods), TRUTH]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two columns have one name ({', '.join(names)}); write --model NAME=...")
+
+
 def outcomes(scenes: Iterable[Scene], methods: Sequence[Method]) -> Iterator[Outcome]:
     """Restores every scene with every method.
 
@@ -53,9 +65,7 @@ def outcomes(scenes: Iterable[Scene], methods: Sequence[Method]) -> Iterator[Out
         FileNotFoundError: a method has no result for a scene.
         ValueError: a picture cannot be read, or two columns would have the same name.
     """
-    names = [RAINY, *(method.name for method in methods), TRUTH]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two columns have one name ({', '.join(names)}); write --model NAME=...")
+    require_names(methods)
     for scene in scenes:
         rainy, truth = scene.read()
         restored = {method.name: method.restore(scene, rainy) for method in methods}
@@ -84,5 +94,5 @@ def save(outcome: Outcome, folder: Path) -> None:
     """
     for name, picture in outcome.restored.items():
         path = folder / name / outcome.scene.condition / f"{outcome.scene.name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        create_folder(path.parent)
         write_whole(path, cv2.imencode(".png", picture)[1].tobytes())

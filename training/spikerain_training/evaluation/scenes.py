@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from spikerain_training.pairs import Half, Pair, find_pairing, find_pairs
+from spikerain_training.pairs import Half, Pair, Picture, pairs_or_none
 from spikerain_training.pictures import Image, image_paths, read_image
 from spikerain_training.validation import (
     Severity,
@@ -35,11 +35,13 @@ class Scene:
         name: stem of the rainy file, unique within a condition: below folders of their own,
             where stems repeat (`a/1`, `b/1`).
         read: reads or renders (rainy, truth), each (H, W, 3) uint8 BGR; raises `ValueError`.
+        picture: of the rainy picture's size, such as the clean one it is rendered from.
     """
 
     condition: str
     name: str
     read: Callable[[], tuple[Image, Image | None]]
+    picture: Picture | None = None
 
 
 def measured_scenes(
@@ -63,8 +65,9 @@ def measured_scenes(
         ValueError: the pictures of a pair cannot be told apart, two scenes would have one name, or
             a picture cannot be read or measured; the message names it.
     """
-    if find_pairing(folder, rainy_half) is not None:
-        scenes, checks = _paired(find_pairs(folder, rainy_half)[:limit])
+    pairs = pairs_or_none(folder, rainy_half)
+    if pairs is not None:
+        scenes, checks = _paired(pairs[:limit])
     else:
         scenes, checks = _behind_rain(image_paths(folder)[:limit])
     for check in track(checks):
@@ -81,7 +84,7 @@ def real_scenes(folder: Path, limit: int | None = None) -> list[Scene]:
     """
     paths = image_paths(folder)[:limit]
     scenes = zip(_names(paths), paths, strict=True)
-    return [Scene(REAL, name, partial(_photograph, path)) for name, path in scenes]
+    return [Scene(REAL, name, partial(_photograph, path), Picture(path)) for name, path in scenes]
 
 
 def spread(scenes: Sequence[Scene], count: int) -> list[Scene]:
@@ -103,7 +106,7 @@ def spread(scenes: Sequence[Scene], count: int) -> list[Scene]:
 def _paired(pairs: Sequence[Pair]) -> tuple[list[Scene], Checks]:
     names = _names([pair.rainy.path for pair in pairs])
     scenes = [
-        Scene(PAIRED, name, partial(_read_pair, pair))
+        Scene(PAIRED, name, partial(_read_pair, pair), pair.rainy)
         for name, pair in zip(names, pairs, strict=True)
     ]
     return scenes, [partial(_check_pair, pair) for pair in pairs]
@@ -112,11 +115,11 @@ def _paired(pairs: Sequence[Pair]) -> tuple[list[Scene], Checks]:
 def _behind_rain(paths: Sequence[Path]) -> tuple[list[Scene], Checks]:
     cleans = list(zip(_names(paths), paths, strict=True))
     rainy = [
-        Scene(level.name, name, partial(_rendered, path, level, seed))
+        Scene(level.name, name, partial(_rendered, path, level, seed), Picture(path))
         for level in severities().values()
         for seed, (name, path) in enumerate(cleans)
     ]
-    dry = [Scene(NO_RAIN, name, partial(_dry, path)) for name, path in cleans]
+    dry = [Scene(NO_RAIN, name, partial(_dry, path), Picture(path)) for name, path in cleans]
     return rainy + dry, [partial(_check_clean, path, seed) for seed, path in enumerate(paths)]
 
 

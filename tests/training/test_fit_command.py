@@ -1,0 +1,190 @@
+"""What `fit` says before it trains, and what it refuses to begin or to go on with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from spikerain_training.cli import app
+from spikerain_training.pictures import read_image
+
+SMALL = ["--set", "batch=1", "--set", "crop=32", "--set", "warmup=1", "--accelerator", "cpu"]
+
+
+@pytest.fixture
+def beside(photographs: Path, tmp_path: Path) -> Path:
+    """Pairs side by side, the left one brighter."""
+    folder = tmp_path / "beside"
+    folder.mkdir()
+    for path in photographs.iterdir():
+        clean = read_image(path)
+        brighter = cv2.add(clean, np.full_like(clean, 30))
+        cv2.imwrite(str(folder / path.name), np.hstack([brighter, clean]))
+    return folder
+
+
+def fit(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["fit", *map(str, arguments)])
+
+
+def assert_refused(done: Result, message: str) -> None:
+    assert done.exit_code == 2, done.output
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_half_is_taken_of_the_folder_it_is_meant_for(
+    photographs: Path, beside: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    data = ["--data", photographs, "--data", f"{beside}=0.5", "--validation", photographs]
+    done = fit(*data, "--rainy-half", f"{beside}=left", "--output", run, *SMALL, "--steps", 1)
+
+    assert done.exit_code == 0, done.output
+    assert done.stderr.splitlines()[:4] == [
+        f"data {photographs}: clean images, 3 pictures, weight 1",
+        f"data {beside}: side by side, rainy left, 3 pairs, weight 0.5",
+        f"validation {photographs}: clean images, 3 pictures",
+        "training nano on cpu, 1 process",
+    ]
+    again = fit("--resume", "--output", run, "--steps", 2)
+    assert again.exit_code == 0, again.output
+    assert again.stderr.splitlines()[:4] == done.stderr.splitlines()[:4]
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_photographs_are_not_taken_for_pairs_side_by_side(
+    photographs: Path, beside: Path, tmp_path: Path, validated: bool
+) -> None:
+    data = ["--data", beside, "--validation" if validated else "--data", photographs]
+    done = fit(*data, "--rainy-half", "left", "--output", tmp_path / "run", *SMALL)
+
+    assert_refused(done, f"{photographs} does not hold pairs side by side (the halves of")
+    assert "--rainy-half FOLDER=left" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--rainy-half", "top"], "--rainy-half top names no half"),
+        (["--rainy-half", "other=left"], "--rainy-half names other, which is not among"),
+        (["--rainy-half", "left", "--rainy-half", "right"], "comes beside another"),
+        (["--data", "./clean=2"], "--data names clean twice"),
+        (["--initial", "nosuch"], "no checkpoint in nosuch, config.json is missing"),
+        (["--output", "clean/0.png"], "clean/0.png is no folder"),
+        (["--config", "nosuch.toml"], "no recipe nosuch.toml"),
+    ],
+)
+def test_what_cannot_be_begun_is_one_line(
+    photographs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    message: str,
+) -> None:
+    photographs.rename(tmp_path / "clean")
+    monkeypatch.chdir(tmp_path)
+    before = contents(tmp_path)
+
+    done = fit("--data", "clean", "--output", "run", *SMALL, *options)
+
+    assert_refused(done, message)
+    assert "Errno" not in done.stderr
+    assert contents(tmp_path) == before
+    assert not Path("run").exists()
+
+
+def test_a_missing_teacher_is_named_as_such(photographs: Path, tmp_path: Path) -> None:
+    taught = ["--set", "teacher=nosuch", "--set", "distillation=1"]
+    done = fit("--data", photographs, "--output", tmp_path / "run", *SMALL, *taught)
+
+    assert done.exit_code == 2
+    last = done.stderr.splitlines()[-1]
+    assert "the recipe's teacher: no checkpoint in nosuch" in last
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_the_system_does_not_let_be_created_is_one_line(photographs: Path) -> None:
+    done = fit("--data", photographs, "--output", "/proc/nosuch", *SMALL)
+
+    assert done.exit_code == 2
+    last = done.stderr.splitlines()[-1]
+    assert "cannot" in last
+    assert "/proc" in last
+    assert "name another" in last
+    assert "Errno" not in last
+
+
+def test_a_project_s_own_configuration_is_not_replaced(photographs: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "config.json").write_text('{"mine": 1}')
+
+    done = fit("--data", photographs, "--output", project, *SMALL, "--steps", 1)
+
+    assert_refused(done, f"{project} holds config.json; name another folder with --output")
+    assert contents(project) == {project / "config.json": b'{"mine": 1}'}
+
+
+def test_photographs_left_out_beside_a_pair_are_said(photographs: Path, tmp_path: Path) -> None:
+    for name in ("rain-1.png", "norain-1.png"):
+        shutil.copy(photographs / "1.png", photographs / name)
+    shutil.copy(photographs / "1.png", photographs / "3.png")
+
+    done = fit("--data", photographs, "--output", tmp_path / "run", *SMALL, "--steps", 1)
+
+    assert done.exit_code == 0, done.output
+    first, second = done.stderr.splitlines()[:2]
+    assert "rainy and clean in one folder, 1 pair, weight 1" in first
+    assert "4 files" in second
+    assert "without a partner left out: 0.png, 1.png, 2.png, 1 more" in second
+    assert f"spikerain-train prepare {photographs}" in second
+
+
+def test_a_resumed_run_says_what_has_changed_and_refuses_what_it_cannot_do(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photographs.rename(tmp_path / "clean")
+    monkeypatch.chdir(tmp_path)
+    assert fit("--data", "clean", "--output", "run", *SMALL, "--steps", 2).exit_code == 0
+    same = fit("--resume", "--output", "run", "--steps", 2)
+    assert "changed" not in same.stderr
+
+    before = contents(Path("run"))
+    assert_refused(
+        fit("--resume", "--output", "run", "--steps", 1),
+        "the run in run has done 2 steps already, more than 1; give --steps above 2",
+    )
+    other = fit("--resume", "--output", "run", "--steps", 3, "--set", "variant=tiny")
+    assert_refused(other, "run holds the training state of nano")
+    assert "resume without changing variant" in other.stderr
+    assert len(other.stderr) < 500
+    assert contents(Path("run")) == before
+
+    Path("clean/new.png").write_bytes(Path("clean/0.png").read_bytes())
+    done = fit("--resume", "--output", "run", "--steps", 3, "--set", "seed=5")
+    assert done.exit_code == 0, done.output
+    said = "changed since the last session: steps 2 -> 3, seed 0 -> 5, files in clean"
+    assert said in done.stderr.splitlines()
+    sessions = json.loads(Path("run/run.json").read_text())["sessions"]
+    assert [session["recipe"]["steps"] for session in sessions] == [2, 2, 3]
+
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert_refused(
+        fit("--resume", "--output", "../run", "--steps", 4),
+        "the run's folder clean is not here: it is recorded relative to the directory the run was "
+        "started in; go there, or give --data anew",
+    )

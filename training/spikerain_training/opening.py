@@ -1,0 +1,57 @@
+"""What a run says before its first step: what it will see, and where it trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from spikerain_training.pairs import Pairing, find_pairing
+from spikerain_training.pictures import image_paths
+from spikerain_training.recipe import Recipe
+from spikerain_training.record import Data
+
+_NAMED = 3
+
+
+def opening(recipe: Recipe, data: Data, device: torch.device, processes: int) -> list[str]:
+    """A line for every folder, with what it leaves out, and one for network and machine.
+
+    Raises:
+        FileNotFoundError: a folder does not exist or holds no image.
+        InputError: a folder does not hold pairs side by side.
+        ValueError: pictures of a folder cannot be told apart.
+    """
+    lines = [
+        line
+        for folder, weight in data.folders.items()
+        for line in _folder(f"data {folder}", f", weight {weight:g}", folder, data)
+    ]
+    if data.validation:
+        lines += _folder(f"validation {data.validation}", "", data.validation, data)
+    count = f"{processes} processes" if processes > 1 else "1 process"
+    return [*lines, f"training {recipe.variant} on {device.type}, {count}"]
+
+
+def _folder(name: str, weight: str, folder: Path, data: Data) -> list[str]:
+    pairing = find_pairing(folder, data.rainy_half.get(folder))
+    if pairing is None:
+        return [f"{name}: clean images, {_count(len(image_paths(folder)), 'picture')}{weight}"]
+    counted = _count(len(pairing.pairs), "pair")
+    return [f"{name}: {pairing.layout}, {counted}{weight}", *_left_out(folder, pairing)]
+
+
+def _left_out(folder: Path, pairing: Pairing) -> list[str]:
+    if not pairing.unpaired:
+        return []
+    named = [path.name for path in pairing.unpaired[:_NAMED]]
+    named += [f"{len(pairing.unpaired) - _NAMED} more"] if len(pairing.unpaired) > _NAMED else []
+    counted = _count(len(pairing.unpaired), "file")
+    return [
+        f"warning: {counted} of {folder} without a partner left out: {', '.join(named)}; "
+        f"list them: spikerain-train prepare {folder} --json"
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
