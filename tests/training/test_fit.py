@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from spikerain_edge.errors import InputError
 from spikerain_training import fit as loop
 from spikerain_training.checkpoint import load_network, save_network
 from spikerain_training.config import variants
@@ -244,10 +245,10 @@ def test_a_fresh_run_leaves_another_alone(photographs: Path, tmp_path: Path) -> 
     fit(recipe, data, tmp_path / "run", hardware=CPU)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
-    with pytest.raises(ValueError, match=r"run holds a run; go on with --resume"):
+    with pytest.raises(InputError, match=r"run holds a run; go on with fit --resume"):
         fit(recipe, data, tmp_path / "run", hardware=CPU)
     (tmp_path / "run" / "training.safetensors").unlink()
-    with pytest.raises(ValueError, match=r"run holds weights; name another folder"):
+    with pytest.raises(InputError, match=r"run holds weights\.safetensors; name another folder"):
         fit(recipe, data, tmp_path / "run", hardware=CPU)
 
     left = {path: path.read_bytes() for path in before if path.is_file()}
