@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from spikerain_edge.commands.info import info
 from spikerain_edge.commands.profile import profile
 from spikerain_edge.commands.run import run
 from spikerain_edge.commands.variadic import VariadicCommand
+from spikerain_edge.console import version_shower
 
 app = typer.Typer(
     help="Removes rain from camera streams with the SpikeRain spiking neural network.",
@@ -22,18 +22,15 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"spikerain-edge {version('spikerain-edge')}")
-        raise typer.Exit
-
-
 @app.callback()
 def root(
     shown: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+            "--version",
+            callback=version_shower("spikerain-edge"),
+            is_eager=True,
+            help="Show the version and exit.",
         ),
     ] = False,
 ) -> None:

@@ -7,8 +7,9 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -62,6 +63,21 @@ def parse_size(text: str, *, squares: bool = False) -> tuple[int, int]:
             "such as 640x480",
         )
     return sides[0], sides[1]
+
+
+def version_shower(program: str) -> Callable[[bool], None]:
+    """What `--version` of a program does.
+
+    Args:
+        program: its name; the version is the package's.
+    """
+
+    def show(wanted: bool) -> None:
+        if wanted:
+            typer.echo(f"{program} {version('spikerain-edge')}")
+            raise typer.Exit
+
+    return show
 
 
 def print_line(text: str) -> None:

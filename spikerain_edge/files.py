@@ -58,6 +58,33 @@ def require_writable(path: Path) -> None:
         raise InputError(f"cannot write {path}", "name a file in a folder that can be written")
 
 
+def require_folder(folder: Path) -> None:
+    """Looks, before long work, whether its results can be written into a folder.
+
+    Raises:
+        InputError: it is a file, or the system does not let it be written to or created.
+    """
+    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not place.is_dir():
+        raise InputError(f"{place} is no folder", "name another place for what is written")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to {place}", "name another folder")
+
+
+def create_folder(folder: Path) -> None:
+    """Creates a folder and those above it, where they are missing.
+
+    Raises:
+        InputError: the system does not let it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot create the folder {folder} ({error.strerror})", "name another"
+        ) from error
+
+
 def _remove(path: Path) -> None:
     with suppress(OSError):
         path.unlink()

@@ -69,12 +69,10 @@ class Derainer(Closing):
         if is_engine_file(files.graph.path):
             return cls(_open_engine(files.graph.path, provider))
         engine = OnnxRuntimeEngine(files.graph.read(), str(files.graph.path), provider, threads)
-        prober = None
-        if probe and files.probe is not None:
-            origin = str(files.probe.path)
-            prober = OnnxRuntimeEngine(files.probe.read(), origin, provider, threads)
-            require_same_network(engine.spec, prober.spec, origin)
-        return cls(engine, prober)
+        if not probe or files.probe is None:
+            return cls(engine)
+        file = files.probe
+        return cls(engine, _prober(engine, file.read(), str(file.path), provider, threads))
 
     @classmethod
     def from_bytes(
@@ -89,10 +87,7 @@ class Derainer(Closing):
         engine = OnnxRuntimeEngine(content, "the graph in memory", provider)
         if probe is None:
             return cls(engine)
-        origin = "the probe graph in memory"
-        prober = OnnxRuntimeEngine(probe, origin, provider)
-        require_same_network(engine.spec, prober.spec, origin)
-        return cls(engine, prober)
+        return cls(engine, _prober(engine, probe, "the probe graph in memory", provider))
 
     @property
     def spec(self) -> ModelSpec:
@@ -204,6 +199,19 @@ def _open_engine(path: Path, provider: str) -> Engine:
             "leave out --backend, or name an ONNX file",
         )
     return open_engine(path)
+
+
+def _prober(
+    engine: Engine, content: bytes, origin: str, provider: str, threads: int | None = None
+) -> OnnxRuntimeEngine:
+    """Opens the probe graph that belongs to an engine's graph.
+
+    Raises:
+        ModelError: it cannot be used, or belongs to another network.
+    """
+    prober = OnnxRuntimeEngine(content, origin, provider, threads)
+    require_same_network(engine.spec, prober.spec, origin)
+    return prober
 
 
 def require_same_network(graph: ModelSpec, probe: ModelSpec, origin: str) -> None:

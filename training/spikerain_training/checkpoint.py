@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from spikerain_edge.errors import InputError, ModelError
-from spikerain_edge.files import write_together, write_whole
+from spikerain_edge.files import create_folder, require_folder, write_together, write_whole
 from spikerain_training.config import NetworkConfig
 from spikerain_training.mismatch import mismatch, variant_of
 from spikerain_training.network import SpikeRain
@@ -53,20 +52,7 @@ def require_free(folder: Path) -> None:
     for name in (WEIGHTS, BEST, CONFIG):
         if (folder / name).exists():
             raise InputError(f"{folder} holds {name}", "name another folder with --output")
-    require_place(folder)
-
-
-def require_place(folder: Path) -> None:
-    """Looks, before long work, whether its results can be written into a folder.
-
-    Raises:
-        InputError: it is a file, or the system does not let it be written to or created.
-    """
-    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not place.is_dir():
-        raise InputError(f"{place} is no folder", "name another place for what is written")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write to {place}", "name another folder")
+    require_folder(folder)
 
 
 def require_run(folder: Path) -> None:
@@ -77,20 +63,6 @@ def require_run(folder: Path) -> None:
     """
     if not (folder / TRAINING).is_file():
         raise FileNotFoundError(f"{folder} holds no run to resume; check --output")
-
-
-def create_folder(folder: Path) -> None:
-    """Creates a folder and those above it, where they are missing.
-
-    Raises:
-        InputError: the system does not let it.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot create the folder {folder} ({error.strerror})", "name another"
-        ) from error
 
 
 def save_network(folder: Path, config: NetworkConfig, weights: dict[str, Tensor]) -> None:

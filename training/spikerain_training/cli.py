@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
+from spikerain_edge.console import version_shower
 from spikerain_training.commands.average import average
 from spikerain_training.commands.evaluate import evaluate
 from spikerain_training.commands.fit import fit
@@ -22,18 +22,15 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"spikerain-train {version('spikerain-edge')}")
-        raise typer.Exit
-
-
 @app.callback()
 def root(
     shown: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+            "--version",
+            callback=version_shower("spikerain-train"),
+            is_eager=True,
+            help="Show the version and exit.",
         ),
     ] = False,
 ) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from spikerain_training.checkpoint import create_folder, write_text
+from spikerain_edge.files import create_folder
+from spikerain_training.checkpoint import write_text
 from spikerain_training.validation import Measured
 
 if TYPE_CHECKING:

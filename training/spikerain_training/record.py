@@ -14,7 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from spikerain_training.checkpoint import WEIGHTS, create_folder, write_text
+from spikerain_edge.files import create_folder
+from spikerain_training.checkpoint import WEIGHTS, write_text
 from spikerain_training.pairs import Half
 from spikerain_training.recipe import Recipe, adapted
 

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from spikerain_edge.files import write_whole
-from spikerain_training.checkpoint import create_folder
+from spikerain_edge.files import create_folder, write_whole
 from spikerain_training.data import to_image
 from spikerain_training.pictures import Image
 

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from spikerain_edge.errors import InputError
-from spikerain_training.checkpoint import require_place
+from spikerain_edge.files import require_folder
 from spikerain_training.commands.console import (
     counting_bar,
     one_line_errors,
@@ -93,7 +93,7 @@ def evaluate(
     with one_line_errors(console), ExitStack() as stack:
         require_targets(csv, json, gallery)
         if save_images:
-            require_place(save_images)
+            require_folder(save_images)
         data = _asked(data, photographs, shown=bool(gallery or save_images))
         methods = [stack.enter_context(open_method(given)) for given in model or ["nano"]]
         require_names(methods)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import cv2
 
-from spikerain_edge.files import write_whole
-from spikerain_training.checkpoint import create_folder
+from spikerain_edge.files import create_folder, write_whole
 from spikerain_training.evaluation.methods import Method
 from spikerain_training.evaluation.scenes import Scene
 from spikerain_training.metrics import Quality, quality
