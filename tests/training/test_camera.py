@@ -28,7 +28,7 @@ def flat_pairs(tmp_path: Path, count: int) -> list[tuple[Image, Image]]:
 
 
 def test_both_pictures_of_a_sample_have_the_same_noise(tmp_path: Path) -> None:
-    noisy = [pair for pair in flat_pairs(tmp_path, 80) if pair[1].std(axis=(0, 1)).min() > 1.5]
+    noisy = [pair for pair in flat_pairs(tmp_path, 120) if pair[1].std(axis=(0, 1)).min() > 1.5]
 
     equal = [(snowy == clean).all(axis=2).mean() for snowy, clean in noisy]
 
@@ -55,10 +55,14 @@ def test_exposure_and_white_balance_vary_but_little_is_lost() -> None:
 
 
 def test_gamma_bends_the_grey_scale() -> None:
-    scale = np.repeat(np.array([[60, 120, 240]], np.uint8), 9, axis=0)[..., None].repeat(3, axis=2)
-    # The middle against the ends tells the bend: an exposure alone leaves ratios as they are.
+    fields = np.array([60, 120, 240], np.uint8).repeat(15)
+    scale = np.tile(fields[None, :, None], (9, 1, 3))
+    # Far from the edges, which sharpening bends too. The middle against the ends tells the bend: an
+    # exposure alone leaves ratios as they are.
     ratios = [
-        np.divide(*each[:, 1::-1].mean(axis=(0, 2))) for each in degraded(scale) if each.max() < 255
+        np.divide(*each[:, [22, 7]].mean(axis=(0, 2)))
+        for each in degraded(scale)
+        if each[:, 37].max() < 255
     ]
 
     gamma = np.log2(ratios)
@@ -83,6 +87,18 @@ def test_some_pictures_are_out_of_focus() -> None:
 
     blurred = np.array(contrast) < 0.5 * np.median(contrast)
     assert 0.06 < blurred.mean() < 0.2
+
+
+def test_a_third_of_the_pictures_are_sharpened_and_keep_their_brightness() -> None:
+    edge = np.full((32, 32, 3), 90, np.uint8)
+    edge[:, 16:] = 150
+    pictures = [image[8:24].astype(float).mean(axis=(0, 2)) for image in degraded(edge)]
+
+    # Noise is averaged out over the rows; what overshoots the plateau beside an edge is sharpening.
+    over = np.array([(row[16] - row[24:28].mean()) / (row[24:28].mean() + 1) for row in pictures])
+    under = np.array([(row[4:8].mean() - row[15]) / (row[4:8].mean() + 1) for row in pictures])
+    assert 0.25 < ((over > 0.02) & (under > 0.02)).mean() < 0.42
+    assert over.max() < 0.5
 
 
 @pytest.mark.parametrize("level", [0, 255])

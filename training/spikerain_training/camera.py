@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.uint8]
+_Light = npt.NDArray[np.floating[Any]]
 
 
 def degrade(image: Image, rng: np.random.Generator) -> Image:
-    """What a camera does to a rain-free picture: blur, exposure, gamma, white balance, noise.
+    """What a camera does to a rain-free picture: focus, exposure, gamma, white balance, noise.
 
     The network is asked to leave all of it alone, so both pictures of a pair have it.
     """
-    picture = image.astype(np.float32) / 255
-    if rng.random() < 0.15:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 1.5)), np.float32)
+    picture: _Light = image.astype(np.float32) / 255
+    focus = rng.random()
+    if focus < 0.15:
+        picture = _blurred(picture, rng.uniform(0.3, 1.5))
+    elif focus < 0.5:
+        detail = picture - _blurred(picture, rng.uniform(0.5, 1.2))
+        picture = np.clip(picture + rng.uniform(0.2, 1.5) * detail, 0, 1)
     picture = picture ** np.float32(np.exp(rng.normal(0, 0.25)))
     picture = picture * np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.04, 3))
     if rng.random() < 0.3:
         picture = picture + rng.normal(0, rng.uniform(0, 0.015), picture.shape)
     return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def _blurred(picture: _Light, sigma: float) -> _Light:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
 
 
 def compress_alike(weathered: Image, clean: Image, rng: np.random.Generator) -> tuple[Image, Image]:

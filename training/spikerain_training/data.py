@@ -18,6 +18,7 @@ from spikerain_training.camera import compress_alike, degrade
 from spikerain_training.pictures import Image, image_paths, read_image
 
 DRY = 0.25
+_SMALLEST_SCALE = 0.15
 
 
 def to_tensor(image: Image) -> Tensor:
@@ -125,17 +126,34 @@ class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
 
 
 def random_crop(image: Image, crop: int, rng: np.random.Generator) -> Image:
-    """A square crop at a random scale (a quarter to full size), randomly flipped or turned."""
+    """A square crop at a random scale (0.15 to full size), randomly flipped or turned.
+
+    Large photographs are smoother than what a small camera sees. Small scales are drawn as often
+    as large ones, and of two places the one with more texture is taken.
+    """
     height, width = image.shape[:2]
-    scale = max(rng.uniform(0.25, 1.0), crop / min(height, width))
+    scale = max(math.exp(rng.uniform(math.log(_SMALLEST_SCALE), 0)), crop / min(height, width))
     side = min(round(crop / scale), height, width)
-    top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
-    patch = image[top : top + side, left : left + side]
-    if side != crop:
-        resized = cv2.resize(patch, (crop, crop), interpolation=cv2.INTER_AREA)
-        patch = np.asarray(resized, np.uint8)
+    places = (_square(image, side, crop, rng) for _ in range(2))
+    patch = max(places, key=_texture)
     if rng.random() < 0.5:
         patch = patch[:, ::-1]
     if rng.random() < 0.1:
         patch = np.rot90(patch)
     return np.ascontiguousarray(patch)
+
+
+def _square(image: Image, side: int, crop: int, rng: np.random.Generator) -> Image:
+    """A square of `side` pixels anywhere in an image, shrunk to (crop, crop, 3)."""
+    height, width = image.shape[:2]
+    top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
+    patch = image[top : top + side, left : left + side]
+    if side == crop:
+        return patch
+    resized = cv2.resize(patch, (crop, crop), interpolation=cv2.INTER_AREA)
+    return np.asarray(resized, np.uint8)
+
+
+def _texture(patch: Image) -> float:
+    """Mean step from a pixel to the one below it, in levels."""
+    return float(np.abs(np.diff(patch.astype(np.int16), axis=0)).mean())
