@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.autograd.function import once_differentiable
 
 
 def process_count() -> int:
@@ -42,6 +43,50 @@ def shared_mean(values: Tensor) -> Tensor:
     return values if processes == 1 else _Sum.apply(values) / processes
 
 
+class _SharedNormalisation(torch.autograd.Function):
+    """Batch norm by statistics of all processes, in the kernels that one process has.
+
+    What a process sees is normalised as at inference, by means and variances that all have agreed
+    on; the gradient through these (Ioffe & Szegedy 2015, section 3) is then put on top.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        means, variances = torch.batch_norm_update_stats(features, None, None, 0.0)
+        mean, square = _mean_of_all(torch.stack([means, variances + means * means]))
+        variance = square - mean * mean
+        normalised = torch.native_batch_norm(
+            features, weight, bias, mean, variance, False, 0.0, eps
+        )[0]
+        ctx.save_for_backward(features, weight, mean, variance)
+        ctx.eps = eps
+        ctx.mark_non_differentiable(mean, variance)
+        return normalised, mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        features, weight, mean, variance = ctx.saved_tensors
+        direct, by_weight, by_bias = torch.ops.aten.native_batch_norm_backward(
+            gradients[0], features, weight, mean, variance, None, None, False, ctx.eps, [True] * 3
+        )
+        count = features.numel() / features.shape[1]
+        shares = torch.stack([by_weight, by_bias]) / count
+        of_deviation, of_mean = _mean_of_all(shares)
+        inverse = torch.rsqrt(variance + ctx.eps)
+        slope = -weight * inverse * inverse * of_deviation
+        offset = -weight * inverse * of_mean - slope * mean
+        direct += torch.addcmul(offset[:, None, None], features, slope[:, None, None])
+        return direct, by_weight, by_bias, None
+
+
+def _mean_of_all(values: Tensor) -> Tensor:
+    distributed.all_reduce(values)
+    return values / process_count()
+
+
 class SharedBatchNorm(nn.BatchNorm2d):
     """Batch norm over the images of all processes, so that many train as one does.
 
@@ -53,14 +98,12 @@ class SharedBatchNorm(nn.BatchNorm2d):
         if not self.training or process_count() == 1:
             return super().forward(features)
         wide = features if features.dtype == torch.float64 else features.float()
-        variances, means = torch.var_mean(wide, dim=(0, 2, 3), correction=0)
-        mean, square = shared_mean(torch.stack([means, variances + means * means]))
-        variance = square - mean * mean
+        normalised, mean, variance = _SharedNormalisation.apply(
+            wide, self.weight, self.bias, self.eps
+        )
         count = process_count() * wide.numel() / wide.shape[1]
-        self._follow(mean.detach(), variance.detach() * count / (count - 1))
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        offset = self.bias - mean * scale
-        return (wide * scale[:, None, None] + offset[:, None, None]).to(features.dtype)
+        self._follow(mean, variance * count / (count - 1))
+        return normalised.to(features.dtype)
 
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
         momentum = 0.1 if self.momentum is None else self.momentum
