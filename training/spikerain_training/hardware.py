@@ -93,13 +93,18 @@ def ignore_interrupts(over: Event, worker: int) -> None:
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Turns Ctrl-C and SIGTERM into a question to ask between steps; a second one kills."""
+    """Turns Ctrl-C and SIGTERM into a question to ask between steps; a second Ctrl-C kills.
+
+    SIGTERM may come twice: a process that torchrun started gets it from whoever stops the whole
+    job, and from torchrun.
+    """
     received: list[int] = []
     signals = (signal.SIGINT, signal.SIGTERM)
 
     def note(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        signal.signal(number, signal.SIG_DFL)
+        if number == signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
 
     before = [signal.signal(number, note) for number in signals]
     try:
