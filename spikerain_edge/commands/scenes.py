@@ -113,10 +113,10 @@ def _read(data: str, most: int) -> list[_Picture]:
 
 def _pairs(folder: Path) -> list[Callable[[], tuple[Image, Image]]]:
     """What reads each pair of a folder; nothing where it has no layout of pairs."""
-    from spikerain_training.pairs import pairs_or_none
+    from spikerain_training.pairs import find_pairs
 
     def found() -> list[Callable[[], tuple[Image, Image]]]:
-        return [pair.read for pair in pairs_or_none(folder) or ()]
+        return [pair.read for pair in find_pairs(folder) or ()]
 
     return _checked(str(folder), found)
 

@@ -224,6 +224,19 @@ def test_a_picture_that_cannot_be_measured_is_named_before_anything_is_written(
     assert not (tmp_path / "saved").exists()
 
 
+def test_pictures_left_out_beside_pairs_are_said(photographs: Path, tmp_path: Path) -> None:
+    for name in ("input/1.png", "target/1.png", "input/[2].png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(photographs / "<0>.png", tmp_path / name)
+
+    done = CliRunner().invoke(app, ["evaluate", "--data", str(tmp_path)])
+
+    assert done.exit_code == 0, done.output
+    (warning,) = done.stderr.strip().splitlines()
+    assert warning.startswith(f"warning: 1 file of {tmp_path} without a partner left out: [2].png;")
+    assert "mean of 1 images" in done.stdout
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 def test_a_disk_that_is_full_does_not_cost_the_tables(photographs: Path) -> None:
     arguments = ["--data", str(photographs), "--limit", "1", "--csv", "/dev/full"]

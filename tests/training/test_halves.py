@@ -61,7 +61,7 @@ def test_pairs_are_found_where_some_pictures_cannot_be_told(tmp_path: Path) -> N
     (tmp_path / "broken.png").write_bytes(b"broken")
     cv2.imwrite(str(tmp_path / "white.png"), np.full((9, 20, 3), 255, np.uint8))
 
-    assert len(find_pairs(tmp_path, "left")) == 4
+    assert len(find_pairs(tmp_path, "left") or ()) == 4
 
 
 def test_a_folder_without_pictures_of_its_own_has_no_halves(pairs: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikerain_training.pairs import Half, pairs_or_none
+from spikerain_training.pairs import Half, find_pairs
 from spikerain_training.pictures import Image, image_paths
 from spikerain_training.validation import named, read_scenes, require_measurable, severities
 
@@ -22,7 +22,7 @@ def held_out_scenes(folder: Path, rainy_half: Half | None = None) -> list[tuple[
         ValueError: nothing in it matches, or a picture cannot be decoded or measured; the message
             names it.
     """
-    pairs = pairs_or_none(folder, rainy_half)
+    pairs = find_pairs(folder, rainy_half)
     if pairs is None:
         return read_scenes(image_paths(folder), severities()["medium"])
     scenes = []

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import torch
 
-from spikerain_training.pairs import Pairing, find_pairing
+from spikerain_training.pairs import find_pairing
 from spikerain_training.pictures import image_paths
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data
-
-_NAMED = 3
+from spikerain_training.unpaired import counted, left_out
 
 
 def opening(recipe: Recipe, data: Data, device: torch.device, processes: int) -> list[str]:
@@ -36,22 +35,6 @@ def opening(recipe: Recipe, data: Data, device: torch.device, processes: int) ->
 def _folder(name: str, weight: str, folder: Path, data: Data) -> list[str]:
     pairing = find_pairing(folder, data.rainy_half.get(folder))
     if pairing is None:
-        return [f"{name}: clean images, {_count(len(image_paths(folder)), 'picture')}{weight}"]
-    counted = _count(len(pairing.pairs), "pair")
-    return [f"{name}: {pairing.layout}, {counted}{weight}", *_left_out(folder, pairing)]
-
-
-def _left_out(folder: Path, pairing: Pairing) -> list[str]:
-    if not pairing.unpaired:
-        return []
-    named = [path.name for path in pairing.unpaired[:_NAMED]]
-    named += [f"{len(pairing.unpaired) - _NAMED} more"] if len(pairing.unpaired) > _NAMED else []
-    counted = _count(len(pairing.unpaired), "file")
-    return [
-        f"warning: {counted} of {folder} without a partner left out: {', '.join(named)}; "
-        f"list them: spikerain-train prepare {folder} --json"
-    ]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+        return [f"{name}: clean images, {counted(len(image_paths(folder)), 'picture')}{weight}"]
+    pairs = counted(len(pairing.pairs), "pair")
+    return [f"{name}: {pairing.layout}, {pairs}{weight}", *left_out(folder, pairing)]

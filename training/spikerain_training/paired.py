@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from spikerain_training.data import DRY, RenderedWeather, WeatherMix, to_tensor
-from spikerain_training.pairs import Half, Pair, pairs_or_none
+from spikerain_training.pairs import Half, Pair, find_pairs
 from spikerain_training.pictures import Image
 
 Sample = tuple[Tensor, Tensor]
@@ -111,7 +111,7 @@ def training_samples(
     _require_weights(list(folders.values()), len(folders))
     WeatherMix(weather, dry)
     halves = rainy_half or {}
-    found = {folder: pairs_or_none(folder, halves.get(folder)) for folder in folders}
+    found = {folder: find_pairs(folder, halves.get(folder)) for folder in folders}
     datasets: list[Dataset[Sample]] = [
         RenderedWeather(folder, crop, length, seed, weather, dry)
         if pairs is None

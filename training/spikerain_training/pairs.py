@@ -103,8 +103,8 @@ def size(image: Image) -> str:
     return f"{image.shape[1]}x{image.shape[0]}"
 
 
-def find_pairs(folder: Path, rainy_half: Half | None = None) -> tuple[Pair, ...]:
-    """The pairs of a folder; unpaired pictures are left out.
+def find_pairs(folder: Path, rainy_half: Half | None = None) -> tuple[Pair, ...] | None:
+    """The pairs of a folder, unpaired pictures left out; none where it has no layout of pairs.
 
     Args:
         folder: see the module for the layouts.
@@ -113,18 +113,14 @@ def find_pairs(folder: Path, rainy_half: Half | None = None) -> tuple[Pair, ...]
     Raises:
         FileNotFoundError: there is no such folder, or it holds no picture.
         InputError: pictures of which halves are asked for do not hold pairs side by side.
-        ValueError: the folder has no layout of pairs, or nothing in it matches.
+        ValueError: the folder has a layout of pairs, but nothing in it matches.
     """
-    pairs = pairs_or_none(folder, rainy_half)
-    if pairs is None:
-        raise ValueError(
-            f"{folder} holds no pairs; it needs input/ beside target/, or rain-* beside norain-*"
-        )
-    return pairs
+    pairing = usable_pairing(folder, rainy_half)
+    return None if pairing is None else pairing.pairs
 
 
-def pairs_or_none(folder: Path, rainy_half: Half | None = None) -> tuple[Pair, ...] | None:
-    """What `find_pairs` finds; none where the folder has no layout of pairs.
+def usable_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | None:
+    """What `find_pairing` finds, at least one pair; none where the folder has no layout of pairs.
 
     Raises:
         FileNotFoundError: there is no such folder, or it holds no picture.
@@ -132,14 +128,12 @@ def pairs_or_none(folder: Path, rainy_half: Half | None = None) -> tuple[Pair, .
         ValueError: the folder has a layout of pairs, but nothing in it matches.
     """
     pairing = find_pairing(folder, rainy_half)
-    if pairing is None:
-        return None
-    if not pairing.pairs:
+    if pairing is not None and not pairing.pairs:
         raise ValueError(
             f"no names match in {folder} ({pairing.layout}); "
             f"see what is unpaired: spikerain-train prepare {folder}"
         )
-    return pairing.pairs
+    return pairing
 
 
 def find_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | None:

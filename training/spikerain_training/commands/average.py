@@ -11,7 +11,7 @@ from rich.console import Console
 
 from spikerain_training.averaging import between, renew_statistics
 from spikerain_training.checkpoint import load_network, require_free, save_network
-from spikerain_training.commands.console import counting_bar, one_line_errors
+from spikerain_training.commands.console import counting_bar, one_line_errors, print_line
 from spikerain_training.network import SpikeRain
 from spikerain_training.paired import training_batches
 
@@ -47,7 +47,7 @@ def average(
             _renew(mean, data, console)
         save_network(output, mean.config, mean.state_dict())
     line = f"weights in {output}; next: spikerain-train evaluate --model {output} --data held_out/"
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print_line(console, line)
 
 
 def _renew(network: SpikeRain, folder: Path, console: Console) -> None:

@@ -28,11 +28,16 @@ def one_line_errors(console: Console) -> Iterator[None]:
         yield
     except (OSError, ValueError, FloatingPointError, SpikeRainError) as error:
         line = f"spikerain-train: {_one_line(_described(error))}"
-        console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+        print_line(console, line, style="red")
         code = error.exit_code if isinstance(error, SpikeRainError) else 2
         raise typer.Exit(code) from error
     finally:
         cv2.utils.logging.setLogLevel(level)
+
+
+def print_line(console: Console, line: str, style: str | None = None) -> None:
+    """Prints a line as it is: nothing in a file's name is markup, and nothing is broken off."""
+    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def counting_bar(console: Console) -> Progress:

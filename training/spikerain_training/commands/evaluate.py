@@ -18,6 +18,7 @@ from spikerain_edge.files import require_folder
 from spikerain_training.commands.console import (
     counting_bar,
     one_line_errors,
+    print_line,
     require_targets,
     write_json,
 )
@@ -41,6 +42,7 @@ from spikerain_training.evaluation.summary import (
     to_document,
     write_csv,
 )
+from spikerain_training.pairs import Half
 
 _HEADINGS = (
     "rain",
@@ -97,9 +99,7 @@ def evaluate(
         data = _asked(data, photographs, shown=bool(gallery or save_images))
         methods = [stack.enter_context(open_method(given)) for given in model or ["nano"]]
         require_names(methods)
-        with counting_bar(console) as bar:
-            track = partial(bar.track, description="checking")
-            scenes = measured_scenes(data, half(rainy_half), limit, track) if data else []
+        scenes = _measured_scenes(data, half(rainy_half), limit, console) if data else []
         scenes += real_scenes(photographs, limit) if photographs else []
         with counting_bar(console) as bar:
             for scene, method in product(bar.track(scenes, description="checking"), methods):
@@ -139,6 +139,14 @@ def _asked(data: Path | None, photographs: Path | None, *, shown: bool) -> Path 
     if not Path("images").is_dir():
         raise InputError("nothing to measure on", "give --data FOLDER")
     return Path("images")
+
+
+def _measured_scenes(
+    data: Path, rainy_half: Half | None, limit: int | None, console: Console
+) -> list[Scene]:
+    with counting_bar(console) as bar:
+        track = partial(bar.track, description="checking")
+        return measured_scenes(data, rainy_half, limit, track, partial(print_line, console))
 
 
 def _measure(

@@ -16,7 +16,7 @@ from rich.progress import TaskID
 from spikerain_edge.errors import InputError
 from spikerain_training import fit as training
 from spikerain_training.checkpoint import require_run
-from spikerain_training.commands.console import counting_bar, one_line_errors
+from spikerain_training.commands.console import counting_bar, one_line_errors, print_line
 from spikerain_training.commands.options import RainyHalves, folders_of, halves
 from spikerain_training.hardware import Hardware, interruptible
 from spikerain_training.logbook import Progress
@@ -93,19 +93,15 @@ def fit(
                 initial=initial,
                 interrupted=interrupted,
                 report=_reporter(bar, recipe),
-                say=partial(_say, console),
+                say=partial(print_line, console),
             )
     if not is_first_process():
         raise typer.Exit(_INTERRUPTED if done < recipe.steps else 0)
     if done < recipe.steps:
         line = f"stopped and saved at step {done}; go on: spikerain-train fit --resume --output"
-        _say(console, f"{line} {output}")
+        print_line(console, f"{line} {output}")
         raise typer.Exit(_INTERRUPTED)
-    _say(console, f"weights in {output}; next: spikerain-edge export {output}")
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print_line(console, f"weights in {output}; next: spikerain-edge export {output}")
 
 
 def _resumed(given: Data, output: Path) -> Data:
@@ -147,6 +143,6 @@ def _reporter(bar: Bar, recipe: Recipe) -> Callable[[Progress], None]:
                 f"; held out: {measured.psnr:.2f} dB PSNR-Y ({gain:+.2f}), SSIM {measured.ssim:.4f}"
             )
         if measured or (not bar.console.is_terminal and progress.step % recipe.save_every == 0):
-            _say(bar.console, f"step {progress.step}: {text}")
+            print_line(bar.console, f"step {progress.step}: {text}")
 
     return show

@@ -12,7 +12,12 @@ from rich.console import Console
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct
 from spikerain_training.checkpoint import require_free, save_network
-from spikerain_training.commands.console import one_line_errors, require_targets, write_json
+from spikerain_training.commands.console import (
+    one_line_errors,
+    print_line,
+    require_targets,
+    write_json,
+)
 from spikerain_training.config import variants
 from spikerain_training.importing.authors import Comparison, Entry, compare, fitting
 from spikerain_training.importing.state_file import read_state
@@ -57,16 +62,11 @@ def import_weights(
             document = {"file": str(file), "variant": variant.value, **found.to_dict()}
             write_json(document, json)
         for line in _lines(found):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            print_line(console, line)
         if not found.complete:
             raise InputError(f"{file} does not fit {variant.value}", _remedy(fitting(state)))
         save_network(output, config, found.weights)
-        console.print(
-            f"weights in {output}; next: spikerain-edge export {output}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        print_line(console, f"weights in {output}; next: spikerain-edge export {output}")
 
 
 def _remedy(others: list[str]) -> str:

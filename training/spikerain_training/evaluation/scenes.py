@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from spikerain_training.pairs import Half, Pair, Picture, pairs_or_none
+from spikerain_training.pairs import Half, Pair, Picture, usable_pairing
 from spikerain_training.pictures import Image, image_paths, read_image
+from spikerain_training.unpaired import left_out
 from spikerain_training.validation import (
     Severity,
     named,
@@ -49,6 +50,7 @@ def measured_scenes(
     rainy_half: Half | None = None,
     limit: int | None = None,
     track: Track = lambda checks: checks,
+    say: Callable[[str], None] = lambda line: None,
 ) -> list[Scene]:
     """Scenes with truth: the pairs of a folder, or its clean pictures behind seeded rain.
 
@@ -59,17 +61,20 @@ def measured_scenes(
         rainy_half: for side-by-side pictures, see `find_pairs`.
         limit: take only so many pictures, the first by name.
         track: wraps the checks while they are made, for a progress bar.
+        say: takes a warning of pictures that are left out.
 
     Raises:
         FileNotFoundError: no such folder, or no pictures in it.
         ValueError: the pictures of a pair cannot be told apart, two scenes would have one name, or
             a picture cannot be read or measured; the message names it.
     """
-    pairs = pairs_or_none(folder, rainy_half)
-    if pairs is not None:
-        scenes, checks = _paired(pairs[:limit])
-    else:
+    pairing = usable_pairing(folder, rainy_half)
+    if pairing is None:
         scenes, checks = _behind_rain(image_paths(folder)[:limit])
+    else:
+        scenes, checks = _paired(pairing.pairs[:limit])
+        for line in left_out(folder, pairing):
+            say(line)
     for check in track(checks):
         check()
     return scenes
