@@ -13,6 +13,9 @@ from spikerain_training.cli import app
 INTERRUPTED_WHILE_IMPORTING = """
 import os, signal, sys
 
+# A shell has what it starts in the background ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 class Interrupt:
     def find_spec(self, name, path=None, target=None):
         if name == "spikerain_training.commands":

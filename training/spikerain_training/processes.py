@@ -26,15 +26,17 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
-        total = values.clone()
-        distributed.all_reduce(total)
-        return total
+        return _sum_of_all(values)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].clone()
-        distributed.all_reduce(total)
-        return total
+        return _sum_of_all(gradients[0])
+
+
+def _sum_of_all(values: Tensor) -> Tensor:
+    total = values.clone()
+    distributed.all_reduce(total)
+    return total
 
 
 def shared_mean(values: Tensor) -> Tensor:
@@ -55,7 +57,8 @@ class _SharedNormalisation(torch.autograd.Function):
         ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         means, variances = torch.batch_norm_update_stats(features, None, None, 0.0)
-        mean, square = _mean_of_all(torch.stack([means, variances + means * means]))
+        local = torch.stack([means, variances + means * means])
+        mean, square = _sum_of_all(local) / process_count()
         variance = square - mean * mean
         normalised = torch.native_batch_norm(
             features, weight, bias, mean, variance, False, 0.0, eps
@@ -72,19 +75,13 @@ class _SharedNormalisation(torch.autograd.Function):
         direct, by_weight, by_bias = torch.ops.aten.native_batch_norm_backward(
             gradients[0], features, weight, mean, variance, None, None, False, ctx.eps, [True] * 3
         )
-        count = features.numel() / features.shape[1]
-        shares = torch.stack([by_weight, by_bias]) / count
-        of_deviation, of_mean = _mean_of_all(shares)
+        count = process_count() * features.numel() / features.shape[1]
+        of_deviation, of_mean = _sum_of_all(torch.stack([by_weight, by_bias])) / count
         inverse = torch.rsqrt(variance + ctx.eps)
         slope = -weight * inverse * inverse * of_deviation
         offset = -weight * inverse * of_mean - slope * mean
         direct += torch.addcmul(offset[:, None, None], features, slope[:, None, None])
         return direct, by_weight, by_bias, None
-
-
-def _mean_of_all(values: Tensor) -> Tensor:
-    distributed.all_reduce(values)
-    return values / process_count()
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
