@@ -56,7 +56,7 @@ def test_an_interrupted_and_resumed_run_ends_with_the_same_weights(
 ) -> None:
     folders = {photographs: 1.0, pairs: 2.0} if mixed else {photographs: 1.0}
     data = Data(folders)
-    recipe = replace(RECIPE, alpha_end=8.0, optimizer=optimizer)
+    recipe = replace(RECIPE, alpha_end=8.0, optimizer=optimizer, stability=0.01)
     whole: list[Progress] = []
     parts: list[Progress] = []
 

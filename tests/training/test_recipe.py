@@ -66,6 +66,7 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path: Path, line: str) -> None:
         "ssim = 0",
         'optimizer = "sgd"',
         "psnr = -1",
+        "stability = -1",
         'precision = "8-true"',
         'teacher = "run"',
         "distillation = 1",

@@ -33,6 +33,7 @@ from spikerain_training.record import Data
 from spikerain_training.run import Run, State
 from spikerain_training.sampling import Share, StepSampler
 from spikerain_training.schedule import learning_rate, steepen, steepness
+from spikerain_training.stability import instability, with_twins
 
 Batch = tuple[Tensor, Tensor]
 
@@ -98,9 +99,10 @@ def fit(
             steepen(state.network, alpha)
 
             rates.clear()
-            restored = network(rainy)
+            pictures = network(seen(recipe, rainy, state.step, fabric.global_rank))
+            restored, twins = pictures[: len(rainy)], pictures[len(rainy) :]
             guide = teacher(rainy) if teacher else None
-            terms = objective(recipe, restored, clean, rates, guide)
+            terms = objective(recipe, restored, clean, rates, guide, twins)
             loss = torch.stack(list(terms.values())).sum()
 
             optimizer.zero_grad()
@@ -207,8 +209,18 @@ def collate(samples: list[Batch]) -> Batch:
     return rainy.contiguous(memory_format=torch.channels_last), clean
 
 
+def seen(recipe: Recipe, rainy: Tensor, step: int, process: int) -> Tensor:
+    """What the network is shown at a step: the rainy images, twins after them if they count."""
+    return with_twins(rainy, (recipe.seed, step, process)) if recipe.stability else rainy
+
+
 def objective(
-    recipe: Recipe, restored: Tensor, clean: Tensor, rates: list[Tensor], guide: Tensor | None
+    recipe: Recipe,
+    restored: Tensor,
+    clean: Tensor,
+    rates: list[Tensor],
+    guide: Tensor | None,
+    twins: Tensor,
 ) -> dict[str, Tensor]:
     """The weighted terms of the loss, by name.
 
@@ -218,10 +230,13 @@ def objective(
         clean: the truth.
         rates: firing rate of every neuron layer.
         guide: the teacher's pictures, where there is one.
+        twins: the network's pictures of the twins of the first images, where these count.
     """
     terms = loss_terms(restored, clean, loss_weights(recipe))
     if recipe.firing_penalty:
         terms["firing"] = recipe.firing_penalty * excess_firing(rates, recipe.firing_target)
+    if recipe.stability:
+        terms["stability"] = recipe.stability * instability(restored, twins)
     if guide is not None:
         terms["distillation"] = recipe.distillation * distillation_loss(restored, guide, clean)
     return terms

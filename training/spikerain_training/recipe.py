@@ -48,6 +48,8 @@ class Recipe:
         gradient: weight of the difference of image gradients.
         frequency: weight of the difference of Fourier amplitudes.
         psnr: weight of a decibel of PSNR below 40 dB, each image counting alike.
+        stability: weight of a decibel by which the pictures of two images that differ by less than
+            a camera resolves fall short of 70 dB; 0 turns it off.
         teacher: checkpoint folder of a larger network to learn from; empty for none.
         distillation: weight of the difference from the teacher's picture.
         clip: largest gradient norm.
@@ -80,6 +82,7 @@ class Recipe:
     gradient: float = 0.0
     frequency: float = 0.0
     psnr: float = 0.0
+    stability: float = 0.0
     teacher: str = ""
     distillation: float = 0.0
     clip: float = 1.0
@@ -210,13 +213,14 @@ def _require_sensible(recipe: Recipe) -> None:
     """
     counts = ("steps", "batch", "save_every", "validate_every")
     shares = ("dry", "ema", "floor")
-    weights = ("ssim", "l1", "gradient", "frequency", "psnr", "distillation", "firing_penalty")
+    prices = ("distillation", "firing_penalty", "stability")
+    terms = ("ssim", "l1", "gradient", "frequency", "psnr")
     others = ("warmup", "seed", "weight_decay", "alpha_end", "firing_target")
     least = {
         "crop": 32,
         **dict.fromkeys(counts, 1),
         **dict.fromkeys(("learning_rate", "alpha", "clip"), math.ulp(0.0)),
-        **dict.fromkeys((*shares, *weights, *others), 0),
+        **dict.fromkeys((*shares, *terms, *prices, *others), 0),
     }
     for name, bound in least.items():
         value = getattr(recipe, name)
@@ -233,7 +237,6 @@ def _require_sensible(recipe: Recipe) -> None:
             raise ValueError(f"{name} is {chosen!r}, it must be one of {choices}")
     if bool(recipe.teacher) != bool(recipe.distillation):
         raise ValueError("teacher and distillation go together: set both, or neither")
-    terms = ("ssim", "l1", "gradient", "frequency", "psnr")
     if not any(getattr(recipe, term) for term in terms):
         raise ValueError(f"the loss is empty: give one of {', '.join(terms)} a weight")
 

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spikerain_training.config import NetworkConfig
+from spikerain_training.fit import objective, seen
+from spikerain_training.network import SpikeRain
+from spikerain_training.recipe import Recipe
+from spikerain_training.stability import instability, with_twins
+
+SMALL = NetworkConfig(
+    "small", 16, growth=8, units=1, timesteps=2, encoder=(1, 1, 1), decoder=(1, 1, 1), shuffle=2
+)
+
+
+def images(batch: int, side: int = 32) -> torch.Tensor:
+    return torch.rand(batch, 3, side, side, generator=torch.Generator().manual_seed(5))
+
+
+@pytest.mark.parametrize(("batch", "twins"), [(1, 1), (4, 1), (10, 3)])
+def test_a_quarter_of_a_batch_has_a_twin_that_no_camera_could_tell(batch: int, twins: int) -> None:
+    originals = images(batch)
+    shown = with_twins(originals, (1, 2))
+
+    assert shown.shape == (batch + twins, 3, 32, 32)
+    assert torch.equal(shown[:batch], originals)
+    apart = 255 * (shown[batch:] - originals[:twins])
+    assert 0.02 < apart.std() < 0.03
+    assert apart.abs().max() < 0.5
+
+
+def test_a_step_meets_the_same_noise_again_and_others_do_not() -> None:
+    recipe, rainy = Recipe(stability=0.1), images(4)
+    shown = seen(recipe, rainy, 7, 0)
+
+    assert torch.equal(seen(recipe, rainy, 7, 0), shown)
+    assert not torch.equal(seen(recipe, rainy, 8, 0), shown)
+    assert not torch.equal(seen(recipe, rainy, 7, 1), shown)
+    assert torch.equal(seen(Recipe(), rainy, 7, 0), rainy)
+
+
+def test_instability_counts_decibels_up_to_seventy() -> None:
+    pictures = images(3)
+    # A difference of 0.01 everywhere is 40 dB, 30 short of the 70 that are as good as equal.
+    assert instability(pictures, pictures[:1] + 0.01).item() == pytest.approx(30.0, abs=0.01)
+    assert instability(pictures, pictures[:2]).item() == 0
+
+
+def test_instability_of_half_precision_is_computed_in_single() -> None:
+    pictures = images(2).to(torch.bfloat16)
+    nearly = pictures[:1].float() + 1e-3
+    expected = instability(pictures.float(), nearly).item()
+    assert instability(pictures, nearly).item() == pytest.approx(expected, abs=1e-4)
+
+
+def trained_instability(weight: float) -> float:
+    """Decibels that twins are apart at the end of a short training, with a price on them or not."""
+    torch.manual_seed(0)
+    network, rainy = SpikeRain(SMALL), images(8)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    last = []
+    for step in range(30):
+        pictures = network(with_twins(rainy, (step,)))
+        restored, twins = pictures[:8], pictures[8:]
+        terms = objective(Recipe(stability=weight), restored, rainy, [], None, twins)
+        optimizer.zero_grad()
+        torch.stack(list(terms.values())).sum().backward()
+        optimizer.step()
+        last.append(instability(restored, twins).item())
+    return sum(last[-5:]) / 5
+
+
+def test_training_for_stability_brings_twins_together() -> None:
+    assert trained_instability(0.1) < trained_instability(0.0) - 5
