@@ -8,6 +8,11 @@ from torch import nn
 from spikerain_training.config import NetworkConfig
 from spikerain_training.network import SpikeRain
 
+# One dense block of a single unit per stage: all parts are there, and a step takes milliseconds.
+SMALL = NetworkConfig(
+    "small", 16, growth=8, units=1, timesteps=2, encoder=(1, 1, 1), decoder=(1, 1, 1), shuffle=2
+)
+
 
 def randomised(config: NetworkConfig, seed: int = 3) -> SpikeRain:
     """Random weights and batch statistics, so that folding has something to fold."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning_fabric.plugins.precision import MixedPrecision
+from networks import SMALL
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -22,10 +23,6 @@ from spikerain_training.config import NetworkConfig, variants
 from spikerain_training.network import SpikeRain
 from spikerain_training.optimizer import build_optimizer
 from spikerain_training.recipe import Recipe
-
-SMALL = NetworkConfig(
-    "small", 16, growth=8, units=1, timesteps=2, encoder=(1, 1, 1), decoder=(1, 1, 1), shuffle=2
-)
 
 
 def small_network(seed: int) -> SpikeRain:

@@ -5,16 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from networks import SMALL
 from torch import Tensor, nn
 
 from spikerain_training.checkpoint import save_network
-from spikerain_training.config import NetworkConfig
 from spikerain_training.distillation import Teacher, distillation_loss
 from spikerain_training.network import SpikeRain
-
-SMALL = NetworkConfig(
-    "small", 16, growth=8, units=1, timesteps=2, encoder=(1, 1, 1), decoder=(1, 1, 1), shuffle=2
-)
 
 
 def small_network(seed: int = 0) -> SpikeRain:

@@ -2,16 +2,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from networks import SMALL
 
-from spikerain_training.config import NetworkConfig
 from spikerain_training.fit import objective, seen
 from spikerain_training.network import SpikeRain
 from spikerain_training.recipe import Recipe
 from spikerain_training.stability import instability, with_twins
-
-SMALL = NetworkConfig(
-    "small", 16, growth=8, units=1, timesteps=2, encoder=(1, 1, 1), decoder=(1, 1, 1), shuffle=2
-)
 
 
 def images(batch: int, side: int = 32) -> torch.Tensor:
