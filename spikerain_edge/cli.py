@@ -1,4 +1,4 @@
-"""The `spikerain-edge` command: puts the commands together."""
+"""The `spikerain-edge` command: one table of commands, each imported when it is used."""
 
 from __future__ import annotations
 
@@ -6,14 +6,28 @@ from typing import Annotated
 
 import typer
 
-from spikerain_edge.commands.export import export
-from spikerain_edge.commands.info import info
-from spikerain_edge.commands.profile import profile
-from spikerain_edge.commands.run import run
-from spikerain_edge.commands.variadic import VariadicCommand
+from spikerain_edge.commands.table import Entry, group_of
 from spikerain_edge.console import version_shower
 
+COMMANDS = {
+    "run": Entry("spikerain_edge.commands.run", "Derains a camera, a video or images."),
+    "export": Entry(
+        "spikerain_export.commands.export",
+        "Turns a model into an ONNX graph or a TensorRT engine and proves what it has become.",
+    ),
+    "info": Entry(
+        "spikerain_edge.commands.info",
+        "Prints what a model or engine is: network, precision, sizes, what made it.",
+    ),
+    "profile": Entry(
+        "spikerain_edge.commands.profile",
+        "Measures latency, operations, spikes and energy at several image sizes.",
+    ),
+}
+"""Every command by its name. A module is a string here, so that this package imports none."""
+
 app = typer.Typer(
+    cls=group_of(COMMANDS),
     help="Removes rain from camera streams with the SpikeRain spiking neural network.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -35,12 +49,6 @@ def root(
     ] = False,
 ) -> None:
     """Removes rain from camera streams with the SpikeRain spiking neural network."""
-
-
-app.command()(run)
-app.command()(export)
-app.command()(info)
-app.command(cls=VariadicCommand)(profile)
 
 
 def main() -> None:

@@ -12,7 +12,10 @@ import typer
 from spikerain_edge.console import Debug, one_line_errors, print_line
 from spikerain_edge.spec import ModelSpec
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def info(
     file: Annotated[str, typer.Argument(help="Shipped model, ONNX file or engine file.")],
     as_json: Annotated[

@@ -10,14 +10,17 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from spikerain_edge.commands.variadic import VariadicCommand
 from spikerain_edge.console import Debug, one_line_errors, parse_size, print_line
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct, require_writable, write_whole
 
+app = typer.Typer(add_completion=False)
 _STDOUT = "-"
 _SIZES = ("256", "512", "720")
 
 
+@app.command(cls=VariadicCommand)
 def profile(
     model: Annotated[str, typer.Option(help="Shipped model or ONNX file.")] = "nano",
     imgsz: Annotated[

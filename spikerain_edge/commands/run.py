@@ -23,7 +23,10 @@ from spikerain_edge.errors import SpikeRainError
 if TYPE_CHECKING:
     from spikerain_edge.session import RunOptions
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def run(
     camera: Annotated[
         str,

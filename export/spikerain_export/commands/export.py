@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spikerain_export.conversion import Request
     from spikerain_export.tensorrt import BuildSettings
 
+app = typer.Typer(add_completion=False)
 _STDOUT = "-"
 # What engines are built for: the usual size where none is given, and the ends of a free one.
 _USUAL, _SMALLEST, _LARGEST = (480, 640), (64, 64), (1080, 1920)
@@ -34,6 +35,7 @@ class Format(str, Enum):
     ENGINE = "engine"
 
 
+@app.command()
 def export(
     model: Annotated[
         str,
@@ -102,7 +104,7 @@ def export(
                 f"exporting needs the package {error.name}",
                 "install it: pip install 'spikerain-edge[export]'",
             ) from error
-        from spikerain_edge.commands.scenes import gather
+        from spikerain_export.commands.scenes import gather
 
         engine = kind is Format.ENGINE
         request = read_request(fp16, int8, imgsz, dynamic, batch, engine)

@@ -12,12 +12,12 @@ import onnx
 import pytest
 
 from spikerain_edge.cli import app
-from spikerain_edge.commands.export import Format, default_output
 from spikerain_edge.inference import Derainer
 from spikerain_edge.models import find_model
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.sinks import write_image
 from spikerain_edge.stream.sources import Source, open_source
+from spikerain_export.commands.export import Format, default_output
 from spikerain_export.conversion import Request
 from spikerain_training.checkpoint import save_network
 from spikerain_training.config import NetworkConfig, variants
@@ -43,7 +43,7 @@ def export(
     """Runs the command in a folder of its own, on two pairs of small pictures."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "spikerain_edge.commands.export.sizes_for", lambda imgsz: [(64, 64), imgsz or (48, 64)]
+        "spikerain_export.commands.export.sizes_for", lambda imgsz: [(64, 64), imgsz or (48, 64)]
     )
     # Of so small a picture nothing that is near its truth would stay near it.
     for seed, folder in enumerate(("rain", "norain")):
@@ -87,7 +87,7 @@ def test_flags_say_what_is_written_and_it_is_named_so(
 def test_an_only_image_chooses_the_scales_and_that_is_said(
     export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spikerain_edge.commands.scenes.DemoScene", lambda: DemoScene(64, 96))
+    monkeypatch.setattr("spikerain_export.commands.scenes.DemoScene", lambda: DemoScene(64, 96))
     done = export("nano", "--int8", "--no-verify", "--data", "pairs/rain/1.png")
     assert done.returncode == 0, done.stderr
     assert "the only image of pairs/rain/1.png chooses the scales" in done.stderr

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from spikerain_edge.commands.export import sizes_for
-from spikerain_edge.commands.scenes import Material, gather
 from spikerain_edge.errors import InputError
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.sinks import write_image
+from spikerain_export.commands.export import sizes_for
+from spikerain_export.commands.scenes import Material, gather
 from spikerain_export.verification import Scene
 
 Image = npt.NDArray[np.uint8]
@@ -30,7 +30,7 @@ def streets() -> dict[int, DemoScene]:
 @pytest.fixture(autouse=True)
 def small_demo(monkeypatch: pytest.MonkeyPatch, streets: dict[int, DemoScene]) -> None:
     """The demo, drawn in a fraction of its time."""
-    monkeypatch.setattr("spikerain_edge.commands.scenes.DemoScene", lambda seed=7: streets[seed])
+    monkeypatch.setattr("spikerain_export.commands.scenes.DemoScene", lambda seed=7: streets[seed])
 
 
 def collected(data: Path | None, scales: bool = True) -> Material:
@@ -163,7 +163,7 @@ def test_without_torch_the_clean_half_of_a_folder_is_not_taken_for_rainy(
         write_image(tmp_path / f"{name}.png", picture(seed))
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from spikerain_edge.commands.scenes import gather\n"
+        "from spikerain_export.commands.scenes import gather\n"
         f"(scenes,) = gather({str(tmp_path)!r}, [{SIZE}], scales=False).proof\n"
         "print(len(scenes), scenes[0].rainy.mean() , scenes[0].clean.mean())"
     )

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+import typer
+
+from spikerain_edge.cli import COMMANDS, app
+
+
+def in_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_what_the_list_of_commands_says(name: str) -> None:
+    command = typer.main.get_command(import_module(COMMANDS[name].module).app)
+    assert command.name == name
+    assert command.help is not None
+    assert command.help.splitlines()[0] == COMMANDS[name].help
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    modules = sorted(entry.module for entry in COMMANDS.values())
+    done = in_python(
+        "import sys, atexit\n"
+        f"atexit.register(lambda: print(sorted(set({modules}) & set(sys.modules))))\n"
+        "from spikerain_edge.cli import app\n"
+        "app(['--help'])"
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in COMMANDS)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_missing_extra_is_one_line_that_installs_it() -> None:
+    done = in_python(
+        "import sys; sys.modules['onnx'] = None\n"
+        "from spikerain_edge.cli import app\n"
+        "app(['export', 'nano'])"
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "spikerain-edge: exporting needs the package onnx; "
+        "install it: pip install 'spikerain-edge[export]'\n"
+    )
+
+
+def test_a_mistyped_command_is_corrected(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        app(["prfile"])
+    assert ended.value.code == 2
+    assert "Did you mean 'profile'?" in capsys.readouterr().err
+
+
+def test_the_options_of_a_command_complete_in_a_shell() -> None:
+    shown = in_python(
+        "import os, sys\n"
+        "os.environ |= {'_SPIKERAIN_EDGE_COMPLETE': 'complete_bash', 'COMP_CWORD': '2',\n"
+        "    'COMP_WORDS': 'spikerain-edge export --op'}\n"
+        "from spikerain_edge.cli import app\n"
+        "app(prog_name='spikerain-edge')"
+    )
+    assert shown.stdout.split() == ["--opset"]
