@@ -1,12 +1,12 @@
-"""What all commands share: errors in one line, sizes, and what may be printed."""
+"""What the commands of both programs share: options, errors in one line, sizes, output."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
@@ -14,30 +14,63 @@ from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
+from rich.console import Console
 
 from spikerain_edge.errors import InputError, SpikeRainError, StreamError
 from spikerain_edge.inference import MIN_SIDE
+from spikerain_edge.logs import LogFormat, log_to_stderr
 
 MAX_SIDE = 16384
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and library messages.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what is being done.")]
+Logs = Annotated[
+    LogFormat, typer.Option("--log-format", help="Messages as text, or as lines of JSON.")
+]
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
-def one_line_errors(debug: bool) -> Iterator[None]:
-    """Prints an error of ours as one line and exits with its code; silences libraries."""
-    with nullcontext() if debug else _silent_libraries():
+def command_scope(
+    *,
+    debug: bool = False,
+    verbose: bool = False,
+    log_format: LogFormat = LogFormat.TEXT,
+    program: str = "spikerain-edge",
+    silence: bool = True,
+) -> Iterator[Console]:
+    """Runs the body of a command: shows its messages, and its errors in one line.
+
+    An error of the family `SpikeRainError` and an error of the system (disk full, no permission)
+    are logged in one line, and the program exits with their code. Every other exception is a bug
+    and leaves with its traceback.
+
+    Args:
+        debug: show the traceback of every error, every message, and what libraries print.
+        verbose: show messages of level DEBUG.
+        log_format: text or lines of JSON.
+        program: name of the program.
+        silence: discard what libraries print past Python. Child processes inherit this.
+
+    Yields:
+        Console on standard error for tables and progress; it prints nothing beside JSON.
+    """
+    with (
+        nullcontext() if debug or not silence else _silent_libraries(),
+        log_to_stderr(program, log_format, verbose=verbose or debug),
+    ):
         try:
-            yield
+            yield Console(stderr=True, quiet=log_format is LogFormat.JSON)
             if sys.stdout is not None:
                 sys.stdout.flush()
         except SpikeRainError as error:
-            _say(error, debug)
+            _log_error(error, debug)
             raise typer.Exit(error.exit_code) from None
         except OSError as error:
             _give_up_stdout()
             # Whoever reads a pipe may stop when it has seen enough.
             if not isinstance(error, BrokenPipeError):
-                _say(_system_error(error), debug)
+                _log_error(_system_error(error), debug)
             raise typer.Exit(StreamError.exit_code) from None
         except KeyboardInterrupt:
             raise typer.Exit(128 + signal.SIGINT) from None
@@ -92,11 +125,9 @@ def print_line(text: str) -> None:
     print(text, flush=True)
 
 
-def _say(error: SpikeRainError, debug: bool) -> None:
-    if debug:
-        traceback.print_exc()
-    else:
-        print(f"spikerain-edge: {error}".replace("\n", " "), file=sys.stderr)
+def _log_error(error: SpikeRainError, debug: bool) -> None:
+    fields = {"cause": error.cause, "remedy": error.remedy, "exit_code": error.exit_code}
+    _log.error("%s", error, exc_info=debug, extra=fields)
 
 
 def _system_error(error: OSError) -> StreamError:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from spikerain_edge.console import Debug, one_line_errors, print_line
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, print_line
+from spikerain_edge.logs import LogFormat
 from spikerain_edge.spec import ModelSpec
 
 app = typer.Typer(add_completion=False)
@@ -21,10 +22,12 @@ def info(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole description as JSON.")
     ] = False,
+    verbose: Verbose = False,
+    log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
 ) -> None:
     """Prints what a model or engine is: network, precision, sizes, what made it."""
-    with one_line_errors(debug):
+    with command_scope(debug=debug, verbose=verbose, log_format=log_format):
         from spikerain_edge.engine_file import is_engine_file
 
         path = Path(file)

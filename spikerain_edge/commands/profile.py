@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,11 +12,13 @@ import typer
 from rich.console import Console
 
 from spikerain_edge.commands.variadic import VariadicCommand
-from spikerain_edge.console import Debug, one_line_errors, parse_size, print_line
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, parse_size, print_line
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct, require_writable, write_whole
+from spikerain_edge.logs import LogFormat
 
 app = typer.Typer(add_completion=False)
+_log = logging.getLogger(__name__)
 _STDOUT = "-"
 _SIZES = ("256", "512", "720")
 
@@ -71,10 +74,12 @@ def profile(
     html_to: Annotated[
         str | None, typer.Option("--html", metavar="FILE|-", help="Write a page with plots.")
     ] = None,
+    verbose: Verbose = False,
+    log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
 ) -> None:
     """Measures latency, operations, spikes and energy at several image sizes."""
-    with one_line_errors(debug):
+    with command_scope(debug=debug, verbose=verbose, log_format=log_format) as aside:
         from spikerain_edge.commands.frames import ScaledFrames
         from spikerain_edge.inference.onnx_runtime import provider_named
         from spikerain_edge.profiling.examination import ProfileOptions
@@ -97,14 +102,12 @@ def profile(
             neuron_cost=neuron_cost,
             board=board,
         )
-        aside = Console(stderr=True)
         with aside.status("starting") as status:
             report = measure(options, frames, status.update)
         shown = aside if _STDOUT in destinations else Console()
         shown.width = min(WIDTH, shown.width) if shown.is_terminal else WIDTH
         shown.print(report_tables(report, table1=table1, per_layer=per_layer))
-        for line in write_files(report, json_to, csv_to, html_to):
-            aside.print(line, markup=False, highlight=False)
+        write_files(report, json_to, csv_to, html_to)
         require_rows(report)
 
 
@@ -164,8 +167,8 @@ def require_rows(report: dict[str, Any]) -> None:
 
 def write_files(
     report: dict[str, Any], json_to: str | None, csv_to: str | None, html_to: str | None
-) -> list[str]:
-    """Writes what was asked for, `-` to standard output, and returns a line for each file.
+) -> None:
+    """Writes the reports that were asked for, `-` to standard output.
 
     Raises:
         InputError: a file cannot be written.
@@ -178,14 +181,12 @@ def write_files(
         (csv_to, rows_as_csv),
         (html_to, render),
     ]
-    written = []
     for place, make in makers:
         if place == _STDOUT:
             print_line(make(report).removesuffix("\n"))
         elif place:
             _write(Path(place), make(report))
-            written.append(f"wrote {place}")
-    return written
+            _log.info("wrote %s", place)
 
 
 def _json(report: dict[str, Any]) -> str:

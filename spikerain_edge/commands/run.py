@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,13 +18,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from spikerain_edge.console import Debug, one_line_errors, parse_size, print_line
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, parse_size, print_line
 from spikerain_edge.errors import SpikeRainError
+from spikerain_edge.logs import LogFormat
 
 if TYPE_CHECKING:
     from spikerain_edge.session import RunOptions
 
 app = typer.Typer(add_completion=False)
+_log = logging.getLogger(__name__)
 
 
 @app.command()
@@ -65,10 +68,12 @@ def run(
     live: Annotated[
         bool, typer.Option("--profile", help="Show times, spikes and energy while it runs.")
     ] = False,
+    verbose: Verbose = False,
+    log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
 ) -> None:
     """Derains a camera, a video or images."""
-    with one_line_errors(debug):
+    with command_scope(debug=debug, verbose=verbose, log_format=log_format) as console:
         from spikerain_edge.session import RunOptions
 
         options = RunOptions(
@@ -82,15 +87,14 @@ def run(
             threads=threads,
             json=json_to,
         )
-        _run(options, live=live)
+        _run(options, console, live=live)
 
 
-def _run(options: RunOptions, *, live: bool) -> None:
+def _run(options: RunOptions, console: Console, *, live: bool) -> None:
     """Runs to the end, also to a bad one: what was done until then is told as well."""
     from spikerain_edge.commands.live import REFRESHES_PER_SECOND, LiveView
     from spikerain_edge.session import Session
 
-    console = Console(stderr=True)
     bar = _progress(console)
     task = bar.add_task("deraining", total=None)
     session = Session(options, lambda frame: bar.advance(task))
@@ -108,7 +112,7 @@ def _run(options: RunOptions, *, live: bool) -> None:
         summary = session.summary(failure)
         if live and summary["frames"]:
             console.print(view.finished())
-        _tell(summary, options, console)
+        _show(summary, options, console)
     finally:
         # Also where the summary cannot be written: it is what came first.
         if failure is not None:
@@ -117,12 +121,14 @@ def _run(options: RunOptions, *, live: bool) -> None:
         raise typer.Exit(128 + received[0])
 
 
-def _tell(summary: dict[str, Any], options: RunOptions, console: Console) -> None:
+def _show(summary: dict[str, Any], options: RunOptions, console: Console) -> None:
     """Shows the summary, but not that nothing was done, and writes the JSON asked for."""
     from spikerain_edge.session import write_summary
 
     failed = summary["error"] is not None
-    if summary["frames"] or not failed:
+    if console.quiet:
+        _log.info("derained %d frames", summary["frames"], extra={"summary": summary})
+    elif summary["frames"] or not failed:
         console.print(_summary_table(summary, () if failed else options.outputs))
     if options.json == "-":
         print_line(json.dumps(summary))
@@ -156,7 +162,7 @@ def _progress(console: Console) -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=console.quiet or not console.is_terminal,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable
 from enum import Enum
@@ -10,19 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.status import Status
 
-from spikerain_edge.console import MAX_SIDE, Debug, one_line_errors, print_line
+from spikerain_edge.console import MAX_SIDE, Debug, Logs, Verbose, command_scope, print_line
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct, write_whole
 from spikerain_edge.inference import MIN_SIDE
+from spikerain_edge.logs import LogFormat
 
 if TYPE_CHECKING:
     from spikerain_export.conversion import Request
     from spikerain_export.tensorrt import BuildSettings
 
 app = typer.Typer(add_completion=False)
+_log = logging.getLogger(__name__)
 _STDOUT = "-"
 # What engines are built for: the usual size where none is given, and the ends of a free one.
 _USUAL, _SMALLEST, _LARGEST = (480, 640), (64, 64), (1080, 1920)
@@ -89,10 +91,12 @@ def export(
         str | None,
         typer.Option("--json", metavar="FILE|-", help="Write the report as JSON; - is stdout."),
     ] = None,
+    verbose: Verbose = False,
+    log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
 ) -> None:
     """Turns a model into an ONNX graph or a TensorRT engine and proves what it has become."""
-    with one_line_errors(debug):
+    with command_scope(debug=debug, verbose=verbose, log_format=log_format) as aside:
         try:
             from spikerain_export.artefact import require_place
             from spikerain_export.delivery import deliver
@@ -117,8 +121,7 @@ def export(
         output = output or default_output(origin.graph.spec.name, request, kind)
         if json_to and json_to != _STDOUT:
             require_place(Path(json_to), "--json")
-        aside = Console(stderr=True)
-        _say(aside, origin.note)
+        _say(origin.note)
         if json_to and json_to != _STDOUT:
             require_distinct([json_to], origin.files)
             require_distinct([*map(str, places(output)), json_to], ())
@@ -126,7 +129,7 @@ def export(
             scaled = (request.precision, request.target) == ("int8", "onnxruntime")
             sizes = sizes_for(imgsz or (_USUAL if engine else None))
             material = gather(data, sizes, scales=scaled)
-            _say(aside, material.note)
+            _say(material.note)
             made = deliver(
                 origin,
                 request,
@@ -141,9 +144,9 @@ def export(
         if made.proofs:
             aside.width = max(aside.width, 140) if not aside.is_terminal else aside.width
             aside.print(proof_table(made.proofs, made.document["reference"]))
-        _say(aside, *made.notes)
+        _say(*made.notes)
         *others, last = map(str, made.files)
-        _say(aside, f"wrote {', '.join(others)} and {last}" if others else f"wrote {last}")
+        _say(f"wrote {', '.join(others)} and {last}" if others else f"wrote {last}")
         if json_to:
             _report(json.dumps(made.document, indent=2, allow_nan=False), json_to)
 
@@ -224,10 +227,9 @@ def sizes_for(imgsz: tuple[int, int] | None) -> list[tuple[int, int]]:
     return [first, imgsz if imgsz and imgsz != first else (240, 320)]
 
 
-def _say(aside: Console, *lines: str) -> None:
-    """Prints lines for the user, as they are."""
+def _say(*lines: str) -> None:
     for line in filter(None, lines):
-        aside.print(line, markup=False, highlight=False, soft_wrap=True)
+        _log.info("%s", line)
 
 
 def _shown_on(status: Status) -> Callable[[str, int, int], bool]:

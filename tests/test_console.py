@@ -1,0 +1,149 @@
+"""What every command does with messages and errors."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from spikerain_edge.console import command_scope
+from spikerain_edge.errors import InputError, ModelError, StreamError
+from spikerain_edge.logs import PACKAGES, LogFormat, log_to_stderr
+
+Captured = pytest.CaptureFixture[str]
+LOG = logging.getLogger("spikerain_edge.somewhere")
+
+
+def fail(error: BaseException, **options: object) -> int:
+    """Runs a command that raises an error; its exit code."""
+    with pytest.raises(typer.Exit) as ended, command_scope(**options):  # type: ignore[arg-type]
+        raise error
+    return ended.value.exit_code
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (InputError("no file a.png", "check the path"), 2, "no file a.png; check the path"),
+        (StreamError("camera 0 sends nothing"), 3, "camera 0 sends nothing"),
+        (ModelError("a.onnx is damaged"), 4, "a.onnx is damaged"),
+        (OSError(errno.ENOSPC, "No space left on device"), 3, "No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "out"), 3, "out: Permission denied"),
+    ],
+)
+def test_errors_of_users_and_of_the_system_are_one_line_with_a_code(
+    error: Exception, code: int, line: str, capsys: Captured
+) -> None:
+    assert fail(error) == code
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("spikerain-edge: ")
+    assert line in said
+
+
+def test_a_line_is_of_the_program_that_runs(capsys: Captured) -> None:
+    fail(InputError("no file\na.png"), program="spikerain-train")
+    assert capsys.readouterr().err == "spikerain-train: no file a.png\n"
+
+
+@pytest.mark.parametrize("bug", [ValueError("a bug"), KeyError("a bug"), RuntimeError("a bug")])
+def test_a_bug_leaves_with_its_traceback(bug: Exception, capsys: Captured) -> None:
+    with pytest.raises(type(bug), match="a bug") as raised, command_scope():
+        raise bug
+    assert raised.value is bug
+    assert capsys.readouterr().err == ""
+
+
+def test_ctrl_c_is_silent(capsys: Captured) -> None:
+    assert fail(KeyboardInterrupt()) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_debug_shows_the_traceback_of_an_error(capsys: Captured) -> None:
+    assert fail(InputError("no file a.png"), debug=True) == 2
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert said.splitlines()[-1].endswith("InputError: no file a.png")
+
+
+def test_an_error_in_json_keeps_its_parts(capsys: Captured) -> None:
+    before = datetime.now(timezone.utc) - timedelta(seconds=1)
+    fail(InputError("no file a.png", "check the path"), log_format=LogFormat.JSON)
+    (line,) = capsys.readouterr().err.splitlines()
+    record = json.loads(line)
+    assert before < datetime.fromisoformat(record.pop("time"))
+    assert record == {
+        "level": "ERROR",
+        "logger": "spikerain_edge.console",
+        "message": "no file a.png; check the path",
+        "cause": "no file a.png",
+        "remedy": "check the path",
+        "exit_code": 2,
+    }
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_messages_are_shown_and_details_when_asked_for(verbose: bool, capsys: Captured) -> None:
+    with command_scope(verbose=verbose):
+        LOG.debug("opening %s", "a.png")
+        LOG.info("wrote %s", "b.png")
+        LOG.warning("c.png has no partner")
+    details = ["opening a.png"] if verbose else []
+    assert capsys.readouterr().err.splitlines() == [
+        *details,
+        "wrote b.png",
+        "spikerain-edge: warning: c.png has no partner",
+    ]
+
+
+def test_lines_of_json_hold_extra_fields_and_nothing_else_is_printed(capsys: Captured) -> None:
+    with command_scope(log_format=LogFormat.JSON) as console:
+        console.print("a table")
+        LOG.info("wrote", extra={"path": Path("b.png"), "frames": 2})
+    record = json.loads(capsys.readouterr().err)
+    assert (record["path"], record["frames"]) == ("b.png", 2)
+    assert record["level"] == "INFO"
+    assert record["logger"] == "spikerain_edge.somewhere"
+
+
+def test_a_message_stands_above_a_progress_bar(capsys: Captured) -> None:
+    console = Console(stderr=True, force_terminal=True, width=60)
+    with command_scope(), Progress(console=console) as bar:
+        bar.add_task("deraining", total=2)
+        LOG.info("[bold]b.png")
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("[bold]b.png" in line and "deraining" not in line for line in lines) == 1
+
+
+def test_a_program_without_a_standard_error_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert fail(InputError("no file a.png")) == 2
+
+
+def test_what_a_command_sets_up_ends_with_it(capsys: Captured) -> None:
+    loggers = [logging.getLogger(package) for package in PACKAGES]
+    before = [(logger.level, list(logger.handlers)) for logger in loggers]
+    with log_to_stderr("spikerain-edge", LogFormat.TEXT, verbose=True):
+        pass
+    LOG.warning("nobody asked")
+    assert [(logger.level, list(logger.handlers)) for logger in loggers] == before
+    assert capsys.readouterr().err == ""
+
+
+def test_the_library_says_nothing_by_itself() -> None:
+    code = (
+        "import logging, spikerain_edge;"
+        "logging.getLogger('spikerain_edge.stream').warning('nobody asked')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stderr == ""
