@@ -29,9 +29,6 @@ def attend(emit: LayerEmitter, name: str, features: Feature) -> Feature:
         logits = emit.apply(f"{name}.spatial", flat, f"{name}/spatial_logits/{t}")
         spatial = graph.node("Sigmoid", [logits], f"{name}/spatial_gate/{t}")
         steps.append(graph.node("Mul", [gated, spatial], f"{name}/{t}"))
-    # The maps that the spatial convolution reads are analogue, one per timestep.
-    taps = emit.array(f"{name}.spatial.weight").size
-    emit.count(f"{name}.spatial", emit.config.timesteps * taps / features.reduction)
     return Feature(tuple(steps), features.channels, features.reduction)
 
 
@@ -62,22 +59,22 @@ def _temporal_gates(emit: LayerEmitter, name: str, means: Sequence[str]) -> tupl
     return (shared,) * len(means)
 
 
-def enhance(emit: LayerEmitter, source: str, reduction: int) -> str:
+def enhance(emit: LayerEmitter, source: str) -> str:
     """ARFE on fused features: `g * ca + (1 - g) * sa + x`."""
     graph = emit.graph
     mean = graph.node("GlobalAveragePool", [source], "enhance/mean")
     channel = emit.squeeze_excite(
         "enhance", mean, "enhance.channel_squeeze", "enhance.channel_excite"
     )
-    squeezed = emit.analog("enhance.spatial_squeeze", source, reduction)
+    squeezed = emit.apply("enhance.spatial_squeeze", source, "enhance.spatial_squeeze/out")
     active = graph.node("Relu", [squeezed], "enhance/active")
-    spatial = emit.analog("enhance.spatial_excite", active, reduction)
+    spatial = emit.apply("enhance.spatial_excite", active, "enhance.spatial_excite/out")
     place = graph.node("Sigmoid", [spatial], "enhance/place")
     by_channel = graph.node("Mul", [source, channel], "enhance/by_channel")
     by_place = graph.node("Mul", [source, place], "enhance/by_place")
     everything = [source, by_channel, by_place]
     joined = graph.node("Concat", everything, "enhance/joined", axis=1)
-    logits = emit.analog("enhance.gate", joined, reduction)
+    logits = emit.apply("enhance.gate", joined, "enhance.gate/out")
     gate = graph.node("Sigmoid", [logits], "enhance/gate")
     # g * ca + (1 - g) * sa  =  sa + g * (ca - sa), one product less per pixel
     difference = graph.node("Sub", [by_channel, by_place], "enhance/difference")

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from onnx import TensorProto
 
-from spikerain_edge.spec import NeuronLayer, Operation
+from spikerain_edge.spec import NeuronLayer
 from spikerain_export.builder import Array, GraphBuilder
 from spikerain_export.fold import Weights, fold_batch_norm
 from spikerain_training.config import NetworkConfig
@@ -63,7 +63,7 @@ def each_step(emit: Callable[[int, _Source], str], sources: Sequence[_Source]) -
 
 
 class LayerEmitter:
-    """Emits layers into a graph and keeps account of neurons and operations.
+    """Emits layers into a graph and keeps account of neurons.
 
     Args:
         graph: where nodes go.
@@ -76,17 +76,6 @@ class LayerEmitter:
         self.config = config
         self.weights = weights
         self.neurons: list[NeuronLayer] = []
-        self.operations: list[Operation] = []
-
-    def count(self, name: str, macs_per_pixel: float, spikes: Spikes | None = None) -> None:
-        """Notes a convolution that runs once, or once per timestep when it reads spikes."""
-        repeats = self.config.timesteps if spikes else 1
-        neurons = tuple(layer.name for layer in spikes.layers) if spikes else ()
-        self.operations.append(Operation(name, repeats * macs_per_pixel, 0, neurons))
-
-    def count_global(self, name: str, macs: int) -> None:
-        """Notes a product on global means, whose cost does not grow with the image."""
-        self.operations.append(Operation(name, 0.0, macs))
 
     def array(self, name: str) -> Array:
         """A tensor of the network as float32."""
@@ -140,11 +129,6 @@ class LayerEmitter:
         steps = each_step(lambda t, pair: self.graph.node("Add", pair, f"{name}/{t}"), pairs)
         return Feature(steps, first.channels, first.reduction)
 
-    def analog(self, name: str, source: str, reduction: int) -> str:
-        """Analogue convolution with bias, counted."""
-        self.count(name, self.array(f"{name}.weight").size / reduction)
-        return self.apply(name, source, f"{name}/out")
-
     def apply(self, name: str, source: str, output: str) -> str:
         """Convolution (or linear layer, as a 1x1 convolution) with the weights called `name`."""
         weight = self.array(f"{name}.weight")
@@ -159,9 +143,8 @@ class LayerEmitter:
         bias: Array | None = None,
         stride: int = 1,
     ) -> Feature:
-        """Convolution on spikes, counted; timesteps share the weights called `name`."""
+        """Convolution on spikes; timesteps share the weights called `name`."""
         reduction = spikes.reduction * stride**2
-        self.count(name, weight.size / reduction, spikes)
         steps = each_step(
             lambda t, spike: self.graph.convolution(
                 spike, f"{name}/{t}", name, weight, bias, stride=stride
@@ -184,6 +167,4 @@ class LayerEmitter:
         hidden = self.apply(squeeze, mean, f"{name}/squeezed")
         active = self.graph.node("Relu", [hidden], f"{name}/squeezed_active")
         logits = self.apply(excite, active, f"{name}/channel_logits")
-        for layer in (squeeze, excite):
-            self.count_global(layer, self.array(f"{layer}.weight").size)
         return self.graph.node("Sigmoid", [logits], f"{name}/channel_gate")

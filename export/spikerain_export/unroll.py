@@ -12,6 +12,7 @@ from spikerain_edge.spec import ModelSpec, NeuronLayer
 from spikerain_export.attention import enhance
 from spikerain_export.blocks import dense_block, fuse, merge, up
 from spikerain_export.builder import GraphBuilder, image_value
+from spikerain_export.counting import counted
 from spikerain_export.fold import Weights, embedding_for_bytes, output_for_bytes
 from spikerain_export.layers import Feature, LayerEmitter
 from spikerain_export.opset import OPSET
@@ -69,7 +70,7 @@ def unroll(
         tau=config.tau,
         threshold=config.threshold,
         neurons=tuple(emitter.neurons),
-        operations=tuple(emitter.operations),
+        operations=(),
         weights_sha256=weights_digest(weights),
         probe=probe,
         image_input=IMAGE,
@@ -77,7 +78,7 @@ def unroll(
         rates_output=RATES,
         silent_output=SILENT,
     )
-    return model, spec
+    return model, counted(model, spec)
 
 
 def weights_digest(weights: Weights) -> str:
@@ -99,7 +100,6 @@ def _network(emit: LayerEmitter, planes: str) -> str:
     embedded = graph.convolution(
         planes, "embed/0", "embed", kernel, stride=shuffle, padding=shuffle
     )
-    emit.count("embed", kernel.size / area)
     fine = Feature((embedded,) * config.timesteps, config.width, area)
     fine = _blocks(emit, "encoder1", config.encoder[0], fine)
     middle = emit.normed("down1.convolve", emit.fire("down1.neuron", fine), stride=2)
@@ -116,12 +116,11 @@ def _network(emit: LayerEmitter, planes: str) -> str:
         fine = emit.join("skip1", decoded, fine)
     fine = _blocks(emit, "decoder1", config.decoder[0], fine)
 
-    enhanced = enhance(emit, fuse(emit, fine), fine.reduction)
+    enhanced = enhance(emit, fuse(emit, fine))
     weight, bias = output_for_bytes(
         emit.weights["output.weight"], emit.weights["output.bias"], shuffle
     )
     output = graph.convolution(enhanced, "output/0", "output", weight, bias)
-    emit.count("output", weight.size / area)
     if shuffle == 1:
         return output
     return graph.node("DepthToSpace", [output], "shuffled", blocksize=shuffle, mode="CRD")

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 
 from spikerain_edge.errors import ModelError
-from spikerain_edge.spec import ModelSpec, Operation
+from spikerain_edge.spec import ModelSpec
 from spikerain_export.precision.graph import (
     Array,
     SourceGraph,
@@ -36,7 +36,6 @@ class SpikingConvolution:
         weight: float32 (outputs, inputs, k, k).
         bias: float32 (outputs,).
         settings: attributes of the node: `kernel_shape`, `strides`, `pads`.
-        parts: names of the operations that it consists of, with the share of each.
         only_neurons: whether nothing but neurons reads the result.
     """
 
@@ -46,7 +45,6 @@ class SpikingConvolution:
     weight: Array
     bias: Array
     settings: dict[str, Any]
-    parts: tuple[tuple[str, float], ...]
     only_neurons: bool = False
 
 
@@ -104,9 +102,8 @@ class SpikingConvolutions:
             if len(node.input) > 2
             else np.zeros(len(weight), np.float32)
         )
-        layer = layer_of(node)
         return SpikingConvolution(
-            layer, node.output[0], leaves, weight, bias, attributes(node), ((layer, 1.0),)
+            layer_of(node), node.output[0], leaves, weight, bias, attributes(node)
         )
 
     def _join_units(self, split: onnx.NodeProto) -> None:
@@ -117,14 +114,12 @@ class SpikingConvolutions:
             return
         rows = np.split(np.arange(len(entry.weight)), len(split.output))
         for part, mine in zip(split.output, rows, strict=True):
-            share = ((entry.layer, len(mine) / len(entry.weight)),)
             unit = replace(
                 entry,
                 layer=part.rpartition("/")[0].removesuffix(".entry"),
                 output=part,
                 weight=entry.weight[mine],
                 bias=entry.bias[mine],
-                parts=share,
             )
             self._add_recurrent(split, unit)
         self.swallowed |= {entry_node.name, split.name}
@@ -150,32 +145,5 @@ class SpikingConvolutions:
             spikes=unit.spikes + recurrent.spikes,
             weight=np.concatenate([unit.weight, recurrent.weight], axis=1),
             bias=unit.bias + recurrent.bias,
-            parts=unit.parts + recurrent.parts,
         )
         self._emit_at(total, joined)
-
-
-def joined_operations(
-    operations: tuple[Operation, ...], convolutions: list[SpikingConvolution]
-) -> tuple[Operation, ...]:
-    """The description of the joined convolutions; what they cost together is unchanged."""
-    known = {operation.name: operation for operation in operations}
-    by_first: dict[str, list[Operation]] = {}
-    seen: set[str] = set()
-    taken = {name for found in convolutions for name, _ in found.parts}
-    for found in convolutions:
-        if found.layer in seen:
-            continue
-        seen.add(found.layer)
-        pieces = [(known[name], share) for name, share in found.parts]
-        joined = Operation(
-            found.layer,
-            sum(piece.macs_per_pixel * share for piece, share in pieces),
-            0,
-            tuple(name for piece, _ in pieces for name in piece.neurons),
-        )
-        by_first.setdefault(found.parts[0][0], []).append(joined)
-    result: list[Operation] = []
-    for operation in operations:
-        result += by_first.get(operation.name, [] if operation.name in taken else [operation])
-    return tuple(result)

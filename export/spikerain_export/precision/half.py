@@ -37,6 +37,7 @@ from onnx import TensorProto
 
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.builder import GraphBuilder
+from spikerain_export.counting import counted
 from spikerain_export.precision.graph import (
     Array,
     SourceGraph,
@@ -82,12 +83,13 @@ def to_half(
     require_full_precision(spec.precision, "fp16")
     writer = HalfWriter(SourceGraph(model), spec, keep)
     rewritten = writer.write()
-    return rewritten, replace(
+    described = replace(
         spec,
         precision="fp16",
         full_precision=writer.full_precision,
         source_sha256=source_sha256,
     )
+    return rewritten, counted(rewritten, described)
 
 
 class HalfWriter:

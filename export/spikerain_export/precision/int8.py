@@ -26,9 +26,10 @@ import numpy.typing as npt
 import onnx
 
 from spikerain_edge.spec import ModelSpec
+from spikerain_export.counting import counted
 from spikerain_export.precision.calibrate import calibrate
 from spikerain_export.precision.channels_last import ChannelsLastWriter
-from spikerain_export.precision.dense import SpikingConvolutions, joined_operations
+from spikerain_export.precision.dense import SpikingConvolutions
 from spikerain_export.precision.graph import SourceGraph, require_full_precision
 from spikerain_export.precision.qdq import with_pairs
 from spikerain_export.precision.scales import OutputScale
@@ -72,13 +73,13 @@ def to_int8(
         source_sha256=source_sha256,
     )
     if target == "tensorrt":
-        return with_pairs(source, spec), described
+        rewritten = with_pairs(source, spec)
+        return rewritten, counted(rewritten, described)
     convolutions = SpikingConvolutions(source, spec)
     if scales is None:
         scales = calibrate(model, spec, convolutions.all, images)
     rewritten = ChannelsLastWriter(source, spec, convolutions, scales).write()
-    operations = joined_operations(spec.operations, convolutions.all)
-    return rewritten, replace(described, operations=operations)
+    return rewritten, counted(rewritten, described)
 
 
 def output_scales(

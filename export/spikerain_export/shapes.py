@@ -1,0 +1,94 @@
+"""Infers the shape and the type of every tensor of a graph, without running it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import onnx
+from onnx import helper
+
+_TO_FIRST, _TO_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """What a tensor is.
+
+    Attributes:
+        shape: its dimensions.
+        element_bytes: bytes per element.
+    """
+
+    shape: tuple[int, ...]
+    element_bytes: int
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all elements."""
+        return self.elements * self.element_bytes
+
+
+def infer_tensors(
+    model: onnx.ModelProto, image: str, height: int, width: int
+) -> dict[str, TensorType]:
+    """The tensors of a graph by name, initializers included.
+
+    Args:
+        model: a graph of free size.
+        image: name of its input (1, H, W, 3).
+        height: rows, a multiple of the model's stride.
+        width: columns, likewise.
+
+    Raises:
+        onnx.shape_inference.InferenceError: the nodes do not fit together.
+    """
+    sized = onnx.ModelProto()
+    sized.CopyFrom(model)
+    graph = sized.graph
+    (given,) = (value for value in graph.input if value.name == image)
+    for dimension, side in zip(given.type.tensor_type.shape.dim, (1, height, width), strict=False):
+        dimension.dim_value = side
+    del graph.value_info[:], graph.node[:]
+    graph.node.extend(node for original in model.graph.node for node in _standard(original))
+    inferred = onnx.shape_inference.infer_shapes(sized, strict_mode=True).graph
+    tensors = {
+        initializer.name: TensorType(tuple(initializer.dims), _bytes(initializer.data_type))
+        for initializer in graph.initializer
+    }
+    for value in (*inferred.input, *inferred.value_info):
+        kind = value.type.tensor_type
+        shape = tuple(dimension.dim_value for dimension in kind.shape.dim)
+        tensors[value.name] = TensorType(shape, _bytes(kind.elem_type))
+    return tensors
+
+
+def _standard(node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+    """A node in ONNX's own operators, since `onnx` infers nothing about ONNX Runtime's.
+
+    The only one of those in our graphs is the convolution of integers, channels last.
+    """
+    if (node.domain, node.op_type) != ("com.microsoft", "QLinearConv"):
+        yield node
+        return
+    read, made = f"{node.name}/read", f"{node.name}/made"
+    convolution = onnx.NodeProto()
+    convolution.CopyFrom(node)
+    convolution.domain = ""
+    convolution.input[0], convolution.output[0] = read, made
+    kept = [attribute for attribute in node.attribute if attribute.name != "channels_last"]
+    del convolution.attribute[:]
+    convolution.attribute.extend(kept)
+    yield helper.make_node("Transpose", [node.input[0]], [read], perm=_TO_FIRST)
+    yield convolution
+    yield helper.make_node("Transpose", [made], [node.output[0]], perm=_TO_LAST)
+
+
+def _bytes(kind: int) -> int:
+    return int(helper.tensor_dtype_to_np_dtype(kind).itemsize)
