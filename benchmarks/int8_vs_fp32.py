@@ -14,12 +14,12 @@ import sys
 from time import perf_counter, process_time
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
 
 from comparison import parse, row
+from spikerain_edge.images import Image
 from spikerain_edge.models import find_model, shipped_models
 from spikerain_edge.spec import METADATA_KEY, ModelSpec
 from spikerain_edge.weather import Rain, sample_style
@@ -28,8 +28,6 @@ from spikerain_export.precision import integer_convolutions, to_int8
 from spikerain_export.unroll import unroll
 from spikerain_training.config import variants
 from spikerain_training.network import SpikeRain
-
-Image = npt.NDArray[np.uint8]
 
 
 def full_precision(variant: str) -> tuple[onnx.ModelProto, ModelSpec]:

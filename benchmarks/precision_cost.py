@@ -19,12 +19,12 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
+from spikerain_edge.images import Image
+from spikerain_edge.images.metrics import psnr
 from spikerain_edge.models import find_model
 from spikerain_edge.spec import METADATA_KEY, ModelSpec
 from spikerain_export.precision import to_half, to_int8
-from spikerain_training.metrics import psnr
 
-Image = npt.NDArray[np.uint8]
 Described = tuple[onnx.ModelProto, ModelSpec]
 Outcome = tuple[list[Image], list[list[npt.NDArray[np.bool_]]]]
 

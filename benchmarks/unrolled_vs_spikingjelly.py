@@ -16,10 +16,10 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from comparison import parse, row
+from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_export import export_network
 from spikerain_training.config import variants
@@ -27,7 +27,6 @@ from spikerain_training.network import SpikeRain
 from spikerain_training.restore import restore
 from spikingjelly_network import SpikingJellySpikeRain, copy_weights, reset_net
 
-Image = npt.NDArray[np.uint8]
 Derain = Callable[[Image], Image]
 
 

@@ -9,11 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from spikerain_edge.errors import InputError, SpikeRainError, StreamError
 from spikerain_edge.files import require_distinct, require_writable, write_whole
+from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_edge.inference.onnx_runtime import provider_named
 from spikerain_edge.models import find_model
@@ -24,7 +22,6 @@ from spikerain_edge.stream.pipeline import Pipeline, Traffic
 from spikerain_edge.stream.sinks import Sink, may_replace, open_sink
 from spikerain_edge.stream.sources import Source, open_source, without_password
 
-Image = npt.NDArray[np.uint8]
 _PROBE_EVERY = 16
 
 

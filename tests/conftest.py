@@ -8,13 +8,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from spikerain_edge.cli import app
+from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
-
-Image = npt.NDArray[np.uint8]
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +30,33 @@ def picture() -> Callable[..., Image]:
         return np.asarray(cv2.GaussianBlur(noise, (0, 0), 2), np.uint8)
 
     return draw
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """Three soft pictures of 72x56."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        coarse = rng.normal(110, 45, (5, 6, 3))
+        image = cv2.resize(coarse, (72, 56), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / f"{number}.png"), np.clip(image, 0, 255).astype(np.uint8))
+    return folder
+
+
+@pytest.fixture
+def pairs(photographs: Path, tmp_path: Path) -> Path:
+    """Rainy and clean pairs, the rain being a brighter picture."""
+    folder = tmp_path / "pairs"
+    shutil.copytree(photographs, folder / "target")
+    (folder / "input").mkdir()
+    for path in photographs.iterdir():
+        image = cv2.imread(str(path))
+        assert image is not None
+        brighter = cv2.add(image, np.full((56, 72, 3), 40, np.uint8))
+        cv2.imwrite(str(folder / "input" / path.name), brighter)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -11,16 +11,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
+from spikerain_edge.images.reading import read_image
 from spikerain_edge.inference import Derainer
 from spikerain_edge.models import find_model
-from spikerain_edge.stream.images import read_image
 from spikerain_edge.stream.sinks import write_image
 
-Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]
 ReadVideo = Callable[[Path], list[Image]]
 Files = Callable[[Path], list[str]]

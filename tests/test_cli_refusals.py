@@ -7,17 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 import onnx
 import pytest
 
 from spikerain_edge.console import parse_size
 from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
 from spikerain_edge.models import find_model
 from spikerain_edge.stream.sinks import write_image
 
-Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]
 ReadVideo = Callable[[Path], list[Image]]
 Files = Callable[[Path], list[str]]

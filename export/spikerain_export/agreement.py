@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from spikerain_edge.engine_file import EngineFile
 from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.images import Image
+from spikerain_edge.images.metrics import psnr
 from spikerain_edge.inference import Derainer, OnnxRuntimeEngine
 from spikerain_edge.inference.cuda import open_cuda
 from spikerain_edge.inference.tensorrt import TensorRTEngine
 from spikerain_export.conversion import Artefact
 from spikerain_export.verification import Derain, Scene, gates
-from spikerain_training.metrics import psnr
 
-Image = npt.NDArray[np.uint8]
 _REPORT = "nothing was written; report this network"
 _SHIFT = 8
 

@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
 from spikerain_edge.spec import Precision
 from spikerain_export.artefact import seal
 from spikerain_export.opset import OPSET, at_opset
 from spikerain_export.origin import Graph, Origin
 from spikerain_export.precision import integer_convolutions, output_scales, to_half, to_int8
 from spikerain_export.precision.graph import opset_of
-
-Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

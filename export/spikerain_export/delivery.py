@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from spikerain_edge.engine_file import AHEAD_OF_TIME, SUFFIX, EngineFile
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct
+from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
-from spikerain_export.agreement import (
-    prove_engine,
-    require_same_at_its_shape,
-    require_same_picture,
-)
+from spikerain_export.agreement import prove_engine, require_same_at_its_shape, require_same_picture
 from spikerain_export.artefact import require_place, write_together
 from spikerain_export.conversion import (
     Artefact,
@@ -37,7 +33,6 @@ from spikerain_export.tensorrt.builder import check_profiles
 from spikerain_export.tensorrt.target import choose_library, find_target
 from spikerain_export.verification import ITSELF, Derain, Proof, Scene, gates, prove, require
 
-Image = npt.NDArray[np.uint8]
 Tell = Callable[[str], None]
 
 

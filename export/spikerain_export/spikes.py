@@ -10,10 +10,10 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
+from spikerain_edge.images import Image
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.origin import Graph
 
-Image = npt.NDArray[np.uint8]
 # Spikes of all layers are held at once: 128x128 pixels of `l` are half a gigabyte.
 _SIDE = 128
 _IMAGES = 2

@@ -8,16 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from spikerain_edge.errors import ModelError
+from spikerain_edge.images import Image
+from spikerain_edge.images.metrics import luma, psnr, psnr_luma, ssim
 from spikerain_edge.inference import Derainer
 from spikerain_edge.spec import Precision
 from spikerain_export.conversion import Artefact
 from spikerain_export.spikes import LayerDifference, spike_differences
-from spikerain_training.metrics import luma, psnr, psnr_luma, ssim
 
-Image = npt.NDArray[np.uint8]
 Derain = Callable[[Image], Image]
 ITSELF = "onnx fp32"
 """The reference where there is no network: the FP32 graph, compared with nothing but itself."""

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.sources import open_source
 
-Image = npt.NDArray[np.uint8]
 _DEMO_MOMENTS = (0, 40, 80, 120)
 MOST = 8
 """Images that are read from a folder at most: all of them run at every size."""

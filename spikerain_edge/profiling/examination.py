@@ -6,22 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
 from spikerain_edge.errors import SpikeRainError
+from spikerain_edge.images import Image
 from spikerain_edge.inference.onnx_runtime import CPU
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling.child import Child
-from spikerain_edge.profiling.measurement import (
-    Workload,
-    count_graph,
-    observe_neurons,
-    time_frames,
-)
+from spikerain_edge.profiling.measurement import Workload, count_graph, observe_neurons, time_frames
 from spikerain_edge.profiling.rows import Findings, Size
 
-Image = npt.NDArray[np.uint8]
 Frames = Callable[[int, int], Sequence[Image]]
 
 

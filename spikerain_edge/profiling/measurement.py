@@ -11,11 +11,9 @@ from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from spikerain_edge.engine_file import is_engine_file, read_engine_file
 from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
 from spikerain_edge.inference import Activity, Derainer
 from spikerain_edge.inference.onnx_runtime import CPU
 from spikerain_edge.models import ModelFile, find_model
@@ -23,7 +21,6 @@ from spikerain_edge.profiling import power
 from spikerain_edge.profiling.operations import GraphCount, count_operations
 from spikerain_edge.profiling.spikes import mean_activity
 
-Image = npt.NDArray[np.uint8]
 # Power sensors need time: this long for idle power, and at least this long for the work.
 POWER_SECONDS = 2.0
 # They run on the processor, or on a graphics unit in the same package.

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
+from spikerain_edge.images import Image
 
-Image = npt.NDArray[np.uint8]
 # Frames per second of what does not say.
 DEFAULT_RATE = 25.0
 

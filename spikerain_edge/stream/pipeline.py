@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from spikerain_edge.errors import InputError, SpikeRainError
-from spikerain_edge.stream.frame import Frame, Image
+from spikerain_edge.images import Image
+from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.handover import Handover
 from spikerain_edge.stream.sinks import Sink
 from spikerain_edge.stream.sources import Source

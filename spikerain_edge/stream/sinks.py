@@ -12,8 +12,9 @@ import cv2
 
 from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.files import write_whole
-from spikerain_edge.stream.frame import Frame, Image
-from spikerain_edge.stream.images import IMAGE_SUFFIXES
+from spikerain_edge.images import Image
+from spikerain_edge.images.reading import IMAGE_SUFFIXES
+from spikerain_edge.stream.frame import Frame
 
 VIDEO_CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 _NUMBER = re.compile(r"%\d*d")

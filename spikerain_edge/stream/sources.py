@@ -14,9 +14,11 @@ import cv2
 import numpy as np
 
 from spikerain_edge.errors import InputError, StreamError
+from spikerain_edge.images import Image
+from spikerain_edge.images.reading import IMAGE_SUFFIXES, is_image
 from spikerain_edge.stream.demo import DemoScene
-from spikerain_edge.stream.frame import DEFAULT_RATE, Frame, Image
-from spikerain_edge.stream.images import IMAGE_SUFFIXES, ImageSource, is_image
+from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
+from spikerain_edge.stream.stills import ImageSource
 
 # Containers that keep no count have theirs estimated from duration and rate.
 _ROUNDED = 2

@@ -5,7 +5,8 @@ object that is one seeded spell of it over pictures of one size. Rendered at suc
 frames, it moves like weather on video.
 """
 
-from spikerain_edge.weather.base import Image, Layer, Weather
+from spikerain_edge.images import Image
+from spikerain_edge.weather.base import Layer, Weather
 from spikerain_edge.weather.fog import Fog, FogStyle, sample_fog_style
 from spikerain_edge.weather.kinds import kinds, sample_weather
 from spikerain_edge.weather.rain import (

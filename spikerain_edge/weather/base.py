@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-Image = npt.NDArray[np.uint8]
+from spikerain_edge.images import Image
+
 Layer = npt.NDArray[np.float32]
 Size = tuple[int, int]
 Colour = tuple[float, float, float]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spikerain_edge.images import Image
 from spikerain_edge.weather.base import (
     Colour,
-    Image,
     Layer,
     Size,
     sample_grey,

@@ -9,12 +9,7 @@ import numpy as np
 from spikerain_edge.errors import InputError
 from spikerain_edge.weather.base import Size, Weather
 from spikerain_edge.weather.fog import Fog, sample_fog_style
-from spikerain_edge.weather.rain import (
-    Rain,
-    sample_downpour_style,
-    sample_style,
-    sample_wide_style,
-)
+from spikerain_edge.weather.rain import Rain, sample_downpour_style, sample_style, sample_wide_style
 from spikerain_edge.weather.snow import Snow, sample_snow_style
 
 Sampler = Callable[[Size, np.random.Generator], Weather]

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from spikerain_edge.images import Image
 from spikerain_edge.weather.base import (
     Colour,
-    Image,
     Layer,
     Size,
     sample_grey,

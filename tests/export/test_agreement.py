@@ -6,7 +6,6 @@ from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import pytest
 from export_parts import scenes
@@ -14,6 +13,7 @@ from onnx import helper, numpy_helper
 
 from spikerain_edge.engine_file import EngineFile, EngineHeader, Profile
 from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_edge.inference.engine import Closing
 from spikerain_edge.spec import ModelSpec
@@ -23,7 +23,6 @@ from spikerain_export.artefact import seal
 from spikerain_export.conversion import Artefact, Request, convert
 from spikerain_export.origin import Graph, Origin, open_origin
 
-Image = npt.NDArray[np.uint8]
 FIXED = Profile.fixed_at((48, 64))
 
 

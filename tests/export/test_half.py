@@ -17,10 +17,10 @@ from precision_parts import (
 )
 
 from spikerain_edge import Derainer, ModelError
+from spikerain_edge.images.metrics import psnr
 from spikerain_edge.spec import METADATA_KEY, ModelSpec
 from spikerain_export.artefact import seal
 from spikerain_export.precision import to_half
-from spikerain_training.metrics import psnr
 from spikerain_training.network import SpikeRain
 
 

@@ -23,11 +23,11 @@ from precision_parts import (
 )
 
 from spikerain_edge import Derainer, InputError, ModelError
+from spikerain_edge.images.metrics import psnr
 from spikerain_edge.models import find_model
 from spikerain_edge.spec import METADATA_KEY, ModelSpec
 from spikerain_export.artefact import seal
 from spikerain_export.precision import Int8Target, integer_convolutions, output_scales, to_int8
-from spikerain_training.metrics import psnr
 from spikerain_training.network import SpikeRain
 
 STEP = 2.0**-9

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 from tensorrt_graphs import reopened
 
 from spikerain_edge.engine_file import AHEAD_OF_TIME, Profile
 from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.images import Image
+from spikerain_edge.images.metrics import psnr
 from spikerain_edge.inference import Derainer, OnnxRuntimeEngine
 from spikerain_edge.inference.cuda import Cuda, open_cuda
 from spikerain_edge.inference.tensorrt import TensorRTEngine
@@ -22,9 +22,7 @@ from spikerain_edge.models import find_model
 from spikerain_export.artefact import seal
 from spikerain_export.precision import to_half, to_int8
 from spikerain_export.tensorrt import BuildSettings, EngineCache, build_cached
-from spikerain_training.metrics import psnr
 
-Image = npt.NDArray[np.uint8]
 FIXED, FREE = Profile.fixed_at((48, 64)), Profile((16, 16), (64, 64), (96, 128))
 
 

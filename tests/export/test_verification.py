@@ -17,6 +17,7 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from spikerain_edge.errors import ModelError
+from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_export.conversion import Artefact, Request, convert
 from spikerain_export.origin import Graph, Origin, open_origin
@@ -24,8 +25,6 @@ from spikerain_export.spikes import spike_differences
 from spikerain_export.tables import proof_table
 from spikerain_export.verification import Proof, Scene, gates, prove, require, time_in_turn
 from spikerain_training.network import SpikeRain
-
-Image = npt.NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module")

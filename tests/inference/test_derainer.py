@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pytest
 
 from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer, OnnxRuntimeEngine
 from spikerain_edge.models import find_model
 
-Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]
 SIZES = [(16, 16), (17, 16), (16, 31), (48, 64), (49, 65), (33, 17), (16, 131)]
 

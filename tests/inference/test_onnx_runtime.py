@@ -13,12 +13,12 @@ import pytest
 from onnx import TensorProto, helper
 
 from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer, OnnxRuntimeEngine
 from spikerain_edge.inference.onnx_runtime import left_to_cpu
 from spikerain_edge.models import find_model, shipped_models
 from spikerain_edge.spec import METADATA_KEY, SPEC_VERSION, ModelSpec
 
-Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]
 
 

@@ -13,6 +13,7 @@ from tensorrt_hardware import Context, Hardware, cuda, engine_file, library
 
 from spikerain_edge.engine_file import Profile
 from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_edge.inference.cuda import open_cuda
 from spikerain_edge.inference.tensorrt import TensorRTEngine, buffer_bytes, choose_profile
@@ -20,7 +21,6 @@ from spikerain_edge.inference.tensorrt_library import Messages
 from spikerain_edge.inference.tensorrt_run import Buffers, Run
 from spikerain_edge.spec import ModelSpec
 
-Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]
 FIXED = Profile.fixed_at((48, 64))
 OTHER = Profile.fixed_at((64, 96))

@@ -13,11 +13,11 @@ from typing import Any
 import cv2
 import jsonschema
 import numpy as np
-import numpy.typing as npt
 import pytest
 from rich.console import Console
 
 from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.images import Image
 from spikerain_edge.profiling.child import Child
 from spikerain_edge.profiling.examination import ProfileOptions
 from spikerain_edge.profiling.html import render
@@ -27,7 +27,6 @@ from spikerain_edge.profiling.tables import report_tables
 from spikerain_export.conversion import Request, convert
 from spikerain_export.origin import open_origin
 
-Image = npt.NDArray[np.uint8]
 Report = dict[str, Any]
 NOTE = "Measured on noise."
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/profile.schema.json").read_text())

@@ -4,12 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from spikerain_edge.profiling.scaling import (
-    LEAST_GROWTH,
-    MemoryUse,
-    fit_power_law,
-    largest_side,
-)
+from spikerain_edge.profiling.scaling import LEAST_GROWTH, MemoryUse, fit_power_law, largest_side
 
 MIB = 1 << 20
 

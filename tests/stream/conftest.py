@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from stream_parts import shade
 
-from spikerain_edge.stream.images import ImageSource
 from spikerain_edge.stream.sinks import write_image
+from spikerain_edge.stream.stills import ImageSource
 
 
 @pytest.fixture

@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
-
-Image = npt.NDArray[np.uint8]
 
 
 class Recorder:

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 from stream_parts import Camera, Recorder, inverted, shade, wait
 
-from spikerain_edge.stream.images import ImageSource, read_image
+from spikerain_edge.images import Image
+from spikerain_edge.images.reading import read_image
 from spikerain_edge.stream.pipeline import Pipeline
 from spikerain_edge.stream.sinks import FolderSink, VideoSink, write_image
 from spikerain_edge.stream.sources import CaptureSource, open_source
+from spikerain_edge.stream.stills import ImageSource
 
-Image = npt.NDArray[np.uint8]
 Files = Callable[[Path], list[str]]
 
 

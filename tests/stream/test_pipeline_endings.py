@@ -7,18 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from stream_parts import Camera, Recorder, fail, inverted, wait
 
 from spikerain_edge.errors import InputError, ModelError, StreamError
+from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.images import ImageSource
 from spikerain_edge.stream.pipeline import Pipeline, Traffic
 from spikerain_edge.stream.sinks import FolderSink, Sink, VideoSink, write_image
 from spikerain_edge.stream.sources import open_source
+from spikerain_edge.stream.stills import ImageSource
 
-Image = npt.NDArray[np.uint8]
 ReadVideo = Callable[[Path], list[Image]]
 Files = Callable[[Path], list[str]]
 
@@ -134,7 +133,7 @@ def test_an_image_that_cannot_be_served_is_named_and_the_others_are(
     source = ImageSource([*shades.paths, broken])
     pipeline = Pipeline(source, refuse, [sink])
 
-    named = rf"^05: too small; also: {broken} is no image that can be decoded; take a larger one$"
+    named = rf"^05: too small; also: cannot decode the image {broken}; take a larger one$"
     with pytest.raises(InputError, match=named):
         pipeline.run()
 

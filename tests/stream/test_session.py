@@ -6,17 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 from stream_parts import Camera, shade
 
 from spikerain_edge.errors import ModelError, StreamError
+from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.sinks import VideoSink
 
-Image = npt.NDArray[np.uint8]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from spikerain_edge.errors import InputError, StreamError
+from spikerain_edge.images import Image
+from spikerain_edge.images.reading import read_image
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.images import read_image
 from spikerain_edge.stream.sinks import Sink, may_replace, open_sink, write_image
 
-Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]
 ReadVideo = Callable[[Path], list[Image]]
 Files = Callable[[Path], list[str]]

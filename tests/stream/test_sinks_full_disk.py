@@ -5,14 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from spikerain_edge.errors import StreamError
+from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.sinks import Sink, open_sink, write_image
 
-Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]
 ReadVideo = Callable[[Path], list[Image]]
 Files = Callable[[Path], list[str]]

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pytest
 
 from spikerain_edge.errors import InputError, SpikeRainError, StreamError
+from spikerain_edge.images import Image
+from spikerain_edge.images.reading import read_image
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.images import read_image
 from spikerain_edge.stream.sources import DemoSource, Source, open_source, without_password
 
-Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]
 
 

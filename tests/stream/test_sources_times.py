@@ -6,13 +6,11 @@ import time
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from spikerain_edge.images import Image
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.sources import CaptureSource, DemoSource
-
-Image = npt.NDArray[np.uint8]
 
 
 class Grabber:

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from spikerain_edge.errors import StreamError
+from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.images import ImageSource
 from spikerain_edge.stream.sources import CaptureSource, Source, open_source
+from spikerain_edge.stream.stills import ImageSource
 
-Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]
 
 

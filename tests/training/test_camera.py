@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
+from spikerain_edge.images import Image
 from spikerain_training import camera
 from spikerain_training.camera import compress, compress_alike, degrade
 from spikerain_training.data import RenderedWeather, to_image
-from spikerain_training.pictures import Image
 
 
 def picture(seed: int, height: int, width: int) -> Image:

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
+from spikerain_edge.images.reading import image_paths, read_image
 from spikerain_training import data
 from spikerain_training.data import RenderedWeather, WeatherMix, random_crop, to_image, to_tensor
-from spikerain_training.pictures import Image, image_paths, read_image
 
 # Mean brightness of the first samples of `folder` below, in order.
 GOLDEN = [
@@ -238,7 +239,7 @@ def test_a_folder_without_images_is_not_found(tmp_path: Path) -> None:
 def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"not a picture")
 
-    with pytest.raises(ValueError, match=r"broken\.png"):
+    with pytest.raises(InputError, match=r"broken\.png"):
         read_image(tmp_path / "broken.png")
 
 

@@ -14,8 +14,8 @@ import pytest
 from skimage import data
 from typer.testing import CliRunner
 
+from spikerain_edge.images import Image
 from spikerain_training.cli import app
-from spikerain_training.pictures import Image
 
 CONDITIONS = ["light", "medium", "heavy", "none"]
 SAVED = ["--save-images", "saved"]

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from spikerain_edge import InputError
+from spikerain_edge.images import Image
+from spikerain_edge.images.metrics import Quality, psnr_luma, quality
 from spikerain_training.checkpoint import save_network
 from spikerain_training.commands.console import write_json
 from spikerain_training.config import variants
@@ -20,9 +22,7 @@ from spikerain_training.evaluation.methods import Method, open_method
 from spikerain_training.evaluation.outcomes import RAINY, Outcome, Score, outcomes, save, scores
 from spikerain_training.evaluation.scenes import Scene, measured_scenes, real_scenes, spread
 from spikerain_training.evaluation.summary import bootstrap, summarise, to_document, write_csv
-from spikerain_training.metrics import Quality, psnr_luma, quality
 from spikerain_training.network import SpikeRain
-from spikerain_training.pictures import Image
 from spikerain_training.restore import restore
 from spikerain_training.validation import seeded_rain, severities
 

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.images.reading import read_image
 from spikerain_training import fit as loop
 from spikerain_training.checkpoint import load_network, save_network
 from spikerain_training.config import variants
@@ -19,7 +20,6 @@ from spikerain_training.hardware import Hardware
 from spikerain_training.logbook import Progress
 from spikerain_training.losses import ssim
 from spikerain_training.network import SpikeRain
-from spikerain_training.pictures import read_image
 from spikerain_training.recipe import Recipe, adapted
 from spikerain_training.restore import restore
 

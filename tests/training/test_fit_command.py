@@ -12,8 +12,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from spikerain_edge.images.reading import read_image
 from spikerain_training.cli import app
-from spikerain_training.pictures import read_image
 
 SMALL = ["--set", "batch=1", "--set", "crop=32", "--set", "warmup=1", "--accelerator", "cpu"]
 

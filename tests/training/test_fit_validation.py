@@ -11,11 +11,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from spikerain_edge.images.metrics import psnr_luma
+from spikerain_edge.images.reading import read_image
 from spikerain_training.fit import Data, fit
 from spikerain_training.hardware import Hardware
 from spikerain_training.logbook import Progress
-from spikerain_training.metrics import psnr_luma
-from spikerain_training.pictures import read_image
 from spikerain_training.recipe import Recipe
 
 CPU = Hardware("cpu")

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from spikerain_edge.images.reading import read_image
 from spikerain_training.checkpoint import load_network
 from spikerain_training.cli import app
-from spikerain_training.pictures import read_image
 
 SMALL = 'variant = "nano"\nsteps = 2\nbatch = 1\ncrop = 32\nwarmup = 1\n'
 
@@ -199,7 +199,7 @@ def test_a_damaged_pair_met_while_training_is_one_line(photographs: Path, tmp_pa
     arguments = ["--data", str(pairs), "--output", str(tmp_path / "run"), "--steps", "1"]
     done = CliRunner().invoke(app, ["fit", *arguments])
     assert done.exit_code == 2
-    assert "cannot read the image" in done.stderr.splitlines()[-1]
+    assert "cannot decode the image" in done.stderr.splitlines()[-1]
     assert str(pairs / "input") in done.stderr.splitlines()[-1]
 
 
@@ -224,7 +224,7 @@ def test_a_run_that_fails_ends_with_its_workers(photographs: Path, tmp_path: Pat
         os.killpg(process.pid, signal.SIGKILL)
         raise
     assert process.returncode == 2
-    assert "cannot read the image" in said
+    assert "cannot decode the image" in said
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from spikerain_training.metrics import Image, psnr_luma
+from spikerain_edge.images import Image
+from spikerain_edge.images.metrics import psnr_luma
 from spikerain_training.validation import (
     measure,
     rainy_scenes,

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spikerain_edge.weather import Fog, FogStyle, Image, sample_fog_style
+from spikerain_edge.images import Image
+from spikerain_edge.weather import Fog, FogStyle, sample_fog_style
 from spikerain_edge.weather.clouds import Clouds
 
 SIZE = (60, 80)

@@ -9,9 +9,9 @@ from skimage.feature import structure_tensor
 from skimage.measure import label, regionprops
 from skimage.registration import phase_cross_correlation
 
+from spikerain_edge.images import Image
 from spikerain_edge.weather import (
     Blend,
-    Image,
     Layer,
     Rain,
     RainStyle,

@@ -8,7 +8,8 @@ import pytest
 from skimage.measure import label, regionprops
 from skimage.registration import phase_cross_correlation
 
-from spikerain_edge.weather import Image, Snow, SnowStyle, sample_snow_style
+from spikerain_edge.images import Image
+from spikerain_edge.weather import Snow, SnowStyle, sample_snow_style
 
 SIZE = (60, 80)
 # One layer of equal flakes that fall straight: such a snowfall moves as a whole.

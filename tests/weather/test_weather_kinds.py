@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.weather import Fog, Image, Rain, Snow, kinds, sample_weather
+from spikerain_edge.images import Image
+from spikerain_edge.weather import Fog, Rain, Snow, kinds, sample_weather
 
 SIZE = (33, 47)
 

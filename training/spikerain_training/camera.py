@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Image = npt.NDArray[np.uint8]
+from spikerain_edge.images import Image
+
 _Light = npt.NDArray[np.floating[Any]]
 
 

@@ -13,9 +13,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
+from spikerain_edge.images.pairs import Picture
+from spikerain_edge.images.reading import image_paths
 from spikerain_edge.weather import kinds, sample_weather
 from spikerain_training.camera import compress_alike, degrade
-from spikerain_training.pictures import Image, image_paths, read_image
 
 DRY = 0.25
 _SMALLEST_SCALE = 0.15
@@ -95,8 +97,7 @@ class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
 
     Raises:
         FileNotFoundError: the folder does not exist or holds no image.
-        ValueError: a file cannot be decoded.
-        InputError: unusable `weather` or `dry`.
+        InputError: a file cannot be decoded; unusable `weather` or `dry`.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
         dry: float = DRY,
     ) -> None:
         self.mix = WeatherMix(weather, dry)
-        self.images = [read_image(path) for path in image_paths(folder)]
+        self.images = [Picture(path).read() for path in image_paths(folder)]
         self.crop = crop
         self.length = length
         self.seed = seed

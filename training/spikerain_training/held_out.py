@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikerain_training.pairs import Half, find_pairs
-from spikerain_training.pictures import Image, image_paths
+from spikerain_edge.images import Image
+from spikerain_edge.images.pairs import Half, find_pairs
+from spikerain_edge.images.reading import image_paths
 from spikerain_training.validation import named, read_scenes, require_measurable, severities
 
 

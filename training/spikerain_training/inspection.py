@@ -8,8 +8,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from spikerain_training.pairs import Half, Pair, Picture, find_pairing
-from spikerain_training.pictures import image_paths
+from spikerain_edge.errors import InputError
+from spikerain_edge.images.pairs import Half, Pair, Picture, find_pairing
+from spikerain_edge.images.reading import image_paths
 
 Track = Callable[[list[Pair]], Iterable[Pair]]
 
@@ -105,7 +106,7 @@ def inspect(
 def _size(picture: Picture) -> tuple[int, int] | None:
     try:
         height, width = picture.read().shape[:2]
-    except ValueError:
+    except InputError:
         return None
     return height, width
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from spikerain_training.pairs import find_pairing
-from spikerain_training.pictures import image_paths
+from spikerain_edge.images.pairs import find_pairing
+from spikerain_edge.images.reading import image_paths
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data
 from spikerain_training.unpaired import counted, left_out

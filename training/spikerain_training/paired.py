@@ -10,9 +10,9 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from spikerain_edge.images import Image
+from spikerain_edge.images.pairs import Half, Pair, find_pairs
 from spikerain_training.data import DRY, RenderedWeather, WeatherMix, to_tensor
-from spikerain_training.pairs import Half, Pair, find_pairs
-from spikerain_training.pictures import Image
 
 Sample = tuple[Tensor, Tensor]
 

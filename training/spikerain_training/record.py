@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from spikerain_edge.files import create_folder
+from spikerain_edge.images.pairs import Half
 from spikerain_training.checkpoint import WEIGHTS, write_text
-from spikerain_training.pairs import Half
 from spikerain_training.recipe import Recipe, adapted
 
 RUN = "run.json"

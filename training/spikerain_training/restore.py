@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from spikerain_edge.images import Image
 from spikerain_training.data import to_image, to_tensor
-from spikerain_training.pictures import Image
 
 
 @torch.inference_mode()

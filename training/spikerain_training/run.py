@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from spikerain_edge.images import Image
 from spikerain_training.checkpoint import (
     BEST,
     load_training,
@@ -25,7 +26,6 @@ from spikerain_training.held_out import held_out_scenes
 from spikerain_training.logbook import Logbook, Progress
 from spikerain_training.network import SpikeRain
 from spikerain_training.opening import opening
-from spikerain_training.pictures import Image
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data, append_session, changes, describe, read_sessions
 from spikerain_training.restore import restore

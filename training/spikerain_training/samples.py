@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from spikerain_edge.files import create_folder, write_whole
+from spikerain_edge.images import Image
 from spikerain_training.data import to_image
-from spikerain_training.pictures import Image
 
 _ROWS = 4
 _HEIGHT = 320

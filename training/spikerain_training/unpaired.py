@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikerain_training.pairs import Pairing
+from spikerain_edge.images.pairs import Pairing
 
 _NAMED = 3
 

@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from spikerain_edge.images import Image
+from spikerain_edge.images.metrics import SSIM_WINDOW, luma, psnr_luma, ssim
+from spikerain_edge.images.pairs import Picture
 from spikerain_edge.weather import Rain, sample_style
-from spikerain_training.metrics import SSIM_WINDOW, luma, psnr_luma, ssim
-from spikerain_training.pictures import read_image
-
-Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -131,11 +129,12 @@ def read_scenes(paths: Iterable[Path], severity: Severity) -> list[tuple[Image, 
     """What `rainy_scenes` makes of picture files.
 
     Raises:
-        ValueError: a file cannot be decoded or measured; the message names it.
+        InputError: a file cannot be decoded.
+        ValueError: a file cannot be measured; the message names it.
     """
     scenes = []
     for seed, path in enumerate(paths):
-        clean = read_image(path)
+        clean = Picture(path).read()
         with named(path):
             require_measurable(clean, (), seed)
             scenes.append((seeded_rain(clean, severity, seed), clean))

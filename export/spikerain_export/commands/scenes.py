@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from spikerain_edge.commands.frames import MOST, fit, read_pictures
 from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
 from spikerain_edge.stream.demo import DemoScene
 
 if TYPE_CHECKING:
     from spikerain_export.verification import Scene
 
-Image = npt.NDArray[np.uint8]
 _Picture = tuple[Image, "Image | None"]
 _Found = TypeVar("_Found")
 # Spread over the demo's six seconds, since neighbouring frames are nearly equal.
@@ -113,7 +110,7 @@ def _read(data: str, most: int) -> list[_Picture]:
 
 def _pairs(folder: Path) -> list[Callable[[], tuple[Image, Image]]]:
     """What reads each pair of a folder; nothing where it has no layout of pairs."""
-    from spikerain_training.pairs import find_pairs
+    from spikerain_edge.images.pairs import find_pairs
 
     def found() -> list[Callable[[], tuple[Image, Image]]]:
         return [pair.read for pair in find_pairs(folder) or ()]

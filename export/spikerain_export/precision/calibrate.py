@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.precision.dense import SpikingConvolution
 from spikerain_export.precision.scales import (
@@ -20,8 +20,6 @@ from spikerain_export.precision.scales import (
     scale_for_neurons,
 )
 from spikerain_export.precision.taps import Tapped, tap_name
-
-Image = npt.NDArray[np.uint8]
 
 # Odd, so that it meets all phases of what was doubled or shuffled.
 _EVERY = 3

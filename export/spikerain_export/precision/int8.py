@@ -21,10 +21,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 
+from spikerain_edge.images import Image
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.counting import counted
 from spikerain_export.precision.calibrate import calibrate
@@ -34,7 +33,6 @@ from spikerain_export.precision.graph import SourceGraph, require_full_precision
 from spikerain_export.precision.qdq import with_pairs
 from spikerain_export.precision.scales import OutputScale
 
-Image = npt.NDArray[np.uint8]
 Int8Target = Literal["onnxruntime", "tensorrt"]
 
 

@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import helper
 
 from spikerain_edge.errors import ModelError
+from spikerain_edge.images import Image
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.precision.graph import SourceGraph
 from spikerain_export.precision.half import HalfWriter
 from spikerain_export.precision.taps import Tapped
 
-Image = npt.NDArray[np.uint8]
 # What these make is no larger than what they read, which is looked at, or than a byte or 1.
 _BOUNDED = {
     "Cast", "Clip", "Concat", "DepthToSpace", "Neg", "Relu", "Reshape", "Resize", "Sigmoid",

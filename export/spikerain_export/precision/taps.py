@@ -9,7 +9,8 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
-Image = npt.NDArray[np.uint8]
+from spikerain_edge.images import Image
+
 Floats = npt.NDArray[np.float32]
 Summary = Callable[[str, str], list[onnx.NodeProto]]
 """The nodes that make of a tensor, by its name, what is looked at, under another name."""

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 import pytest
 
 from spikerain_edge.cli import app
+from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_edge.models import find_model
 from spikerain_edge.stream.demo import DemoScene
@@ -23,7 +22,6 @@ from spikerain_training.checkpoint import save_network
 from spikerain_training.config import NetworkConfig, variants
 from spikerain_training.network import SpikeRain, start_near_identity
 
-Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]
 Files = Callable[[Path], list[str]]
 Done = subprocess.CompletedProcess[str]

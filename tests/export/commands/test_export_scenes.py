@@ -7,17 +7,16 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.sinks import write_image
 from spikerain_export.commands.export import sizes_for
 from spikerain_export.commands.scenes import Material, gather
 from spikerain_export.verification import Scene
 
-Image = npt.NDArray[np.uint8]
 Draw = Callable[..., Image]
 SIZE = (48, 64)
 

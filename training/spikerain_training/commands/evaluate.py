@@ -15,6 +15,7 @@ from rich.console import Console
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_folder
+from spikerain_edge.images.pairs import Half
 from spikerain_training.commands.console import (
     counting_bar,
     one_line_errors,
@@ -42,7 +43,6 @@ from spikerain_training.evaluation.summary import (
     to_document,
     write_csv,
 )
-from spikerain_training.pairs import Half
 
 _HEADINGS = (
     "rain",

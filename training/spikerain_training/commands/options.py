@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from spikerain_edge.errors import InputError
-from spikerain_training.pairs import Half
+from spikerain_edge.images.pairs import Half
 
 
 class Side(str, Enum):

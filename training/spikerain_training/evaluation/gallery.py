@@ -16,11 +16,11 @@ from pathlib import Path
 import cv2
 
 from spikerain_edge.files import write_whole
+from spikerain_edge.images import Image
+from spikerain_edge.images.metrics import Quality
 from spikerain_training.evaluation.insets import Inset, most_changed
 from spikerain_training.evaluation.outcomes import RAINY, TRUTH, Outcome, Score
 from spikerain_training.evaluation.summary import Mean, Summary
-from spikerain_training.metrics import Quality
-from spikerain_training.pictures import Image
 
 _LONGEST = 800
 """Longer side of embedded pictures in pixels: twice the width of a column on a large screen."""

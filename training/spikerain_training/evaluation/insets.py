@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from spikerain_training.pictures import Image
+from spikerain_edge.images import Image
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ import torch
 
 from spikerain_edge import Derainer
 from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
+from spikerain_edge.images.pairs import size
+from spikerain_edge.images.reading import IMAGE_SUFFIXES, read_image
 from spikerain_training.checkpoint import CONFIG, load_network
 from spikerain_training.evaluation.scenes import Scene
-from spikerain_training.pairs import size
-from spikerain_training.pictures import SUFFIXES, Image, read_image
 from spikerain_training.restore import restore
 
 
@@ -96,7 +97,7 @@ def _find(folder: Path, scene: Scene) -> Path:
     found = [
         path
         for path in sorted(places[0].glob(f"{_literal(scene.name)}.*"))
-        if path.suffix.lower() in SUFFIXES
+        if path.suffix.lower() in IMAGE_SUFFIXES
     ]
     if not found:
         raise FileNotFoundError(

@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 
 from spikerain_edge.files import create_folder, write_whole
+from spikerain_edge.images import Image
+from spikerain_edge.images.metrics import Quality, quality
 from spikerain_training.evaluation.methods import Method
 from spikerain_training.evaluation.scenes import Scene
-from spikerain_training.metrics import Quality, quality
-from spikerain_training.pictures import Image
 
 RAINY = "rainy"
 """Name under which the input itself is scored and shown."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from spikerain_training.pairs import Half, Pair, Picture, usable_pairing
-from spikerain_training.pictures import Image, image_paths, read_image
+from spikerain_edge.images import Image
+from spikerain_edge.images.pairs import Half, Pair, Picture, usable_pairing
+from spikerain_edge.images.reading import image_paths
 from spikerain_training.unpaired import left_out
 from spikerain_training.validation import (
     Severity,
@@ -154,7 +155,7 @@ def _check_pair(pair: Pair) -> None:
 
 
 def _check_clean(path: Path, seed: int) -> None:
-    clean = read_image(path)
+    clean = Picture(path).read()
     # Where the heaviest rain is strong enough, so are the others; looking at each takes its time.
     heaviest = min(severities().values(), key=lambda level: level.psnr)
     with named(path):
@@ -166,15 +167,15 @@ def _read_pair(pair: Pair) -> tuple[Image, Image | None]:
 
 
 def _rendered(path: Path, severity: Severity, seed: int) -> tuple[Image, Image | None]:
-    clean = read_image(path)
+    clean = Picture(path).read()
     with named(path):
         return seeded_rain(clean, severity, seed), clean
 
 
 def _dry(path: Path) -> tuple[Image, Image | None]:
-    clean = read_image(path)
+    clean = Picture(path).read()
     return clean, clean
 
 
 def _photograph(path: Path) -> tuple[Image, Image | None]:
-    return read_image(path), None
+    return Picture(path).read(), None

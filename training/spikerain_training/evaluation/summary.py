@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.files import write_whole
+from spikerain_edge.images.metrics import measure_names
 from spikerain_training.evaluation.outcomes import RAINY, Score
-from spikerain_training.metrics import measure_names
 
 CONVERSIONS = {"y": "MATLAB luma (BT.601, 16 to 235)", "rgb": "RGB"}
 _RESAMPLES = 2000

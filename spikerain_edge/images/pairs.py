@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from spikerain_training.halves import require_alike
-from spikerain_training.pictures import SUFFIXES, Image, image_paths, read_image
+from spikerain_edge.images import Image
+from spikerain_edge.images.reading import IMAGE_SUFFIXES, image_paths, read_image
+from spikerain_edge.images.side_by_side import require_alike
 
 Half = Literal["left", "right"]
 
@@ -38,7 +39,7 @@ _VARIATION = re.compile(r"x\d+$|_\d+$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture file, or one half of it.
+    """A picture file of a data set, or one half of it.
 
     Attributes:
         path: the file.
@@ -52,9 +53,10 @@ class Picture:
         """The picture as (H, W, 3) uint8 BGR.
 
         Raises:
-            ValueError: the file cannot be decoded.
+            InputError: the file is missing or cannot be decoded.
         """
-        image = read_image(self.path)
+        others = f"list all such files: spikerain-train prepare {self.path.parent}"
+        image = read_image(self.path, others)
         width = image.shape[1] // 2
         if self.half is None:
             return image
@@ -72,7 +74,8 @@ class Pair:
         """Rainy and clean, each (H, W, 3) uint8 BGR of the same size.
 
         Raises:
-            ValueError: a file cannot be decoded, or the sizes differ.
+            InputError: a file is missing or cannot be decoded.
+            ValueError: the sizes differ.
         """
         rainy, clean = self.rainy.read(), self.clean.read()
         if rainy.shape != clean.shape:
@@ -158,14 +161,14 @@ def find_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | None
 
 def _side_by_side(folder: Path, rainy_half: Half) -> Pairing:
     clean_half: Half = "right" if rainy_half == "left" else "left"
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES]
     require_alike(folder, paths)
     pairs = tuple(Pair(Picture(path, rainy_half), Picture(path, clean_half)) for path in paths)
     return Pairing(f"side by side, rainy {rainy_half}", pairs)
 
 
 def _one_folder(folder: Path) -> Pairing | None:
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
     if not paths:
         raise FileNotFoundError(f"no images in {folder}; {_remedy(folder)}")
     cleans = {path for path in paths if _CLEAN_NAME.search(path.stem)}
@@ -179,7 +182,7 @@ def _one_folder(folder: Path) -> Pairing | None:
 
 def _inside(rainy: Path, folder: Path) -> Pairing | None:
     """Pairs of the pictures below `rainy` and those in `folder` itself, if there are any."""
-    inner = [path for path in rainy.rglob("*") if path.suffix.lower() in SUFFIXES]
+    inner = [path for path in rainy.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
     # A folder beside photographs may be called `data` for reasons of its own.
     pairing = _match(f"{rainy.name}/ inside the clean images", inner, image_paths(folder))
     return pairing if pairing.pairs else None
@@ -193,7 +196,7 @@ def _listed(folder: Path) -> Pairing | None:
     lines = [line.split() for line in lists[0].read_text(errors="replace").splitlines() if line]
     # SPA-Data writes its paths as if its folder were the root.
     entries = [[folder / word.lstrip("./") for word in words] for words in lines]
-    pictures = all(path.suffix.lower() in SUFFIXES for paths in entries for path in paths)
+    pictures = all(path.suffix.lower() in IMAGE_SUFFIXES for paths in entries for path in paths)
     if not entries or not pictures or any(len(paths) != 2 for paths in entries):
         return None
     missing = {path for paths in entries for path in paths if not path.is_file()}
@@ -237,7 +240,7 @@ def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 
 def _pictures_below(folder: Path) -> list[Path]:
-    paths = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
+    paths = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
     if not paths:
         raise FileNotFoundError(f"no images in {folder}")
     return paths

@@ -8,10 +8,10 @@ import pytest
 from skimage import data
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
+from spikerain_edge.images.pairs import find_pairs
+from spikerain_edge.images.side_by_side import likeness
 from spikerain_edge.weather import sample_weather
-from spikerain_training.halves import likeness
-from spikerain_training.pairs import find_pairs
-from spikerain_training.pictures import Image
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
 

@@ -8,7 +8,8 @@ from skimage import data
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from spikerain_training.metrics import Image, luma, measure_names, psnr, psnr_luma, quality, ssim
+from spikerain_edge.images import Image
+from spikerain_edge.images.metrics import luma, measure_names, psnr, psnr_luma, quality, ssim
 
 
 def noisy_pair(seed: int) -> tuple[Image, Image]:

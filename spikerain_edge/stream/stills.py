@@ -7,14 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-
 from spikerain_edge.errors import InputError
-from spikerain_edge.stream.frame import DEFAULT_RATE, Frame, Image
+from spikerain_edge.images.reading import read_image
+from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 # Files that one line of a message names.
 _NAMED = 3
 
@@ -59,30 +55,6 @@ class ImageSource:
         """Nothing to release."""
 
 
-def is_image(path: Path) -> bool:
-    """Whether a path is that of a file with the suffix of an image."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-
-
-def read_image(path: Path) -> Image:
-    """Reads an image file as uint8 (H, W, 3) BGR.
-
-    Raises:
-        InputError: it is missing or cannot be decoded.
-    """
-    try:
-        packed = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        image = cv2.imdecode(packed, cv2.IMREAD_COLOR) if packed.size else None
-    except cv2.error:
-        image = None
-    if image is None or _is_cut_off_jpeg(packed):
-        raise InputError(f"{path} is no image that can be decoded", "remove or replace the file")
-    return np.asarray(image, np.uint8)
-
-
 def _names(paths: Sequence[Path]) -> list[str]:
     """Names without a suffix, or with suffix and folder where files would share one."""
     stems = Counter(path.stem for path in paths)
@@ -96,13 +68,6 @@ def _names(paths: Sequence[Path]) -> list[str]:
             name += "_"
         chosen[name] = None
     return list(chosen)
-
-
-def _is_cut_off_jpeg(packed: npt.NDArray[np.uint8]) -> bool:
-    """Whether a JPEG ends before its last scan does, which OpenCV 4 fills with grey silently."""
-    content = packed.tobytes()
-    scan, end = content.rfind(b"\xff\xda"), content.rfind(b"\xff\xd9")
-    return content.startswith(b"\xff\xd8") and end < scan
 
 
 def _unreadable(failures: Sequence[tuple[Path, InputError]], read: int) -> InputError:

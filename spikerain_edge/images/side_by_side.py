@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.errors import InputError
-from spikerain_training.pictures import Image, read_image
+from spikerain_edge.images import Image
+from spikerain_edge.images.reading import read_image
 
 _LOOKED_AT = 9
 _SIDE = 16
@@ -74,5 +75,5 @@ def _structure(half: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
 def _read_likeness(path: Path) -> float | None:
     try:
         return likeness(read_image(path))
-    except ValueError:
+    except InputError:
         return None

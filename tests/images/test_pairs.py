@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from spikerain_training.pairs import Half, find_pairing, find_pairs
+from spikerain_edge.images.pairs import Half, find_pairing, find_pairs
 
 
 def write(folder: Path, *names: str) -> None:

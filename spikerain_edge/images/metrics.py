@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Image = npt.NDArray[np.uint8]
+from spikerain_edge.images import Image
+
 Plane = npt.NDArray[np.float64]
 SSIM_WINDOW = 11
 """Side of the window of `ssim` in pixels; smaller pictures have no SSIM."""
@@ -22,7 +23,8 @@ SSIM_WINDOW = 11
 def luma(image: Image) -> Plane:
     """MATLAB luma of an image (H, W, 3) uint8 BGR, float64 (H, W) in 16 to 235, not rounded."""
     blue, green, red = np.moveaxis(image.astype(np.float64) / 255.0, -1, 0)
-    return 16.0 + 65.481 * red + 128.553 * green + 24.966 * blue
+    plane: Plane = 16.0 + 65.481 * red + 128.553 * green + 24.966 * blue
+    return plane
 
 
 def psnr(
