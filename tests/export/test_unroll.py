@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from spikerain_edge.images.metrics import psnr
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.unroll import unroll
-from spikerain_training.data import to_tensor
 from spikerain_training.network import SpikeRain
 from spikerain_training.neuron import LIF
 from spikerain_training.restore import restore
+from spikerain_training.tensors import to_tensor
 
 Unrolled = tuple[onnx.ModelProto, ModelSpec]
 

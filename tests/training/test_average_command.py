@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from spikerain_training.checkpoint import load_network, save_network
 from spikerain_training.cli import app
 from spikerain_training.config import NetworkConfig, variants
+from spikerain_training.datasets import training_batches
 from spikerain_training.network import SpikeRain
-from spikerain_training.paired import training_batches
 
 NANO = variants()["nano"]
 

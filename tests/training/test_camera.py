@@ -10,7 +10,8 @@ from skimage.metrics import peak_signal_noise_ratio
 from spikerain_edge.images import Image
 from spikerain_training import camera
 from spikerain_training.camera import compress, compress_alike, degrade
-from spikerain_training.data import RenderedWeather, to_image
+from spikerain_training.rendered import RenderedWeather
+from spikerain_training.tensors import to_image
 
 
 def picture(seed: int, height: int, width: int) -> Image:

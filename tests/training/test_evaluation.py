@@ -24,7 +24,7 @@ from spikerain_training.evaluation.scenes import Scene, measured_scenes, real_sc
 from spikerain_training.evaluation.summary import bootstrap, summarise, to_document, write_csv
 from spikerain_training.network import SpikeRain
 from spikerain_training.restore import restore
-from spikerain_training.validation import seeded_rain, severities
+from spikerain_training.seeded_rain import seeded_rain, severities
 
 
 def scenery(seed: int, height: int = 32, width: int = 48) -> Image:

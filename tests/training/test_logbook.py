@@ -7,7 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from spikerain_training.logbook import Logbook, Progress
-from spikerain_training.validation import Measured
+from spikerain_training.seeded_rain import Measured
 
 
 def progress(step: int, loss: float, measured: Measured | None = None) -> Progress:

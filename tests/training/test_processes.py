@@ -26,7 +26,7 @@ from spikerain_training.hardware import Hardware
 from spikerain_training.losses import excess_firing
 from spikerain_training.processes import SharedBatchNorm, share_batch_norms
 from spikerain_training.recipe import read_recipe
-from spikerain_training.sampling import Share
+from spikerain_training.step_sampler import Share
 
 RECIPE = """\
 steps = 6

@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from spikerain_training.logbook import Progress
-from spikerain_training.validation import Measured
+from spikerain_training.seeded_rain import Measured
 
 PATIENCE = 25
 

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from spikerain_training.averaging import averaged
 from spikerain_training.checkpoint import load_network, require_free
+from spikerain_training.datasets import training_samples
 from spikerain_training.distillation import Teacher, distillation_loss
 from spikerain_training.figures import Figures, Patience
 from spikerain_training.growth import grow
@@ -26,14 +27,13 @@ from spikerain_training.losses import LossWeights, excess_firing, loss_terms, ss
 from spikerain_training.network import SpikeRain, start_near_identity
 from spikerain_training.neuron import LIF, compile_neurons
 from spikerain_training.optimizer import build_optimizer
-from spikerain_training.paired import training_samples
 from spikerain_training.processes import share_batch_norms
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data
 from spikerain_training.run import Run, State
-from spikerain_training.sampling import Share, StepSampler
 from spikerain_training.schedule import learning_rate, steepen, steepness
 from spikerain_training.stability import instability, with_twins
+from spikerain_training.step_sampler import Share, StepSampler
 
 Batch = tuple[Tensor, Tensor]
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from spikerain_edge.images import Image
 from spikerain_edge.images.pairs import Half, find_pairs
 from spikerain_edge.images.reading import image_paths
-from spikerain_training.validation import named, read_scenes, require_measurable, severities
+from spikerain_training.seeded_rain import named, read_scenes, require_measurable, severities
 
 
 def held_out_scenes(folder: Path, rainy_half: Half | None = None) -> list[tuple[Image, Image]]:
     """Rainy and clean pictures, each (H, W, 3) uint8 BGR: a folder's pairs, or seeded medium rain.
 
     Args:
-        folder: pairs in a known layout (see `pairs`), or else clean images.
+        folder: pairs in a known layout (see `find_pairs`), or else clean images.
         rainy_half: every picture holds a pair side by side, and this half of it is rainy.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from spikerain_edge.files import create_folder
 from spikerain_training.checkpoint import write_text
-from spikerain_training.validation import Measured
+from spikerain_training.seeded_rain import Measured
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter

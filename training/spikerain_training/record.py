@@ -29,7 +29,7 @@ class Data:
     """What a run sees.
 
     Attributes:
-        folders: weight of each folder, of clean images or of pairs (see `pairs`).
+        folders: weight of each folder, of clean images or of pairs (see `find_pairs`).
         rainy_half: of the folders whose pictures hold a pair side by side, the half that is rainy.
         validation: folder to measure on, of pairs or of clean images behind seeded medium rain.
     """

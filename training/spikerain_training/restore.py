@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from spikerain_edge.images import Image
-from spikerain_training.data import to_image, to_tensor
+from spikerain_training.tensors import to_image, to_tensor
 
 
 @torch.inference_mode()

@@ -29,8 +29,8 @@ from spikerain_training.opening import opening
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data, append_session, changes, describe, read_sessions
 from spikerain_training.restore import restore
-from spikerain_training.samples import batch_sheet, scene_sheet, write_sheet
-from spikerain_training.validation import Measured, measure
+from spikerain_training.seeded_rain import Measured, measure
+from spikerain_training.sheets import batch_sheet, scene_sheet, write_sheet
 
 SAMPLES, BAD_BATCH = "samples", "bad_batch.safetensors"
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from spikerain_training.averaging import between, renew_statistics
 from spikerain_training.checkpoint import load_network, require_free, save_network
 from spikerain_training.commands.console import counting_bar, one_line_errors, print_line
+from spikerain_training.datasets import training_batches
 from spikerain_training.network import SpikeRain
-from spikerain_training.paired import training_batches
 
 
 def average(

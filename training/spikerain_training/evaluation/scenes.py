@@ -11,14 +11,14 @@ from pathlib import Path
 from spikerain_edge.images import Image
 from spikerain_edge.images.pairs import Half, Pair, Picture, usable_pairing
 from spikerain_edge.images.reading import image_paths
-from spikerain_training.unpaired import left_out
-from spikerain_training.validation import (
+from spikerain_training.seeded_rain import (
     Severity,
     named,
     require_measurable,
     seeded_rain,
     severities,
 )
+from spikerain_training.unpaired import left_out
 
 Checks = Sequence[Callable[[], None]]
 Track = Callable[[Checks], Iterable[Callable[[], None]]]

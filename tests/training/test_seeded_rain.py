@@ -8,7 +8,7 @@ import pytest
 
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import psnr_luma
-from spikerain_training.validation import (
+from spikerain_training.seeded_rain import (
     measure,
     rainy_scenes,
     read_scenes,

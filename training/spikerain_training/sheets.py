@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spikerain_edge.files import create_folder, write_whole
 from spikerain_edge.images import Image
-from spikerain_training.data import to_image
+from spikerain_training.tensors import to_image
 
 _ROWS = 4
 _HEIGHT = 320

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from spikerain_training.sampling import Share, StepSampler
+from spikerain_training.step_sampler import Share, StepSampler
 
 
 def test_one_process_sees_every_sample_once_in_order() -> None:

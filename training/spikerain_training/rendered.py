@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -18,20 +17,10 @@ from spikerain_edge.images.pairs import Picture
 from spikerain_edge.images.reading import image_paths
 from spikerain_edge.weather import kinds, sample_weather
 from spikerain_training.camera import compress_alike, degrade
+from spikerain_training.tensors import to_tensor
 
 DRY = 0.25
 _SMALLEST_SCALE = 0.15
-
-
-def to_tensor(image: Image) -> Tensor:
-    """(H, W, 3) uint8 BGR to (3, H, W) float32 RGB in [0, 1]."""
-    return torch.from_numpy(image[..., ::-1].transpose(2, 0, 1).copy()).float() / 255
-
-
-def to_image(tensor: Tensor) -> Image:
-    """(3, H, W) RGB in [0, 1] to (H, W, 3) uint8 BGR, clipped and rounded."""
-    pixels = (tensor.detach().float().clamp(0, 1) * 255).round().byte()
-    return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()[..., ::-1])
 
 
 class WeatherMix:

@@ -10,8 +10,8 @@ import torch
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.pairs import find_pairs
-from spikerain_training.data import RenderedWeather
-from spikerain_training.paired import Mixture, PairedFolder, crop_and_flip, training_samples
+from spikerain_training.datasets import Mixture, PairedFolder, crop_and_flip, training_samples
+from spikerain_training.rendered import RenderedWeather
 
 
 @pytest.fixture

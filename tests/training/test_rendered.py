@@ -10,8 +10,9 @@ import torch
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.reading import image_paths, read_image
-from spikerain_training import data
-from spikerain_training.data import RenderedWeather, WeatherMix, random_crop, to_image, to_tensor
+from spikerain_training import rendered
+from spikerain_training.rendered import RenderedWeather, WeatherMix, random_crop
+from spikerain_training.tensors import to_image, to_tensor
 
 # Mean brightness of the first samples of `folder` below, in order.
 GOLDEN = [
@@ -130,13 +131,13 @@ def test_the_clean_picture_is_the_same_in_any_weather(folder: Path) -> None:
 
 def test_kinds_of_weather_are_drawn_by_their_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
-    sample = data.sample_weather
+    sample = rendered.sample_weather
 
     def remember(kind: str, size: tuple[int, int], rng: np.random.Generator) -> object:
         drawn.append(kind)
         return sample(kind, size, rng)
 
-    monkeypatch.setattr(data, "sample_weather", remember)
+    monkeypatch.setattr(rendered, "sample_weather", remember)
     mix = WeatherMix({"snow": 2, "fog": 5, "rain": 3, "wide_rain": 0}, dry=0.0)
     for seed in range(600):
         mix.add(picture(0, 16, 16), np.random.default_rng(seed))
@@ -253,7 +254,7 @@ def test_rain_is_seen_from_faint_to_opaque(monkeypatch: pytest.MonkeyPatch) -> N
             drawn.append(strength)
             return image
 
-    monkeypatch.setattr("spikerain_training.data.sample_weather", lambda *drawn_of: Seen())
+    monkeypatch.setattr("spikerain_training.rendered.sample_weather", lambda *drawn_of: Seen())
     mix, rng = WeatherMix(dry=0.0), np.random.default_rng(0)
     for _ in range(400):
         mix.add(np.zeros((8, 8, 3), np.uint8), rng)

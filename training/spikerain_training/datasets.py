@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from spikerain_edge.images import Image
 from spikerain_edge.images.pairs import Half, Pair, find_pairs
-from spikerain_training.data import DRY, RenderedWeather, WeatherMix, to_tensor
+from spikerain_training.rendered import DRY, RenderedWeather, WeatherMix
+from spikerain_training.tensors import to_tensor
 
 Sample = tuple[Tensor, Tensor]
 
