@@ -1,1 +1,0 @@
-"""Live preview, health and metrics."""
