@@ -86,7 +86,7 @@ def require_place(path: Path, option: str = "--output") -> None:
         raise _unwritable(path, "permission denied", option)
 
 
-def write_together(contents: Mapping[Path, bytes]) -> None:
+def write_artefacts(contents: Mapping[Path, bytes]) -> None:
     """Writes files that appear whole and all of them, or not at all.
 
     Raises:

@@ -6,7 +6,7 @@ import numpy as np
 
 from spikerain_export.attention import attend
 from spikerain_export.fold import fold_batch_norm
-from spikerain_export.layers import Feature, LayerEmitter, Spikes, each_step
+from spikerain_export.layers import Feature, LayerEmitter, SpikeInput, each_step
 
 
 def dense_block(emit: LayerEmitter, name: str, features: Feature) -> Feature:
@@ -29,7 +29,7 @@ def dense_block(emit: LayerEmitter, name: str, features: Feature) -> Feature:
     return emit.add(name, features, attended)
 
 
-def _enter_units(emit: LayerEmitter, name: str, entry: Spikes) -> list[Feature]:
+def _enter_units(emit: LayerEmitter, name: str, entry: SpikeInput) -> list[Feature]:
     """What the block input and the biases contribute to the current of each unit."""
     width = sum(layer.channels for layer in entry.layers)
     folded = [
@@ -47,7 +47,7 @@ def _enter_units(emit: LayerEmitter, name: str, entry: Spikes) -> list[Feature]:
     ]
 
 
-def _add_recurrent(emit: LayerEmitter, name: str, current: Feature, emitted: Spikes) -> Feature:
+def _add_recurrent(emit: LayerEmitter, name: str, current: Feature, emitted: SpikeInput) -> Feature:
     """Adds to a unit's current what earlier units of the block contribute."""
     width = sum(layer.channels for layer in emitted.layers)
     weight, _ = fold_batch_norm(emit.weights, name)

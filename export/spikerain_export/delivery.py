@@ -16,7 +16,7 @@ from spikerain_edge.files import require_distinct
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_export.agreement import prove_engine, require_same_at_its_shape, require_same_picture
-from spikerain_export.artefact import require_place, write_together
+from spikerain_export.artefact import require_place, write_artefacts
 from spikerain_export.conversion import (
     Artefact,
     Request,
@@ -112,7 +112,7 @@ def deliver(
         built = building.build(artefact, progress)
         document = {"format": "engine", "header": asdict(built.header), **building.run}
         contents = {output: built.to_bytes(), **contents}
-    write_together(contents)
+    write_artefacts(contents)
     report = {
         **document,
         "files": [str(path) for path in contents],

@@ -10,7 +10,7 @@ import torch
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.spec import ModelSpec
-from spikerain_export.artefact import probe_path, require_place, seal, write_together
+from spikerain_export.artefact import probe_path, require_place, seal, write_artefacts
 from spikerain_export.opset import OPSET, at_opset
 from spikerain_export.unroll import unroll
 from spikerain_training.checkpoint import load_network
@@ -85,5 +85,5 @@ def export_network(
     (graph, spec), (probed, _) = (
         seal(at_opset(model, opset), spec) for model, spec in unrolled(network, name)
     )
-    write_together({output: graph, probe_path(output): probed})
+    write_artefacts({output: graph, probe_path(output): probed})
     return Export(output, probe_path(output), spec)

@@ -38,7 +38,7 @@ class Feature:
 
 
 @dataclass(frozen=True)
-class Spikes:
+class SpikeInput:
     """Spikes of the neuron layers that a convolution reads, in channel order."""
 
     steps: tuple[str, ...]
@@ -81,7 +81,7 @@ class LayerEmitter:
         """A tensor of the network as float32."""
         return self.weights[name].astype(np.float32)
 
-    def fire(self, name: str, currents: Feature) -> Spikes:
+    def fire(self, name: str, currents: Feature) -> SpikeInput:
         """LIF neurons, kept as their negated membrane potential `N = -V`.
 
         `N = decay * R - I`, `S = N <= -threshold`, and the reset is one pass over memory instead
@@ -108,9 +108,9 @@ class LayerEmitter:
                 rest = graph.node("ThresholdedRelu", [potential], f"{name}/rest/{t}", alpha=-level)
         layer = NeuronLayer(name, currents.channels, currents.reduction, tuple(spikes))
         self.neurons.append(layer)
-        return Spikes(layer.spikes, (layer,))
+        return SpikeInput(layer.spikes, (layer,))
 
-    def normed(self, name: str, spikes: Spikes, stride: int = 1) -> Feature:
+    def normed(self, name: str, spikes: SpikeInput, stride: int = 1) -> Feature:
         """Convolution on spikes with the batch norm after it folded in."""
         weight, bias = fold_batch_norm(self.weights, name)
         return self.convolve(name, spikes, weight, bias, stride)
@@ -138,7 +138,7 @@ class LayerEmitter:
     def convolve(
         self,
         name: str,
-        spikes: Spikes,
+        spikes: SpikeInput,
         weight: Array,
         bias: Array | None = None,
         stride: int = 1,
@@ -153,14 +153,14 @@ class LayerEmitter:
         )
         return Feature(steps, weight.shape[0], reduction)
 
-    def gather(self, name: str, *groups: Spikes) -> Spikes:
+    def gather(self, name: str, *groups: SpikeInput) -> SpikeInput:
         """Spikes of several groups of layers, concatenated over channels."""
         steps = [
             self.graph.node("Concat", parts, f"{name}/{t}", axis=1)
             for t, parts in enumerate(zip(*(group.steps for group in groups), strict=True))
         ]
         layers = tuple(layer for group in groups for layer in group.layers)
-        return Spikes(tuple(steps), layers)
+        return SpikeInput(tuple(steps), layers)
 
     def squeeze_excite(self, name: str, mean: str, squeeze: str, excite: str) -> str:
         """Sigmoid(excite(ReLU(squeeze(mean)))) on means (1, C, 1, 1)."""

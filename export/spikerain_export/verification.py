@@ -44,7 +44,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Timing:
+class LatencySpread:
     """Milliseconds per image of one size: median, least and most of several rounds in turn."""
 
     median: float
@@ -77,7 +77,7 @@ class Proof:
     psnr_loss: float | None
     ssim_loss: float | None
     spikes: tuple[LayerDifference, ...]
-    timing: Timing
+    timing: LatencySpread
 
 
 def gates() -> dict[Precision, Gate]:
@@ -158,7 +158,7 @@ def require(proof: Proof) -> None:
 
 def time_in_turn(
     derainers: Sequence[Derainer], image: Image, rounds: int = 7
-) -> tuple[Timing, ...]:
+) -> tuple[LatencySpread, ...]:
     """How long each takes for one image, measured in turn so that all meet the same machine."""
     taken: list[list[float]] = [[] for _ in derainers]
     for derainer in derainers:
@@ -168,7 +168,7 @@ def time_in_turn(
             begin = time.perf_counter()
             derainer(image)
             milliseconds.append(1000 * (time.perf_counter() - begin))
-    return tuple(Timing(statistics.median(each), min(each), max(each)) for each in taken)
+    return tuple(LatencySpread(statistics.median(each), min(each), max(each)) for each in taken)
 
 
 def _proof(
@@ -177,7 +177,7 @@ def _proof(
     expected: Sequence[Sequence[Image]],
     made: Sequence[Sequence[Image]],
     differing: tuple[LayerDifference, ...],
-    timing: Timing,
+    timing: LatencySpread,
 ) -> Proof:
     per_size = {
         _label(scenes[0].rainy): psnr(np.stack(wanted), np.stack(actual))

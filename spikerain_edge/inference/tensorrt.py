@@ -18,7 +18,7 @@ from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.cuda import Cuda, open_cuda
 from spikerain_edge.inference.engine import Closing, Images
 from spikerain_edge.inference.tensorrt_library import Library, find_library, make_logger
-from spikerain_edge.inference.tensorrt_run import Buffers, Run
+from spikerain_edge.inference.tensorrt_run import Buffers, EngineRun
 from spikerain_edge.spec import ModelSpec
 
 _CHANNELS = 3
@@ -139,7 +139,7 @@ class TensorRTEngine(Closing):
         file.require_match(library.name, library.version, cuda.gpu.name, cuda.gpu.capability)
         self.spec, self._profiles = file.header.spec, file.header.profiles
         self._logger, self._messages = make_logger(library)
-        self._runs: dict[int, Run] = {}
+        self._runs: dict[int, EngineRun] = {}
         self._closing = ExitStack()
         cuda.use()
         try:
@@ -207,7 +207,7 @@ class TensorRTEngine(Closing):
         self._closing.callback(self._cuda.call, "cudaFree", device)
         return Buffers(pinned.address, device, pinned.array)
 
-    def _run(self, number: int) -> Run:
+    def _run(self, number: int) -> EngineRun:
         """What runs images of a profile; made when the profile is first used."""
         if number not in self._runs:
             context, messages = self._engine.create_execution_context(), self._messages
@@ -217,7 +217,7 @@ class TensorRTEngine(Closing):
                 chosen = context.set_optimization_profile_async(number, int(self._stream))
                 messages.require(chosen, f"does not take the profile {self._profiles[number]}")
                 self._cuda.call("cudaStreamSynchronize", self._stream)
-            run = Run(self._cuda, self._stream, context, messages)
+            run = EngineRun(self._cuda, self._stream, context, messages)
             run.bind(self.spec.image_input, self._input, self.spec.image_output, self._output)
             self._closing.callback(run.close)
             self._runs[number] = run

@@ -29,7 +29,7 @@ class Buffers:
     array: npt.NDArray[np.uint8]
 
 
-class Run:
+class EngineRun:
     """Runs images of one profile, all on one stream.
 
     Args:

@@ -18,7 +18,7 @@ from spikerain_edge.inference import Derainer
 from spikerain_edge.inference.cuda import open_cuda
 from spikerain_edge.inference.tensorrt import TensorRTEngine, buffer_bytes, choose_profile
 from spikerain_edge.inference.tensorrt_library import Messages
-from spikerain_edge.inference.tensorrt_run import Buffers, Run
+from spikerain_edge.inference.tensorrt_run import Buffers, EngineRun
 from spikerain_edge.spec import ModelSpec
 
 Draw = Callable[..., Image]
@@ -121,7 +121,7 @@ def test_that_it_cannot_be_captured_is_not_the_reason_of_later_failures(
     gpu, context = cuda(hardware), Complaining(hardware)
     pinned = gpu.pin(48)
     buffers = Buffers(pinned.address, gpu.allocate(48), pinned.array)
-    run = Run(gpu, gpu.stream(), context, messages)
+    run = EngineRun(gpu, gpu.stream(), context, messages)
     run.bind("image", buffers, "derained", buffers)
     hardware.failing = {"cudaStreamEndCapture"}
     assert not run.capture((1, 4, 4, 3))

@@ -20,7 +20,7 @@ from spikerain_training.evaluation import gallery
 from spikerain_training.evaluation.insets import Inset, most_changed
 from spikerain_training.evaluation.methods import Method, open_method
 from spikerain_training.evaluation.outcomes import RAINY, Outcome, Score, outcomes, save, scores
-from spikerain_training.evaluation.scenes import Scene, measured_scenes, real_scenes, spread
+from spikerain_training.evaluation.scenes import EvalScene, measured_scenes, real_scenes, spread
 from spikerain_training.evaluation.summary import bootstrap, summarise, to_document, write_csv
 from spikerain_training.network import SpikeRain
 from spikerain_training.restore import restore
@@ -33,8 +33,8 @@ def scenery(seed: int, height: int = 32, width: int = 48) -> Image:
     return np.clip(smooth, 0, 255).astype(np.uint8)
 
 
-def scene(rainy: Image, truth: Image | None = None, name: str = "1") -> Scene:
-    return Scene("light", name, lambda: (rainy, truth))
+def scene(rainy: Image, truth: Image | None = None, name: str = "1") -> EvalScene:
+    return EvalScene("light", name, lambda: (rainy, truth))
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_pairs_whose_stems_repeat_are_told_apart_by_their_folders(tmp_path: Path
 
 @pytest.mark.parametrize("found", [measured_scenes, real_scenes])
 def test_two_pictures_of_one_name_in_one_folder_are_both_named(
-    cleans: Path, found: Callable[[Path], list[Scene]]
+    cleans: Path, found: Callable[[Path], list[EvalScene]]
 ) -> None:
     cv2.imwrite(str(cleans / "1.jpg"), scenery(5))
 
@@ -152,7 +152,7 @@ def test_results_are_found_by_condition_or_name(tmp_path: Path) -> None:
             np.testing.assert_array_equal(
                 method.restore(scene(picture, name=name), picture), scenery(seed)
             )
-        paired = Scene("paired", "c", lambda: (picture, None))
+        paired = EvalScene("paired", "c", lambda: (picture, None))
         np.testing.assert_array_equal(method.restore(paired, picture), scenery(4))
         with pytest.raises(FileNotFoundError, match="no result for c"):
             method.restore(scene(picture, name="c"), picture)
@@ -261,7 +261,10 @@ def write_a_document(path: Path, size: int) -> None:
 
 def write_a_picture(path: Path, size: int) -> None:
     noise = np.random.default_rng(size).integers(0, 256, (size // 20, 20, 3), np.uint8)
-    save(Outcome(Scene("light", path.stem, lambda: (noise, None)), None, {".": noise}), path.parent)
+    save(
+        Outcome(EvalScene("light", path.stem, lambda: (noise, None)), None, {".": noise}),
+        path.parent,
+    )
 
 
 @pytest.mark.parametrize(

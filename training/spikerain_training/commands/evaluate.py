@@ -34,7 +34,7 @@ from spikerain_training.evaluation.outcomes import (
     save,
     scores,
 )
-from spikerain_training.evaluation.scenes import Scene, measured_scenes, real_scenes, spread
+from spikerain_training.evaluation.scenes import EvalScene, measured_scenes, real_scenes, spread
 from spikerain_training.evaluation.summary import (
     CONVERSIONS,
     Mean,
@@ -143,14 +143,14 @@ def _asked(data: Path | None, photographs: Path | None, *, shown: bool) -> Path 
 
 def _measured_scenes(
     data: Path, rainy_half: Half | None, limit: int | None, console: Console
-) -> list[Scene]:
+) -> list[EvalScene]:
     with counting_bar(console) as bar:
         track = partial(bar.track, description="checking")
         return measured_scenes(data, rainy_half, limit, track, partial(print_line, console))
 
 
 def _measure(
-    results: Iterable[Outcome], shown: list[Scene], folder: Path | None
+    results: Iterable[Outcome], shown: list[EvalScene], folder: Path | None
 ) -> tuple[list[Score], list[pages.Figure]]:
     """Scores every outcome, draws those of `shown`, and writes all to `folder` if there is one."""
     measured: list[Score] = []

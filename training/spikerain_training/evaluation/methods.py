@@ -16,7 +16,7 @@ from spikerain_edge.images import Image
 from spikerain_edge.images.pairs import size
 from spikerain_edge.images.reading import IMAGE_SUFFIXES, read_image
 from spikerain_training.checkpoint import CONFIG, load_network
-from spikerain_training.evaluation.scenes import Scene
+from spikerain_training.evaluation.scenes import EvalScene
 from spikerain_training.restore import restore
 
 
@@ -31,8 +31,8 @@ class Method:
     """
 
     name: str
-    restore: Callable[[Scene, Image], Image]
-    require: Callable[[Scene], None] = lambda scene: None
+    restore: Callable[[EvalScene, Image], Image]
+    require: Callable[[EvalScene], None] = lambda scene: None
 
 
 @contextmanager
@@ -79,20 +79,20 @@ def _named(given: str) -> tuple[str, str]:
     return (path.stem if path.is_file() else path.name) or given, given
 
 
-def _result(folder: Path, scene: Scene, rainy: Image) -> Image:
+def _result(folder: Path, scene: EvalScene, rainy: Image) -> Image:
     path = _find(folder, scene)
     result = read_image(path)
     _require_size(path, result, rainy)
     return result
 
 
-def _require_result(folder: Path, scene: Scene) -> None:
+def _require_result(folder: Path, scene: EvalScene) -> None:
     path = _find(folder, scene)
     if scene.picture:
         _require_size(path, read_image(path), scene.picture.read())
 
 
-def _find(folder: Path, scene: Scene) -> Path:
+def _find(folder: Path, scene: EvalScene) -> Path:
     places = [place for place in (folder / scene.condition, folder) if place.is_dir()]
     found = [
         path

@@ -12,7 +12,7 @@ from spikerain_edge.files import create_folder, write_whole
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import Quality, quality
 from spikerain_training.evaluation.methods import Method
-from spikerain_training.evaluation.scenes import Scene
+from spikerain_training.evaluation.scenes import EvalScene
 
 RAINY = "rainy"
 """Name under which the input itself is scored and shown."""
@@ -31,7 +31,7 @@ class Outcome:
             (H, W, 3) uint8 BGR.
     """
 
-    scene: Scene
+    scene: EvalScene
     truth: Image | None
     restored: dict[str, Image]
 
@@ -57,7 +57,7 @@ def require_names(methods: Sequence[Method]) -> None:
         raise ValueError(f"two columns have one name ({', '.join(names)}); write --model NAME=...")
 
 
-def outcomes(scenes: Iterable[Scene], methods: Sequence[Method]) -> Iterator[Outcome]:
+def outcomes(scenes: Iterable[EvalScene], methods: Sequence[Method]) -> Iterator[Outcome]:
     """Restores every scene with every method.
 
     Raises:

@@ -29,7 +29,7 @@ REAL = "real"
 
 
 @dataclass(frozen=True)
-class Scene:
+class EvalScene:
     """A rainy picture with or without the truth; read when needed.
 
     Attributes:
@@ -52,7 +52,7 @@ def measured_scenes(
     limit: int | None = None,
     track: Track = lambda checks: checks,
     say: Callable[[str], None] = lambda line: None,
-) -> list[Scene]:
+) -> list[EvalScene]:
     """Scenes with truth: the pairs of a folder, or its clean pictures behind seeded rain.
 
     Every picture is looked at once, so that none stops the measurement halfway.
@@ -81,7 +81,7 @@ def measured_scenes(
     return scenes
 
 
-def real_scenes(folder: Path, limit: int | None = None) -> list[Scene]:
+def real_scenes(folder: Path, limit: int | None = None) -> list[EvalScene]:
     """Rainy photographs without truth, to look at.
 
     Raises:
@@ -90,16 +90,18 @@ def real_scenes(folder: Path, limit: int | None = None) -> list[Scene]:
     """
     paths = image_paths(folder)[:limit]
     scenes = zip(_names(paths), paths, strict=True)
-    return [Scene(REAL, name, partial(_photograph, path), Picture(path)) for name, path in scenes]
+    return [
+        EvalScene(REAL, name, partial(_photograph, path), Picture(path)) for name, path in scenes
+    ]
 
 
-def spread(scenes: Sequence[Scene], count: int) -> list[Scene]:
+def spread(scenes: Sequence[EvalScene], count: int) -> list[EvalScene]:
     """At most `count` scenes for every condition, evenly spread over its pictures.
 
     Conditions begin at different pictures, so that a gallery shows more than a few of them.
     """
     conditions = dict.fromkeys(scene.condition for scene in scenes)
-    chosen: list[Scene] = []
+    chosen: list[EvalScene] = []
     for shift, condition in enumerate(conditions):
         of_one = [scene for scene in scenes if scene.condition == condition]
         total, taken = len(of_one), min(count, len(of_one))
@@ -109,23 +111,23 @@ def spread(scenes: Sequence[Scene], count: int) -> list[Scene]:
     return chosen
 
 
-def _paired(pairs: Sequence[Pair]) -> tuple[list[Scene], Checks]:
+def _paired(pairs: Sequence[Pair]) -> tuple[list[EvalScene], Checks]:
     names = _names([pair.rainy.path for pair in pairs])
     scenes = [
-        Scene(PAIRED, name, partial(_read_pair, pair), pair.rainy)
+        EvalScene(PAIRED, name, partial(_read_pair, pair), pair.rainy)
         for name, pair in zip(names, pairs, strict=True)
     ]
     return scenes, [partial(_check_pair, pair) for pair in pairs]
 
 
-def _behind_rain(paths: Sequence[Path]) -> tuple[list[Scene], Checks]:
+def _behind_rain(paths: Sequence[Path]) -> tuple[list[EvalScene], Checks]:
     cleans = list(zip(_names(paths), paths, strict=True))
     rainy = [
-        Scene(level.name, name, partial(_rendered, path, level, seed), Picture(path))
+        EvalScene(level.name, name, partial(_rendered, path, level, seed), Picture(path))
         for level in severities().values()
         for seed, (name, path) in enumerate(cleans)
     ]
-    dry = [Scene(NO_RAIN, name, partial(_dry, path), Picture(path)) for name, path in cleans]
+    dry = [EvalScene(NO_RAIN, name, partial(_dry, path), Picture(path)) for name, path in cleans]
     return rainy + dry, [partial(_check_clean, path, seed) for seed, path in enumerate(paths)]
 
 
