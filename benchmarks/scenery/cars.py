@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikerain_edge.stream.scenery.camera import Points
-from spikerain_edge.stream.scenery.canvas import Canvas, Colour, Model, Polygon
+from scenery.camera import Points
+from scenery.canvas import Canvas, Colour, Model, Polygon
 
 _SKY = np.array((0.80, 0.78, 0.76))
 _GLASS = np.array((0.13, 0.12, 0.115))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from spikerain_edge.stream.scenery.camera import Layer, Patch
+from scenery.camera import Layer, Patch
 
 _CELLS = 64
 _STEPS = 16

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from spikerain_edge.stream.scenery.camera import Points, Vector
-from spikerain_edge.stream.scenery.canvas import Canvas, Colour, scaled
+from scenery.camera import Points, Vector
+from scenery.canvas import Canvas, Colour, scaled
 
 _STEEL: Colour = (0.23, 0.24, 0.24)
 _ZINC: Colour = (0.45, 0.46, 0.46)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikerain_edge.stream.scenery.canvas import Canvas, Colour, scaled
+from scenery.canvas import Canvas, Colour, scaled
 
 _BARK: Colour = (0.14, 0.17, 0.20)
 _HEDGE: Colour = (0.15, 0.29, 0.235)

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from spikerain_edge.stream.scenery.camera import Points
-from spikerain_edge.stream.scenery.canvas import Canvas, Colour, Model, Polygon, scaled
+from scenery.camera import Points
+from scenery.canvas import Canvas, Colour, Model, Polygon, scaled
 
 _TROUSERS: Colour = (0.12, 0.11, 0.11)
 _STICK: Colour = (0.2, 0.2, 0.2)

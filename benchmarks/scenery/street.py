@@ -10,20 +10,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spikerain_edge.stream.scenery.camera import Camera
-from spikerain_edge.stream.scenery.canvas import Canvas, Colour
-from spikerain_edge.stream.scenery.cars import HATCHBACK, SEDAN, VAN, Body, Car
-from spikerain_edge.stream.scenery.facades import Building, Mason
-from spikerain_edge.stream.scenery.furniture import (
+from scenery.camera import Camera
+from scenery.canvas import Canvas, Colour
+from scenery.cars import HATCHBACK, SEDAN, VAN, Body, Car
+from scenery.facades import Building, Mason
+from scenery.furniture import (
     paint_bollard,
     paint_church,
     paint_lamp,
     paint_sign,
 )
-from spikerain_edge.stream.scenery.ground import paint_ground
-from spikerain_edge.stream.scenery.noise import Noise
-from spikerain_edge.stream.scenery.plants import Hedge, Tree, paint_hedge, paint_tree
-from spikerain_edge.stream.scenery.sky import paint_sky
+from scenery.ground import paint_ground
+from scenery.noise import Noise
+from scenery.plants import Hedge, Tree, paint_hedge, paint_tree
+from scenery.sky import paint_sky
 
 Frame = npt.NDArray[np.uint8]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikerain_edge.stream.scenery.canvas import Canvas
-from spikerain_edge.stream.scenery.noise import Noise
+from scenery.canvas import Canvas
+from scenery.noise import Noise
 
 _DARK = np.array((0.56, 0.505, 0.465), np.float32)
 _BRIGHT = np.array((0.88, 0.86, 0.845), np.float32)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikerain_edge.stream.scenery.camera import Layer, Patch
-from spikerain_edge.stream.scenery.canvas import Canvas, Colour, Material, scaled
-from spikerain_edge.stream.scenery.noise import Noise
+from scenery.camera import Layer, Patch
+from scenery.canvas import Canvas, Colour, Material, scaled
+from scenery.noise import Noise
 
 _GLASS = np.array((0.20, 0.17, 0.15), np.float32)
 _SKYLIGHT = np.array((0.62, 0.58, 0.55), np.float32)

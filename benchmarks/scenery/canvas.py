@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spikerain_edge.stream.scenery.camera import Box, Camera, Layer, Patch, Points, Vector
+from scenery.camera import Box, Camera, Layer, Patch, Points, Vector
 
 Colour = tuple[float, float, float]
 Polygon = tuple[Points, Points]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikerain_edge.stream.scenery.camera import Layer, Patch
-from spikerain_edge.stream.scenery.canvas import HAZE, Canvas, hazy
-from spikerain_edge.stream.scenery.noise import Noise
+from scenery.camera import Layer, Patch
+from scenery.canvas import HAZE, Canvas, hazy
+from scenery.noise import Noise
 
 _KERBS = (-5.6, 6.2)
 _WALKS = (-9.5, 9.6)
