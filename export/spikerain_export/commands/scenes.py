@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from spikerain_edge.commands.frames import MOST, fit, read_pictures
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
+from spikerain_edge.images.pairs import find_pairs
+from spikerain_edge.images.scaling import crop_and_scale
+from spikerain_edge.stream.album import MOST, read_album
 from spikerain_edge.stream.demo import DemoScene
-
-if TYPE_CHECKING:
-    from spikerain_export.verification import Scene
+from spikerain_export.verification import Scene
 
 _Picture = tuple[Image, "Image | None"]
 _Found = TypeVar("_Found")
@@ -71,16 +71,17 @@ def _material(
     sizes: Sequence[tuple[int, int]],
     note: str = "",
 ) -> Material:
-    from spikerain_export.verification import Scene
-
     scenes = [
         [
-            Scene(fit(rainy, *size), None if clean is None else fit(clean, *size))
+            Scene(
+                crop_and_scale(rainy, *size),
+                None if clean is None else crop_and_scale(clean, *size),
+            )
             for rainy, clean in proof
         ]
         for size in sizes
     ]
-    return Material(scenes, [fit(image, *sizes[0]) for image in scales], note)
+    return Material(scenes, [crop_and_scale(image, *sizes[0]) for image in scales], note)
 
 
 def _demo() -> list[_Picture]:
@@ -105,12 +106,11 @@ def _read(data: str, most: int) -> list[_Picture]:
     pairs = _pairs(Path(data)) if Path(data).is_dir() else []
     if pairs:
         return [_checked(data, read) for read in pairs[:most]]
-    return [(picture, None) for picture in read_pictures(data, "--data", most)]
+    return [(picture, None) for picture in read_album(data, "--data", most).images]
 
 
 def _pairs(folder: Path) -> list[Callable[[], tuple[Image, Image]]]:
     """What reads each pair of a folder; nothing where it has no layout of pairs."""
-    from spikerain_edge.images.pairs import find_pairs
 
     def found() -> list[Callable[[], tuple[Image, Image]]]:
         return [pair.read for pair in find_pairs(folder) or ()]

@@ -255,7 +255,7 @@ def test_a_camera_is_refused_and_closed(
         monkeypatch.setattr(source, "close", lambda: closed.append(True))
         return source
 
-    monkeypatch.setattr("spikerain_edge.commands.frames.open_source", opened)
+    monkeypatch.setattr("spikerain_edge.stream.album.open_source", opened)
     done = export("nano", "--data", "pairs/rain/1.png")
     assert done.returncode == 2
     assert "is a camera; name a folder of images with --data" in done.stderr
