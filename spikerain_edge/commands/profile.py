@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,6 +15,9 @@ from spikerain_edge.console import Debug, Logs, Verbose, command_scope, parse_si
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct, require_writable, write_whole
 from spikerain_edge.logs import LogFormat
+
+if TYPE_CHECKING:
+    from spikerain_edge.profiling.document import Report
 
 app = typer.Typer(add_completion=False)
 _log = logging.getLogger(__name__)
@@ -154,30 +156,31 @@ def check_places(destinations: list[str], read: list[Path]) -> None:
             require_writable(Path(place))
 
 
-def require_rows(report: dict[str, Any]) -> None:
+def require_rows(report: Report) -> None:
     """Ends badly, once the reports are written, where no size at all could be measured.
 
     Raises:
         InputError: so it is; names the first problem.
     """
-    problems = [row["problem"] for row in report["rows"]]
+    problems = [row.problem for row in report.rows]
     if all(problems):
         raise InputError(f"no size could be measured: {problems[0]}", "name others with --imgsz")
 
 
 def write_files(
-    report: dict[str, Any], json_to: str | None, csv_to: str | None, html_to: str | None
+    report: Report, json_to: str | None, csv_to: str | None, html_to: str | None
 ) -> None:
     """Writes the reports that were asked for, `-` to standard output.
 
     Raises:
         InputError: a file cannot be written.
     """
+    from spikerain_edge.profiling.document import as_json
     from spikerain_edge.profiling.html import render
     from spikerain_edge.profiling.spreadsheet import rows_as_csv
 
-    makers: list[tuple[str | None, Callable[[dict[str, Any]], str]]] = [
-        (json_to, _json),
+    makers: list[tuple[str | None, Callable[[Report], str]]] = [
+        (json_to, as_json),
         (csv_to, rows_as_csv),
         (html_to, render),
     ]
@@ -187,10 +190,6 @@ def write_files(
         elif place:
             _write(Path(place), make(report))
             _log.info("wrote %s", place)
-
-
-def _json(report: dict[str, Any]) -> str:
-    return json.dumps(report, indent=2, allow_nan=False) + "\n"
 
 
 def _write(path: Path, text: str) -> None:

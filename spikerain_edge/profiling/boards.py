@@ -9,10 +9,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.profiling.document import Bound, Outlook
 from spikerain_edge.profiling.operations import GraphCount, LayerCount
+from spikerain_edge.profiling.records import Size
 
 BoardPrecision = Literal["fp16", "int8"]
 _MEANING = (
@@ -78,10 +80,8 @@ def find_board(name: str) -> Board:
     return Board(**boards[name])
 
 
-def outlook(
-    board_name: str, counts: Sequence[tuple[tuple[int, int], GraphCount]]
-) -> dict[str, Any]:
-    """The `outlook` of a report.
+def outlook(board_name: str, counts: Sequence[tuple[Size, GraphCount]]) -> Outlook:
+    """Bounds for every size and precision.
 
     Args:
         board_name: short name of the board.
@@ -92,20 +92,20 @@ def outlook(
     """
     board = find_board(board_name)
     precisions: tuple[BoardPrecision, ...] = ("fp16", "int8")
-    return {
-        "board": board_name,
-        "name": board.name,
-        "source": board.source,
-        "meaning": _MEANING,
-        "rows": [
-            {"imgsz": list(size), **_bound(board, count, precision)}
+    return Outlook(
+        board=board_name,
+        name=board.name,
+        source=board.source,
+        meaning=_MEANING,
+        rows=[
+            _bound(board, size, count, precision)
             for size, count in counts
             for precision in precisions
         ],
-    }
+    )
 
 
-def _bound(board: Board, count: GraphCount, precision: BoardPrecision) -> dict[str, Any]:
+def _bound(board: Board, size: Size, count: GraphCount, precision: BoardPrecision) -> Bound:
     """`max(MACs / peak rate, bytes / bandwidth)` per frame, in milliseconds."""
     fp16_macs, int8_macs = count.dense_macs, 0
     if precision == "int8":
@@ -115,11 +115,12 @@ def _bound(board: Board, count: GraphCount, precision: BoardPrecision) -> dict[s
     moved = sum(ElementBytes.of(precision).moved(layer) for layer in count.layers)
     memory = moved / (board.bandwidth_gbs * 1e9) * 1e3
     floor = max(compute, memory)
-    return {
-        "precision": precision,
-        "compute_ms": compute,
-        "memory_ms": memory,
-        "floor_ms": floor,
-        "fps": 1e3 / floor,
-        "limited_by": "compute" if compute >= memory else "memory",
-    }
+    return Bound(
+        imgsz=size,
+        precision=precision,
+        compute_ms=compute,
+        memory_ms=memory,
+        floor_ms=floor,
+        fps=1e3 / floor,
+        limited_by="compute" if compute >= memory else "memory",
+    )

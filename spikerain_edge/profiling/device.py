@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy
 import onnxruntime
+
+from spikerain_edge.profiling.document import Clock, Device, Temperature
 
 _CPU = "sys/devices/system/cpu"
 _CGROUP_V1 = ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")
@@ -57,8 +58,8 @@ def read_health(root: Path = Path("/")) -> Health:
 
 def describe_device(
     before: Health, after: Health, *, threads: int, backend: str, root: Path = Path("/")
-) -> dict[str, Any]:
-    """The `device` of a report.
+) -> Device:
+    """The machine, and how it is set.
 
     Args:
         before: health before the first size.
@@ -67,28 +68,28 @@ def describe_device(
         backend: runtime and device that execute the graph.
         root: where the file system starts.
     """
-    return {
-        "name": _name(root),
-        "cpu": _processor(root),
-        "architecture": platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "threads": threads,
-        "memory_mb": _megabytes(total_memory(root)),
-        "backend": backend,
-        "governor": _governor(root),
-        "power_mode": _power_mode(root),
-        "clock_mhz": _clock(root),
-        "temperature_c": _temperature(before, after),
-        "throttling": _throttling(before, after),
-        "os": _system(root),
-        "versions": {
+    return Device(
+        name=_name(root),
+        cpu=_processor(root),
+        architecture=platform.machine(),
+        cores=len(os.sched_getaffinity(0)),
+        threads=threads,
+        memory_mb=_megabytes(total_memory(root)),
+        backend=backend,
+        governor=_governor(root),
+        power_mode=_power_mode(root),
+        clock_mhz=_clock(root),
+        temperature_c=_temperature(before, after),
+        throttling=_throttling(before, after),
+        os=_system(root),
+        versions={
             _PACKAGE: version(_PACKAGE),
             "onnxruntime": onnxruntime.__version__,
             "numpy": numpy.__version__,
             "opencv": cv2.__version__,
             "python": platform.python_version(),
         },
-    }
+    )
 
 
 def total_memory(root: Path = Path("/")) -> int | None:
@@ -155,18 +156,18 @@ def _power_mode(root: Path) -> str | None:
     return next(named, f"{number}")
 
 
-def _clock(root: Path) -> dict[str, float] | None:
+def _clock(root: Path) -> Clock | None:
     now = max(_numbers(root, f"{_CPU}/cpu[0-9]*/cpufreq/scaling_cur_freq"), default=None)
     limit = max(_numbers(root, f"{_CPU}/cpu[0-9]*/cpufreq/scaling_max_freq"), default=None)
     if now is None or limit is None:
         return None
-    return {"current": now / 1000, "max": limit / 1000}
+    return Clock(current=now / 1000, max=limit / 1000)
 
 
-def _temperature(before: Health, after: Health) -> dict[str, float] | None:
+def _temperature(before: Health, after: Health) -> Temperature | None:
     if before.temperature is None or after.temperature is None:
         return None
-    return {"before": before.temperature, "after": after.temperature}
+    return Temperature(before=before.temperature, after=after.temperature)
 
 
 def _throttling(before: Health, after: Health) -> str | None:

@@ -50,6 +50,11 @@ def price_lists(neuron: float | None = None) -> tuple[PriceList, ...]:
     return snn_derain(neuron), cmos45(neuron)
 
 
+def as_ann(name: str) -> str:
+    """What reports call the energy at a price list of the network as if it were an ANN."""
+    return f"{name}-as-ann"
+
+
 def energy_mj(
     analog_macs: float, synaptic_operations: float, prices: PriceList, spikes: float = 0.0
 ) -> float:

@@ -13,7 +13,8 @@ from spikerain_edge.inference.onnx_runtime import CPU
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling.child import Child
 from spikerain_edge.profiling.measurement import Workload, count_graph, observe_neurons, time_frames
-from spikerain_edge.profiling.rows import Findings, Size
+from spikerain_edge.profiling.records import Size
+from spikerain_edge.profiling.rows import Findings
 
 Frames = Callable[[int, int], Sequence[Image]]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist, fmean, median, stdev
-from typing import Any
+from statistics import NormalDist, fmean, stdev
 
 import numpy as np
 
@@ -17,26 +16,6 @@ def percentiles_ms(seconds: Sequence[float]) -> dict[str, float]:
     ranks = (50, 90, 95, 99)
     values = np.percentile(seconds, ranks) * 1e3
     return {f"p{rank}": round(float(value), 3) for rank, value in zip(ranks, values, strict=True)}
-
-
-def summary_ms(seconds: Sequence[float]) -> dict[str, Any]:
-    """The `latency_ms` of a report's row.
-
-    Args:
-        seconds: wall time of each frame, at least one.
-    """
-    return {
-        **percentiles_ms(seconds),
-        "mean": fmean(seconds) * 1e3,
-        "min": min(seconds) * 1e3,
-        "ci95": [bound * 1e3 for bound in mean_interval(seconds)],
-        "iterations": len(seconds),
-    }
-
-
-def median_ms(seconds: Sequence[float]) -> float:
-    """Median in milliseconds."""
-    return median(seconds) * 1e3
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:

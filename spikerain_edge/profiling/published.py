@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
+from spikerain_edge.profiling.document import Table1, Table1Parts
 from spikerain_edge.profiling.operations import GraphCount
+from spikerain_edge.profiling.records import Table1Cost, Table1Row
 
 REFERENCE_SIDE = 128
 _EMBEDDING = "embed"
@@ -48,14 +49,6 @@ class PublishedCount:
         return self.convolutions + self.batch_norm + self.pooling
 
 
-@dataclass(frozen=True)
-class PublishedCost:
-    """One row as the table prints it: 1e9 FLOPs and millijoules."""
-
-    gflops: float
-    mj: float
-
-
 def published_count(reference: GraphCount) -> PublishedCount:
     """Applies the convention to a graph counted at 128x128.
 
@@ -74,7 +67,7 @@ def published_count(reference: GraphCount) -> PublishedCount:
     )
 
 
-def published_cost(count: PublishedCount, timesteps: int, height: int, width: int) -> PublishedCost:
+def published_cost(count: PublishedCount, timesteps: int, height: int, width: int) -> Table1Cost:
     """What the convention makes of an image size, rounded as the table is.
 
     Args:
@@ -86,44 +79,39 @@ def published_cost(count: PublishedCount, timesteps: int, height: int, width: in
     reference = _rounded(Decimal(count.total) / 10**9, "0.001")
     gflops = timesteps * reference * height * width / REFERENCE_SIDE**2
     millijoules = _PICOJOULES * gflops
-    return PublishedCost(float(_rounded(gflops, "0.001")), float(_rounded(millijoules, "0.1")))
+    return Table1Cost(float(_rounded(gflops, "0.001")), float(_rounded(millijoules, "0.1")))
 
 
-def printed_cost(variant: str, height: int, width: int) -> PublishedCost | None:
+def printed_cost(variant: str, height: int, width: int) -> Table1Cost | None:
     """The row of the paper's Table 1 for M at this size; none where it has no such row."""
     printed = {
-        256: PublishedCost(12.928, 161.6),
-        512: PublishedCost(51.712, 646.4),
-        720: PublishedCost(102.263, 1278.3),
+        256: Table1Cost(12.928, 161.6),
+        512: Table1Cost(51.712, 646.4),
+        720: Table1Cost(102.263, 1278.3),
     }
     return printed.get(height) if variant == "m" and height == width else None
 
 
 def table1_row(
     count: PublishedCount, variant: str, timesteps: int, height: int, width: int
-) -> dict[str, Any]:
-    """The `table1` of a report's row."""
+) -> Table1Row:
+    """The convention beside the printed table."""
     cost = published_cost(count, timesteps, height, width)
     printed = printed_cost(variant, height, width)
-    return {
-        "gflops": cost.gflops,
-        "mj": cost.mj,
-        "printed": None if printed is None else {"gflops": printed.gflops, "mj": printed.mj},
-        "matches": None if printed is None else cost == printed,
-    }
+    matches = None if printed is None else cost == printed
+    return Table1Row(gflops=cost.gflops, mj=cost.mj, printed=printed, matches=matches)
 
 
-def table1_summary(count: PublishedCount) -> dict[str, Any]:
-    """The top-level `table1` of a report."""
-    parts = {
-        "convolutions": count.convolutions,
-        "batch_norm": count.batch_norm,
-        "pooling": count.pooling,
-    }
-    return {
-        "gflops_at_128": count.total * 1e-9,
-        "parts": {name: operations * 1e-9 for name, operations in parts.items()},
-        "explanation": (
+def table1_summary(count: PublishedCount) -> Table1:
+    """The convention, and how it differs from the dense count."""
+    return Table1(
+        gflops_at_128=count.total * 1e-9,
+        parts=Table1Parts(
+            convolutions=count.convolutions * 1e-9,
+            batch_norm=count.batch_norm * 1e-9,
+            pooling=count.pooling * 1e-9,
+        ),
+        explanation=(
             "Table 1 counts what a counter finds that does not know the spiking convolutions: the "
             "analogue convolutions without the patch embedding, batch norm and pooling, which "
             "already run over all timesteps, times T once more; and it prices each of these "
@@ -132,7 +120,7 @@ def table1_summary(count: PublishedCount) -> dict[str, Any]:
             "prices spiking convolutions by the spikes that really occur. Table 1 is neither, so "
             "compare its numbers only with numbers made the same way."
         ),
-    }
+    )
 
 
 def _rounded(value: Decimal, step: str) -> Decimal:

@@ -5,17 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
-from typing import Any
 
 from spikerain_edge.inference import Derainer
 from spikerain_edge.profiling.boards import find_board, outlook
 from spikerain_edge.profiling.child import Child
 from spikerain_edge.profiling.device import available_memory, describe_device, read_health
+from spikerain_edge.profiling.document import (
+    Device,
+    LargestSize,
+    Model,
+    PowerLaw,
+    Price,
+    Report,
+    Scaling,
+    Settings,
+    rounded,
+)
 from spikerain_edge.profiling.energy import VLIF_NEURON_PJ, PriceList, price_lists
 from spikerain_edge.profiling.examination import Frames, ProfileOptions, examine
 from spikerain_edge.profiling.measurement import count_graph
 from spikerain_edge.profiling.operations import GraphCount
 from spikerain_edge.profiling.published import REFERENCE_SIDE, published_count, table1_summary
+from spikerain_edge.profiling.records import Row
 from spikerain_edge.profiling.rows import Findings, build_row
 from spikerain_edge.profiling.scaling import (
     LEAST_GROWTH,
@@ -26,16 +37,13 @@ from spikerain_edge.profiling.scaling import (
 )
 from spikerain_edge.spec import ModelSpec
 
-SCHEMA_VERSION = 1
-_DIGITS = 7
-
 
 def profile(
     options: ProfileOptions,
     frames: Frames,
     tell: Callable[[str], None] = lambda text: None,
     start: Callable[[], Child] = Child,
-) -> dict[str, Any]:
+) -> Report:
     """Measures and counts everything and returns the report, as docs/profile.md describes it.
 
     Every size runs in a process of its own: its peak memory is that size's alone, and a size that
@@ -59,8 +67,7 @@ def profile(
     found = [examine(options, size, spec.stride, frames, tell, start) for size in options.sizes]
     threads = options.threads or len(os.sched_getaffinity(0))
     device = describe_device(before, read_health(), threads=threads, backend=backend)
-    report: dict[str, Any] = tidied({"device": device, **assemble(options, spec, reference, found)})
-    return report
+    return rounded(assemble(options, device, spec, reference, found))
 
 
 def _count_reference(
@@ -80,14 +87,16 @@ def _count_reference(
 
 def assemble(
     options: ProfileOptions,
+    device: Device,
     spec: ModelSpec,
     reference: GraphCount | None,
     found: Sequence[Findings],
-) -> dict[str, Any]:
-    """Everything in a report but the device.
+) -> Report:
+    """The report of what was found out.
 
     Args:
         options: what was profiled.
+        device: the machine.
         spec: the model.
         reference: its operations at 128x128; none where it does not take that size.
         found: what was found out about each size.
@@ -96,30 +105,20 @@ def assemble(
     published = published_count(reference) if reference else None
     rows = [build_row(each, spec, prices, published) for each in found]
     counts = [(each.size, each.count) for each in found if each.count]
-    return {
-        "schema": SCHEMA_VERSION,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "model": _model(spec, [reference, *(each.count for each in found)]),
-        "settings": _settings(options, found, prices),
-        "prices": [_price(each) for each in prices],
-        "rows": rows,
-        "scaling": _scaling(found, rows, spec.stride),
-        "table1": table1_summary(published) if published else None,
-        "table1_reason": None if published else _unpublished(spec),
-        "outlook": outlook(options.board, counts) if options.board else None,
-        "notes": _notes(options, found, spec),
-    }
-
-
-def tidied(value: Any) -> Any:
-    """Floats of a document with seven significant digits, which is more than anyone measures."""
-    if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}")
-    if isinstance(value, dict):
-        return {key: tidied(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [tidied(each) for each in value]
-    return value
+    return Report(
+        device=device,
+        schema=1,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        model=_model(spec, [reference, *(each.count for each in found)]),
+        settings=_settings(options, found, prices),
+        prices=[_price(each) for each in prices],
+        rows=rows,
+        scaling=_scaling(found, rows, prices[0].name, spec.stride),
+        table1=table1_summary(published) if published else None,
+        table1_reason=None if published else _unpublished(spec),
+        outlook=outlook(options.board, counts) if options.board else None,
+        notes=_notes(options, found, spec),
+    )
 
 
 def _unpublished(spec: ModelSpec) -> str:
@@ -130,65 +129,63 @@ def _unpublished(spec: ModelSpec) -> str:
     )
 
 
-def _model(spec: ModelSpec, counts: Sequence[GraphCount | None]) -> dict[str, Any]:
+def _model(spec: ModelSpec, counts: Sequence[GraphCount | None]) -> Model:
     weight_bytes = next((count.weight_bytes for count in counts if count), None)
-    return {
-        "name": spec.name,
-        "variant": spec.variant,
-        "timesteps": spec.timesteps,
-        "precision": spec.precision,
-        "parameters": spec.parameters,
-        "weight_mb": None if weight_bytes is None else weight_bytes * 1e-6,
-        "stride": spec.stride,
-        "weights_sha256": spec.weights_sha256,
-    }
+    return Model(
+        name=spec.name,
+        variant=spec.variant,
+        timesteps=spec.timesteps,
+        precision=spec.precision,
+        parameters=spec.parameters,
+        weight_mb=None if weight_bytes is None else weight_bytes * 1e-6,
+        stride=spec.stride,
+        weights_sha256=spec.weights_sha256,
+    )
 
 
 def _settings(
     options: ProfileOptions, found: Sequence[Findings], prices: Sequence[PriceList]
-) -> dict[str, Any]:
-    return {
-        "warmup": options.warmup,
-        "iterations": options.iterations,
-        "images": options.images,
-        "frames": max((each.frames for each in found), default=0),
-        "neuron_pj": prices[0].neuron,
-    }
+) -> Settings:
+    return Settings(
+        warmup=options.warmup,
+        iterations=options.iterations,
+        images=options.images,
+        frames=max((each.frames for each in found), default=0),
+        neuron_pj=prices[0].neuron,
+    )
 
 
-def _price(prices: PriceList) -> dict[str, Any]:
-    return {
-        "name": prices.name,
-        "mac_pj": prices.mac,
-        "sop_pj": prices.synaptic_operation,
-        "neuron_pj": prices.neuron,
-        "source": prices.source,
-        "leaves_out": prices.leaves_out,
-    }
+def _price(prices: PriceList) -> Price:
+    return Price(
+        name=prices.name,
+        mac_pj=prices.mac,
+        sop_pj=prices.synaptic_operation,
+        neuron_pj=prices.neuron,
+        source=prices.source,
+        leaves_out=prices.leaves_out,
+    )
 
 
-def _scaling(
-    found: Sequence[Findings], rows: Sequence[dict[str, Any]], stride: int
-) -> dict[str, Any]:
+def _scaling(found: Sequence[Findings], rows: Sequence[Row], prices: str, stride: int) -> Scaling:
     pixels = [each.pixels for each in found]
-    return {
-        "latency": _fit(pixels, [row["latency_ms"] and row["latency_ms"]["mean"] for row in rows]),
-        "operations": _fit(pixels, [row["gmacs"] and row["gmacs"]["dense"] for row in rows]),
-        "energy": _fit(pixels, [row["energy_mj"]["snn-derain"] for row in rows]),
-        "largest_size": _largest(found, stride),
-    }
+    return Scaling(
+        latency=_fit(pixels, [row.latency_ms.mean if row.latency_ms else None for row in rows]),
+        operations=_fit(pixels, [row.gmacs.dense if row.gmacs else None for row in rows]),
+        energy=_fit(pixels, [row.energy_mj[prices] for row in rows]),
+        largest_size=_largest(found, stride),
+    )
 
 
-def _fit(pixels: Sequence[int], values: Sequence[float | None]) -> dict[str, float] | None:
+def _fit(pixels: Sequence[int], values: Sequence[float | None]) -> PowerLaw | None:
     known = [(area, value) for area, value in zip(pixels, values, strict=True) if value]
     law = fit_power_law([area for area, _ in known], [value for _, value in known])
     if law is None:
         return None
     # Products on global means do not grow: beyond four decimals, operations are not exactly 1.
-    return {"exponent": round(law.exponent, 4), "r2": round(law.r2, 4)}
+    return PowerLaw(exponent=round(law.exponent, 4), r2=round(law.r2, 4))
 
 
-def _largest(found: Sequence[Findings], stride: int) -> dict[str, Any]:
+def _largest(found: Sequence[Findings], stride: int) -> LargestSize:
     uses = [
         MemoryUse(each.pixels, each.timing.loaded, each.timing.peak)
         for each in found
@@ -196,20 +193,20 @@ def _largest(found: Sequence[Findings], stride: int) -> dict[str, Any]:
     ]
     available, largest = available_memory(), largest_use(uses)
     if available is None or largest is None:
-        return {"side": None, "how": "no estimate: memory in use or available is not known"}
+        return LargestSize(None, "no estimate: memory in use or available is not known")
     side = largest_side(uses, available, stride)
     if side is None:
-        return {
-            "side": None,
-            "how": f"no estimate: frames of the largest size added {largest.growth * 1e-6:.0f} MB "
+        return LargestSize(
+            None,
+            f"no estimate: frames of the largest size added {largest.growth * 1e-6:.0f} MB "
             f"to the model, less than the {LEAST_GROWTH * 1e-6:.0f} MB that can be extrapolated; "
             "measure a larger one",
-        }
-    return {
-        "side": side,
-        "how": "estimated, nothing was run there: peak memory of the largest size measured, grown "
+        )
+    return LargestSize(
+        side,
+        "estimated, nothing was run there: peak memory of the largest size measured, grown "
         f"with the pixels to the {available * 1e-6:.0f} MB available",
-    }
+    )
 
 
 def _notes(options: ProfileOptions, found: Sequence[Findings], spec: ModelSpec) -> list[str]:

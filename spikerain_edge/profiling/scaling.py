@@ -8,22 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spikerain_edge.profiling.document import PowerLaw
+
 LEAST_GROWTH = 50_000_000
 """Bytes that frames must add before they are extrapolated: what the runtime and the allocator set
 aside once comes to tens of megabytes, and is no measure of an image."""
-
-
-@dataclass(frozen=True)
-class PowerLaw:
-    """`value = constant * pixels ** exponent`, fitted by least squares on logarithms.
-
-    Attributes:
-        exponent: 1 where cost is proportional to the pixels.
-        r2: share of the variance of the logarithms that the law explains.
-    """
-
-    exponent: float
-    r2: float
 
 
 def fit_power_law(pixels: Sequence[float], values: Sequence[float]) -> PowerLaw | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -85,19 +84,3 @@ def firing_rate(spec: ModelSpec, rates: Rates) -> float:
     """Share of all neurons that fire in a timestep; rates (layers, T)."""
     sizes = np.array([layer.channels / layer.reduction for layer in spec.neurons])
     return float(sizes @ rates.mean(axis=1, dtype=np.float64) / sizes.sum())
-
-
-def neuron_rows(
-    spec: ModelSpec, activity: Activity, height: int, width: int
-) -> list[dict[str, Any]]:
-    """The `neurons` of a report's row."""
-    return [
-        {
-            "name": layer.name,
-            "channels": layer.channels,
-            "count": neuron_count(layer, height, width),
-            "firing_rate_per_timestep": [float(rate) for rate in rates],
-            "silent_share": float(silent),
-        }
-        for layer, rates, silent in zip(spec.neurons, activity.rates, activity.silent, strict=True)
-    ]

@@ -7,16 +7,20 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 
-def rows_as_csv(report: dict[str, Any]) -> str:
+from spikerain_edge.profiling.document import Report
+
+
+def rows_as_csv(report: Report) -> str:
     """One line per image size, nested names joined by a dot, nothing where a value is unknown.
 
     Sizes take two columns each, height and width. Layers, neurons and rails are left to the JSON.
 
     Args:
-        report: the document of docs/profile.schema.json.
+        report: what to write.
     """
-    rows = [dict(_flat(row)) for row in report["rows"]]
+    rows = [dict(_flat(row)) for row in msgspec.to_builtins(report.rows)]
     names = dict.fromkeys(name for row in rows for name in row)
     # What one size lacks as a whole is a group of columns for another.
     columns = [one for one in names if not any(other.startswith(f"{one}.") for other in names)]
@@ -36,5 +40,5 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
             height, width = value
             yield f"{key}.height", height
             yield f"{key}.width", width
-        elif not isinstance(value, list):
+        elif not isinstance(value, list | tuple):
             yield key, value

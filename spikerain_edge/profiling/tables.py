@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
 from rich import box
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from spikerain_edge.profiling.document import Report
 
 WIDTH = 100
 _UNKNOWN = "-"
@@ -20,7 +23,7 @@ Column = tuple[str, Callable[[Row], str]]
 
 
 def report_tables(
-    report: dict[str, Any], *, table1: bool = False, per_layer: bool = False
+    typed: Report, *, table1: bool = False, per_layer: bool = False
 ) -> RenderableType:
     """Everything that a terminal shows of a report.
 
@@ -29,6 +32,7 @@ def report_tables(
         table1: show the convention of the paper's Table 1 next to the honest count.
         per_layer: show every convolution and neuron layer, at the largest size that has them.
     """
+    report: dict[str, Any] = msgspec.to_builtins(typed)
     rows, outlook = report["rows"], report["outlook"]
     parts: list[RenderableType] = [_cost(report), _energy(report)]
     if any(row["measured"]["rail"] for row in rows):

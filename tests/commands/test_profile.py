@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
@@ -21,6 +22,7 @@ from spikerain_edge.commands.profile import read_size, write_files
 from spikerain_edge.commands.variadic import repeat_options
 from spikerain_edge.errors import InputError
 from spikerain_edge.models import find_model
+from spikerain_edge.profiling.document import Report
 from spikerain_edge.stream.sinks import write_image
 from spikerain_export.conversion import Request, convert
 from spikerain_export.origin import open_origin
@@ -144,9 +146,11 @@ def test_a_report_that_cannot_be_written_leaves_the_former(
             file.write(content[:1])
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    example = Path(__file__).parents[1] / "profiling/report.json"
+    report = msgspec.json.decode(example.read_bytes(), type=Report)
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(InputError, match=r"cannot write .*out\.json: No space left"):
-        write_files({"schema": 1}, str(former), None, None)
+        write_files(report, str(former), None, None)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["former"]
 
 

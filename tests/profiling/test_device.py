@@ -4,6 +4,7 @@ import errno
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from spikerain_edge.profiling.device import (
@@ -13,6 +14,7 @@ from spikerain_edge.profiling.device import (
     read_health,
     total_memory,
 )
+from spikerain_edge.profiling.document import Clock, Temperature
 
 CPU = "sys/devices/system/cpu"
 JETSON = {
@@ -53,23 +55,23 @@ def test_a_jetson_is_described(tmp_path: Path) -> None:
     described = describe_device(
         before, read_health(root), threads=6, backend="onnxruntime", root=root
     )
-    assert described["name"] == "NVIDIA Jetson Orin Nano Developer Kit"
-    assert described["cpu"] == "Cortex-A78AE"
-    assert described["memory_mb"] == pytest.approx(7989.248)
-    assert described["governor"] == "performance, schedutil"
-    assert described["power_mode"] == "2 (MAXN_SUPER)"
-    assert described["clock_mhz"] == {"current": 1728.0, "max": 1728.0}
-    assert described["temperature_c"] == {"before": 51.25, "after": 51.25}
-    assert described["throttling"] == "4 times while measuring"
-    assert described["os"].startswith("Ubuntu 22.04.5 LTS, Linux")
-    assert described["threads"] == 6
+    assert described.name == "NVIDIA Jetson Orin Nano Developer Kit"
+    assert described.cpu == "Cortex-A78AE"
+    assert described.memory_mb == pytest.approx(7989.248)
+    assert described.governor == "performance, schedutil"
+    assert described.power_mode == "2 (MAXN_SUPER)"
+    assert described.clock_mhz == Clock(1728.0, 1728.0)
+    assert described.temperature_c == Temperature(51.25, 51.25)
+    assert described.throttling == "4 times while measuring"
+    assert described.os.startswith("Ubuntu 22.04.5 LTS, Linux")
+    assert described.threads == 6
 
 
 def test_what_a_machine_does_not_tell_is_null(tmp_path: Path) -> None:
     nothing = read_health(tmp_path)
     assert nothing == Health(None, None)
     described = describe_device(nothing, nothing, threads=1, backend="b", root=tmp_path)
-    unknown = {key for key, value in described.items() if value is None}
+    unknown = {key for key, value in msgspec.structs.asdict(described).items() if value is None}
     assert unknown == {
         *("name", "cpu", "memory_mb", "governor", "power_mode"),
         *("clock_mhz", "temperature_c", "throttling"),
@@ -80,7 +82,7 @@ def test_a_power_mode_without_a_name_is_its_number(tmp_path: Path) -> None:
     root = tree(tmp_path, {"var/lib/nvpmodel/status": "pmode:0003 fmode:cool"})
     health = read_health(root)
     described = describe_device(health, health, threads=1, backend="b", root=root)
-    assert described["power_mode"] == "3"
+    assert described.power_mode == "3"
 
 
 @pytest.mark.parametrize("online", ["performance\n", None])
@@ -100,14 +102,14 @@ def test_a_core_that_is_offline_has_no_governor(
     monkeypatch.setattr(Path, "read_text", busy)
     health = read_health(root)
     described = describe_device(health, health, threads=1, backend="b", root=root)
-    assert described["governor"] == (online.strip() if online else None)
+    assert described.governor == (online.strip() if online else None)
 
 
 def test_an_unthrottled_processor_is_said_to_be_so(tmp_path: Path) -> None:
     root = tree(tmp_path, {f"{CPU}/cpu0/thermal_throttle/core_throttle_count": "12\n"})
     health = read_health(root)
     described = describe_device(health, health, threads=1, backend="b", root=root)
-    assert described["throttling"] == "none while measuring"
+    assert described.throttling == "none while measuring"
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from spikerain_edge.profiling.document import Report
 from spikerain_edge.profiling.html import render
 from spikerain_edge.profiling.html.text import GAP, TIMES
 
@@ -68,6 +70,10 @@ class Page(HTMLParser):
             self.row_heads[-1] += data
 
 
+def drawn(document: dict[str, Any]) -> str:
+    return render(msgspec.convert(document, Report))
+
+
 @pytest.fixture
 def report() -> dict[str, Any]:
     """A report in which nothing is missing."""
@@ -75,20 +81,10 @@ def report() -> dict[str, Any]:
     return document
 
 
-def test_the_example_has_the_fields_that_the_schema_requires(report: dict[str, Any]) -> None:
-    schema = json.loads((HERE.parents[1] / "docs/profile.schema.json").read_text())
-    assert sorted(report) == sorted(schema["required"])
-    fields = schema["properties"]
-    for part in ("device", "model", "settings", "scaling"):
-        assert sorted(report[part]) == sorted(fields[part]["required"])
-    for row in report["rows"]:
-        assert sorted(row) == sorted(fields["rows"]["items"]["required"])
-
-
 def test_the_page_is_well_formed_and_has_one_heading_for_its_subject(
     report: dict[str, Any],
 ) -> None:
-    page = Page(render(report))
+    page = Page(drawn(report))
     assert len(page.tags("h1")) == 1
     assert "nano on Jetson Orin Nano" in page.text
     assert "2026-03-14 09:26 UTC" in page.text
@@ -98,7 +94,7 @@ def test_the_page_is_well_formed_and_has_one_heading_for_its_subject(
 
 
 def test_nothing_is_asked_for_from_outside_and_no_script_runs(report: dict[str, Any]) -> None:
-    markup = render(report)
+    markup = drawn(report)
     page = Page(markup)
     for _, attributes in page.attributes:
         assert not attributes.keys() & {"src", "href", "action", "srcset", "xlink:href"}
@@ -113,10 +109,10 @@ def test_nothing_is_asked_for_from_outside_and_no_script_runs(report: dict[str, 
 def test_all_text_is_escaped(report: dict[str, Any]) -> None:
     attack = "<img src=x onerror='alert(1)'>\"&"
     hostile = _with_text(report, attack)
-    page = Page(render(hostile))
+    page = Page(drawn(hostile))
     assert not page.tags("img")
     assert attack in page.text
-    assert "<img" not in render(hostile)
+    assert "<img" not in drawn(hostile)
 
 
 def _with_text(value: Any, text: str, key: str = "") -> Any:
@@ -125,13 +121,13 @@ def _with_text(value: Any, text: str, key: str = "") -> Any:
         return {name: _with_text(item, text, name) for name, item in value.items()}
     if isinstance(value, list):
         return [_with_text(item, text, key) for item in value]
-    free = isinstance(value, str) and key not in ("kind", "created")
-    # The names of prices and layers are keys elsewhere.
-    return text if free and value not in ("snn-derain", "cmos45") else value
+    free = isinstance(value, str) and key not in ("kind", "created", "limited_by")
+    # The names of prices are keys elsewhere, and a board has two precisions.
+    return text if free and value not in ("snn-derain", "cmos45", "fp16", "int8") else value
 
 
 def test_every_layer_is_in_the_heat_map_at_every_timestep(report: dict[str, Any]) -> None:
-    markup = render(report)
+    markup = drawn(report)
     page = Page(markup)
     assert set(NEURONS) <= set(page.row_heads)
     _, _, heat = markup.partition("<div class='heat'>")
@@ -142,7 +138,7 @@ def test_every_layer_is_in_the_heat_map_at_every_timestep(report: dict[str, Any]
 
 
 def test_plots_name_their_sizes_their_values_and_the_fitted_law(report: dict[str, Any]) -> None:
-    page = Page(render(report))
+    page = Page(drawn(report))
     drawings = page.drawings
     assert any("Time against image size. mean time: 102 ms, 478 ms" in d for d in drawings)
     assert any("estimated, snn-derain: 1.5 mJ" in d and "measured: 1.2 J" in d for d in drawings)
@@ -152,7 +148,7 @@ def test_plots_name_their_sizes_their_values_and_the_fitted_law(report: dict[str
 
 
 def test_estimates_and_measurements_are_kept_apart(report: dict[str, Any]) -> None:
-    text = Page(render(report)).text
+    text = Page(drawn(report)).text
     estimated, measured = text.index("Energy, estimated from"), text.index("Energy, measured what")
     assert "38.0" in text[estimated:measured]
     assert "VDD_IN" not in text[estimated:measured]
@@ -160,13 +156,13 @@ def test_estimates_and_measurements_are_kept_apart(report: dict[str, Any]) -> No
 
 
 def test_a_board_outlook_is_marked_as_a_bound(report: dict[str, Any]) -> None:
-    assert "A bound, not a measurement" in Page(render(report)).text
+    assert "A bound, not a measurement" in Page(drawn(report)).text
     report["outlook"] = None
-    assert "A bound" not in Page(render(report)).text
+    assert "A bound" not in Page(drawn(report)).text
 
 
 def test_prices_say_what_they_leave_out(report: dict[str, Any]) -> None:
-    text = Page(render(report)).text
+    text = Page(drawn(report)).text
     assert text.count("Leaves out: memory traffic.") == 2
     assert "12.5 pJ" in text
     assert "77.0 fJ" in text
@@ -175,7 +171,7 @@ def test_prices_say_what_they_leave_out(report: dict[str, Any]) -> None:
 def test_without_power_the_page_says_why(report: dict[str, Any]) -> None:
     for one in report["rows"]:
         one["measured"] = dict.fromkeys(one["measured"]) | {"reason": "no sensor", "rails": []}
-    text = Page(render(report)).text
+    text = Page(drawn(report)).text
     assert "Energy, measured not measured" in text
     assert "Not measured: no sensor" in text
     assert "None" not in text
@@ -190,7 +186,7 @@ def test_without_a_probe_the_page_says_why(report: dict[str, Any]) -> None:
         one["layers"][1].update(gsops=None, firing_rate=None)
         one["layers"][1]["energy_mj"] = {"snn-derain": None, "cmos45": None}
     report["scaling"]["energy"] = None
-    text = Page(render(report)).text
+    text = Page(drawn(report)).text
     assert "Firing rates are not known: the model has no probe graph" in text
     assert text.count("Not known: the model has no probe graph") == 3
     assert "38.0" in text  # as if an ANN, which needs no spikes
@@ -201,7 +197,7 @@ def test_a_size_that_did_not_fit_is_told_and_the_rest_is_drawn(report: dict[str,
     report["rows"].append(copy.deepcopy(report["rows"][1]))
     report["rows"][2].update(imgsz=[2160, 3840], padded=[2160, 3840], problem="killed at 7 GB")
     report["rows"][2].update(dict.fromkeys(("latency_ms", "stage_ms", "fps", "peak_memory_mb")))
-    page = Page(render(report))
+    page = Page(drawn(report))
     assert f"3840 {TIMES} 2160 killed at 7 GB" in page.text
     assert f"A frame of 640 {TIMES} 480" in page.text
     assert any("mean time: 102 ms, 478 ms" in drawing for drawing in page.drawings)
@@ -222,7 +218,7 @@ def test_a_report_of_nothing_but_failures_is_still_a_page(report: dict[str, Any]
     for name, value in report["device"].items():
         report["device"][name] = value if name in ("versions", "threads", "cores", "os") else None
     report["device"].update(architecture="aarch64", backend="ONNX Runtime")
-    page = Page(render(report))
+    page = Page(drawn(report))
     assert not page.tags("svg")
     assert "Not timed: unreadable" in page.text
     assert "Not counted: unreadable" in page.text
@@ -233,16 +229,10 @@ def test_a_report_of_nothing_but_failures_is_still_a_page(report: dict[str, Any]
 def test_one_size_alone_has_no_growth_to_show(report: dict[str, Any]) -> None:
     del report["rows"][1]
     report["scaling"].update(latency=None, operations=None, energy=None)
-    text = Page(render(report)).text
+    text = Page(drawn(report)).text
     assert text.count("One size alone shows no growth.") == 3
 
 
 def test_no_size_at_all(report: dict[str, Any]) -> None:
     report["rows"] = []
-    assert "No size was profiled." in Page(render(report)).text
-
-
-def test_reports_are_not_changed_by_drawing(report: dict[str, Any]) -> None:
-    before = copy.deepcopy(report)
-    render(report)
-    assert report == before
+    assert "No size was profiled." in Page(drawn(report)).text

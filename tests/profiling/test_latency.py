@@ -5,11 +5,10 @@ from scipy import stats
 
 from spikerain_edge.profiling.latency import (
     mean_interval,
-    median_ms,
     percentiles_ms,
     student_quantile,
-    summary_ms,
 )
+from spikerain_edge.profiling.rows import latency_ms
 
 
 @pytest.mark.parametrize(
@@ -29,18 +28,12 @@ def test_the_interval_of_the_mean() -> None:
 
 
 def test_a_summary_is_in_milliseconds() -> None:
-    summary = summary_ms([0.001 * number for number in range(1, 102)])
-    assert {key: summary[key] for key in ("p50", "p90", "p95", "p99", "mean", "min")} == {
-        "p50": 51.0,
-        "p90": 91.0,
-        "p95": 96.0,
-        "p99": 100.0,
-        "mean": pytest.approx(51.0),
-        "min": 1.0,
-    }
-    assert summary["ci95"][0] < 51 < summary["ci95"][1]
-    assert summary["iterations"] == 101
-    assert median_ms([0.003, 0.001, 0.002]) == 2.0
+    latency = latency_ms([0.001 * number for number in range(1, 102)])
+    assert (latency.p50, latency.p90, latency.p95, latency.p99) == (51, 91, 96, 100)
+    assert latency.mean == pytest.approx(51)
+    assert latency.min == 1
+    assert latency.ci95[0] < 51 < latency.ci95[1]
+    assert latency.iterations == 101
 
 
 def test_nothing_measured_has_no_percentiles() -> None:

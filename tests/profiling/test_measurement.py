@@ -84,16 +84,16 @@ def test_measured_energy_is_that_of_the_frames(nano: Any, monkeypatch: pytest.Mo
     assert 0.2 <= timing.power.seconds < 2
 
     found = Findings((32, 32), (32, 32), timing=timing)
-    measured = build_row(found, nano.spec, price_lists(), PublishedCount(1, 1, 1))["measured"]
-    assert measured["rail"] == "VDD_IN"
-    assert measured["reason"] is None
-    assert measured["watts"] == pytest.approx(10, rel=0.05)
-    assert measured["idle_watts"] == pytest.approx(10, rel=0.05)
+    measured = build_row(found, nano.spec, price_lists(), PublishedCount(1, 1, 1)).measured
+    assert measured.rail == "VDD_IN"
+    assert measured.reason is None
+    assert measured.watts == pytest.approx(10, rel=0.05)
+    assert measured.idle_watts == pytest.approx(10, rel=0.05)
     joules = 10 * timing.power.seconds / timing.frames
-    assert measured["joules_per_frame"] == pytest.approx(joules, rel=0.05)
-    assert measured["net_joules_per_frame"] == pytest.approx(0, abs=0.05 * joules)
-    assert [rail["rail"] for rail in measured["rails"]] == ["VDD_IN", "VDD_CPU"]
-    assert measured["rails"][1]["watts"] == pytest.approx(4, rel=0.05)
+    assert measured.joules_per_frame == pytest.approx(joules, rel=0.05)
+    assert measured.net_joules_per_frame == pytest.approx(0, abs=0.05 * joules)
+    assert [rail.rail for rail in measured.rails] == ["VDD_IN", "VDD_CPU"]
+    assert measured.rails[1].watts == pytest.approx(4, rel=0.05)
 
 
 def test_where_nothing_can_be_read_the_reason_is_kept(

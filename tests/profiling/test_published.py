@@ -3,17 +3,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from spikerain_edge.profiling.operations import count_operations
 from spikerain_edge.profiling.published import (
-    PublishedCost,
     PublishedCount,
     published_cost,
     published_count,
     table1_row,
     table1_summary,
 )
+from spikerain_edge.profiling.records import Table1Cost
 
 
 @pytest.fixture(scope="module")
@@ -41,26 +42,26 @@ def test_the_parts_are_those_that_the_counter_finds(m: PublishedCount) -> None:
 def test_table_1_is_reproduced_to_the_printed_digit(
     m: PublishedCount, side: int, gflops: float, mj: float
 ) -> None:
-    assert published_cost(m, 4, side, side) == PublishedCost(gflops, mj)
+    assert published_cost(m, 4, side, side) == Table1Cost(gflops, mj)
     row = table1_row(m, "m", 4, side, side)
-    assert row["printed"] == {"gflops": gflops, "mj": mj}
-    assert row["matches"] is True
+    assert row.printed == Table1Cost(gflops, mj)
+    assert row.matches is True
 
 
 def test_other_sizes_and_variants_have_no_printed_row(m: PublishedCount) -> None:
     for variant, height, width in (("m", 256, 512), ("m", 128, 128), ("s", 256, 256)):
         row = table1_row(m, variant, 4, height, width)
-        assert row["printed"] is None
-        assert row["matches"] is None
+        assert row.printed is None
+        assert row.matches is None
 
 
 def test_a_difference_from_the_table_is_said() -> None:
     row = table1_row(PublishedCount(1, 2, 3), "m", 4, 256, 256)
-    assert row["gflops"] == 0
-    assert row["matches"] is False
+    assert row.gflops == 0
+    assert row.matches is False
 
 
 def test_the_summary_names_the_parts(m: PublishedCount) -> None:
     summary = table1_summary(m)
-    assert sum(summary["parts"].values()) == pytest.approx(summary["gflops_at_128"])
-    assert "neither" in summary["explanation"]
+    assert sum(msgspec.structs.astuple(summary.parts)) == pytest.approx(summary.gflops_at_128)
+    assert "neither" in summary.explanation

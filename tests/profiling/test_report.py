@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import jsonschema
+import msgspec
 import numpy as np
 import pytest
 from rich.console import Console
@@ -19,15 +20,16 @@ from rich.console import Console
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
 from spikerain_edge.profiling.child import Child
+from spikerain_edge.profiling.document import Report, as_json
 from spikerain_edge.profiling.examination import ProfileOptions
 from spikerain_edge.profiling.html import render
-from spikerain_edge.profiling.report import profile, tidied
+from spikerain_edge.profiling.report import profile
 from spikerain_edge.profiling.spreadsheet import rows_as_csv
 from spikerain_edge.profiling.tables import report_tables
 from spikerain_export.conversion import Request, convert
 from spikerain_export.origin import open_origin
 
-Report = dict[str, Any]
+Document = dict[str, Any]
 NOTE = "Measured on noise."
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/profile.schema.json").read_text())
 
@@ -52,16 +54,26 @@ def options(model: Path | str, *sizes: tuple[int, int], **settings: Any) -> Prof
     )
 
 
-def shown(report: Report, **what: bool) -> list[str]:
+def profiled(*args: Any, **kwargs: Any) -> Document:
+    """The JSON document, as users' scripts read it."""
+    document: Document = json.loads(as_json(profile(*args, **kwargs)))
+    return document
+
+
+def parsed(document: Document) -> Report:
+    return msgspec.convert(document, Report)
+
+
+def shown(report: Document, **what: bool) -> list[str]:
     text = StringIO()
-    Console(file=text, width=100).print(report_tables(report, **what))
+    Console(file=text, width=100).print(report_tables(parsed(report), **what))
     return text.getvalue().splitlines()
 
 
 @pytest.fixture(scope="module")
-def report(nano: Any) -> Report:
+def report(nano: Any) -> Document:
     sizes = ((64, 64), (32, 32), (33, 50))
-    return profile(
+    return profiled(
         options(
             nano.graph,
             *sizes,
@@ -75,18 +87,18 @@ def report(nano: Any) -> Report:
 
 
 @pytest.fixture(scope="module")
-def cramped(nano: Any) -> Report:
+def cramped(nano: Any) -> Document:
     """A report with a size that does not fit and, beside it, a model without a probe graph."""
     alone = shutil.copy(nano.graph, nano.graph.with_name("alone.onnx"))
-    return profile(options(alone, (2048, 4096), (32, 32)), frames, start=Cramped)
+    return profiled(options(alone, (2048, 4096), (32, 32)), frames, start=Cramped)
 
 
-def test_reports_follow_the_schema(report: Report, cramped: Report) -> None:
+def test_reports_follow_the_schema(report: Document, cramped: Document) -> None:
     for each in (report, cramped):
         jsonschema.validate(json.loads(json.dumps(each, allow_nan=False)), SCHEMA)
 
 
-def test_times_are_those_of_three_stages(report: Report) -> None:
+def test_times_are_those_of_three_stages(report: Document) -> None:
     for row in report["rows"]:
         latency, stages = row["latency_ms"], row["stage_ms"]
         assert 0 < latency["min"] <= latency["p50"] <= latency["p95"] <= latency["p99"]
@@ -97,7 +109,7 @@ def test_times_are_those_of_three_stages(report: Report) -> None:
         assert 20 < row["peak_memory_mb"] < 1000
 
 
-def test_energy_is_what_prices_make_of_operations_and_spikes(report: Report) -> None:
+def test_energy_is_what_prices_make_of_operations_and_spikes(report: Document) -> None:
     for row in report["rows"]:
         macs, energy, spikes = row["gmacs"], row["energy_mj"], row["spikes_per_frame"]
         neurons = spikes * 3.7e-9
@@ -114,7 +126,7 @@ def test_energy_is_what_prices_make_of_operations_and_spikes(report: Report) -> 
         assert row["energy_ratio"]["cmos45"] == pytest.approx(ratio, rel=1e-5)
 
 
-def test_layers_add_up_to_the_row(report: Report) -> None:
+def test_layers_add_up_to_the_row(report: Document) -> None:
     for row in report["rows"]:
         layers = row["layers"]
         assert sum(layer["gmacs"] for layer in layers) == pytest.approx(row["gmacs"]["dense"])
@@ -128,7 +140,7 @@ def test_layers_add_up_to_the_row(report: Report) -> None:
         assert {len(layer["firing_rate_per_timestep"]) for layer in row["neurons"]} == {2}
 
 
-def test_odd_sizes_are_padded_and_said_to_be(report: Report) -> None:
+def test_odd_sizes_are_padded_and_said_to_be(report: Document) -> None:
     odd = report["rows"][2]
     assert odd["imgsz"] == [33, 50]
     assert odd["padded"] == [40, 56]
@@ -136,27 +148,27 @@ def test_odd_sizes_are_padded_and_said_to_be(report: Report) -> None:
     assert odd["problem"] is None
 
 
-def test_what_the_frames_were_is_noted(report: Report, cramped: Report) -> None:
+def test_what_the_frames_were_is_noted(report: Document, cramped: Document) -> None:
     assert NOTE in report["notes"]
     assert "" not in cramped["notes"]
 
 
-def test_operations_grow_with_exponent_one(report: Report) -> None:
+def test_operations_grow_with_exponent_one(report: Document) -> None:
     operations = report["scaling"]["operations"]
     assert operations["exponent"] == pytest.approx(1, abs=2e-4)
     assert operations["r2"] == pytest.approx(1)
 
 
-def test_the_largest_side_needs_a_size_that_takes_memory(nano: Any, report: Report) -> None:
+def test_the_largest_side_needs_a_size_that_takes_memory(nano: Any, report: Document) -> None:
     small = report["scaling"]["largest_size"]
     assert small["side"] is None
     assert "less than the 50 MB that can be extrapolated; measure a larger one" in small["how"]
-    grown = profile(options(nano.graph, (512, 512)), frames)["scaling"]["largest_size"]
+    grown = profiled(options(nano.graph, (512, 512)), frames)["scaling"]["largest_size"]
     assert grown["side"] % 8 == 0
     assert "nothing was run there" in grown["how"]
 
 
-def test_the_outlook_has_a_row_per_size_and_precision(report: Report) -> None:
+def test_the_outlook_has_a_row_per_size_and_precision(report: Document) -> None:
     rows = report["outlook"]["rows"]
     assert [(row["imgsz"], row["precision"]) for row in rows] == [
         (size, precision)
@@ -165,13 +177,13 @@ def test_the_outlook_has_a_row_per_size_and_precision(report: Report) -> None:
     ]
 
 
-def test_unmeasured_energy_says_why(report: Report) -> None:
+def test_unmeasured_energy_says_why(report: Document) -> None:
     measured = report["rows"][0]["measured"]
     assert measured["joules_per_frame"] is None
     assert "--no-power" in measured["reason"]
 
 
-def test_a_size_that_does_not_fit_costs_a_row_and_not_the_report(cramped: Report) -> None:
+def test_a_size_that_does_not_fit_costs_a_row_and_not_the_report(cramped: Document) -> None:
     large, small = cramped["rows"]
     assert large["problem"]
     assert large["latency_ms"] is large["gmacs"] is large["fps"] is None
@@ -182,7 +194,7 @@ def test_a_size_that_does_not_fit_costs_a_row_and_not_the_report(cramped: Report
     assert small["latency_ms"]["mean"] > 0
 
 
-def test_without_a_probe_graph_all_but_spikes_is_known(cramped: Report) -> None:
+def test_without_a_probe_graph_all_but_spikes_is_known(cramped: Document) -> None:
     row = cramped["rows"][1]
     assert row["spikes_reason"] == "the model came without a probe graph"
     for unknown in ("firing_rate", "gsops", "spikes_per_frame", "neuron_energy_mj"):
@@ -195,14 +207,14 @@ def test_without_a_probe_graph_all_but_spikes_is_known(cramped: Report) -> None:
 
 
 @pytest.fixture(scope="module")
-def fixed(tmp_path_factory: pytest.TempPathFactory) -> Report:
+def fixed(tmp_path_factory: pytest.TempPathFactory) -> Document:
     """A report of a model that takes images of one size only."""
     path = tmp_path_factory.mktemp("fixed") / "fixed.onnx"
     path.write_bytes(convert(open_origin("nano"), Request(size=(32, 48))).content)
-    return profile(options(path, (32, 48), (32, 32)), frames)
+    return profiled(options(path, (32, 48), (32, 32)), frames)
 
 
-def test_a_model_of_one_size_is_profiled_at_it(fixed: Report) -> None:
+def test_a_model_of_one_size_is_profiled_at_it(fixed: Document) -> None:
     jsonschema.validate(fixed, SCHEMA)
     its_own, other = fixed["rows"]
     assert its_own["problem"] is None
@@ -211,20 +223,20 @@ def test_a_model_of_one_size_is_profiled_at_it(fixed: Report) -> None:
     assert "takes images of 48x32 only" in other["problem"]
 
 
-def test_without_the_size_that_table_1_counts_at_its_figures_are_absent(fixed: Report) -> None:
+def test_without_the_size_that_table_1_counts_at_its_figures_are_absent(fixed: Document) -> None:
     assert fixed["table1"] is None
     assert [row["table1"] for row in fixed["rows"]] == [None, None]
     reason = "counts at 128x128, and this model takes 48x32 only"
     assert reason in fixed["table1_reason"]
-    assert reason in render(fixed)
+    assert reason in render(parsed(fixed))
     assert reason in " ".join(" ".join(shown(fixed, table1=True)).split())
-    assert len(list(csv.DictReader(io.StringIO(rows_as_csv(fixed))))) == 2
+    assert len(list(csv.DictReader(io.StringIO(rows_as_csv(parsed(fixed)))))) == 2
 
 
-def test_a_model_that_takes_that_size_only_has_them(tmp_path: Path, report: Report) -> None:
+def test_a_model_that_takes_that_size_only_has_them(tmp_path: Path, report: Document) -> None:
     path = tmp_path / "fixed.onnx"
     path.write_bytes(convert(open_origin("nano"), Request(size=(128, 128))).content)
-    fixed = profile(options(path, (64, 64)), frames)
+    fixed = profiled(options(path, (64, 64)), frames)
     assert fixed["table1"] == report["table1"]
     assert fixed["table1_reason"] is report["table1_reason"] is None
     # Not even its own size was asked for, but its weights are known.
@@ -234,21 +246,21 @@ def test_a_model_that_takes_that_size_only_has_them(tmp_path: Path, report: Repo
 def test_a_model_that_could_not_be_counted_at_all_has_no_weight(tmp_path: Path) -> None:
     path = tmp_path / "fixed.onnx"
     path.write_bytes(convert(open_origin("nano"), Request(size=(32, 48))).content)
-    report = profile(options(path, (64, 64)), frames)
+    report = profiled(options(path, (64, 64)), frames)
     jsonschema.validate(report, SCHEMA)
     assert report["model"]["weight_mb"] is None
-    assert "<!doctype html>" in render(report).lower()
+    assert "<!doctype html>" in render(parsed(report)).lower()
 
 
 def test_several_images_per_call_are_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "two.onnx"
     path.write_bytes(convert(open_origin("nano"), Request(batch=2)).content)
     with pytest.raises(ModelError, match=r"^nano takes 2 images per call, .*--batch 1") as raised:
-        profile(options(path, (32, 32)), frames)
+        profiled(options(path, (32, 32)), frames)
     assert "\n" not in str(raised.value)
 
 
-def test_the_terminal_shows_it_on_100_columns(report: Report, cramped: Report) -> None:
+def test_the_terminal_shows_it_on_100_columns(report: Document, cramped: Document) -> None:
     lines = shown(report, table1=True, per_layer=True)
     assert max(len(line) for line in lines) <= 100
     text = "\n".join(lines)
@@ -260,20 +272,20 @@ def test_the_terminal_shows_it_on_100_columns(report: Report, cramped: Report) -
     assert "encoder1.0.merge" not in plain
 
 
-def test_the_spreadsheet_has_a_line_per_size(report: Report, cramped: Report) -> None:
-    rows = list(csv.DictReader(io.StringIO(rows_as_csv(report))))
+def test_the_spreadsheet_has_a_line_per_size(report: Document, cramped: Document) -> None:
+    rows = list(csv.DictReader(io.StringIO(rows_as_csv(parsed(report)))))
     assert [row["imgsz.width"] for row in rows] == ["64", "32", "50"]
     assert float(rows[0]["energy_mj.cmos45"]) == report["rows"][0]["energy_mj"]["cmos45"]
-    empty, full = csv.DictReader(io.StringIO(rows_as_csv(cramped)))
+    empty, full = csv.DictReader(io.StringIO(rows_as_csv(parsed(cramped))))
     assert empty["latency_ms.p50"] == ""
-    whole = csv.DictReader(io.StringIO(rows_as_csv(report))).fieldnames or []
+    whole = csv.DictReader(io.StringIO(rows_as_csv(parsed(report)))).fieldnames or []
     assert set(empty) <= set(whole), "a size that failed adds columns of its own"
     assert float(full["latency_ms.p50"]) > 0
 
 
-def test_the_page_takes_every_report(report: Report, cramped: Report) -> None:
+def test_the_page_takes_every_report(report: Document, cramped: Document) -> None:
     for each in (report, cramped):
-        assert render(each).startswith("<!DOCTYPE html>")
+        assert render(parsed(each)).startswith("<!DOCTYPE html>")
 
 
 @pytest.mark.parametrize("error", [MemoryError(), cv2.error("Insufficient memory")])
@@ -283,7 +295,7 @@ def test_pictures_that_do_not_fit_cost_their_row_only(nano: Any, error: Exceptio
             raise error
         return frames(height, width)
 
-    large, small = profile(options(nano.graph, (4096, 4096), (32, 32)), some)["rows"]
+    large, small = profiled(options(nano.graph, (4096, 4096), (32, 32)), some)["rows"]
 
     assert large["problem"] == "does not fit: no memory for the pictures"
     assert small["problem"] is None
@@ -292,11 +304,4 @@ def test_pictures_that_do_not_fit_cost_their_row_only(nano: Any, error: Exceptio
 
 def test_an_unknown_board_is_refused_before_anything_is_run(nano: Any) -> None:
     with pytest.raises(InputError, match="no board 'abacus'"):
-        profile(options(nano.graph, (32, 32), board="abacus"), frames)
-
-
-def test_floats_keep_seven_digits() -> None:
-    assert tidied({"a": [1 / 3, 123456789.0, 5], "b": None}) == {
-        "a": [0.3333333, 123456800.0, 5],
-        "b": None,
-    }
+        profiled(options(nano.graph, (32, 32), board="abacus"), frames)

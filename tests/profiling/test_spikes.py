@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from spikerain_edge.inference import Activity, Derainer
 from spikerain_edge.profiling.operations import count_operations
+from spikerain_edge.profiling.rows import neuron_rows
 from spikerain_edge.profiling.spikes import (
     count_spikes,
     firing_rate,
     mean_activity,
-    neuron_rows,
     spikes_per_frame,
 )
 from spikerain_training.neuron import LIF
@@ -61,15 +61,15 @@ def test_firing_rates_are_those_of_pytorchs_neurons(
     nano: Any, activity: Activity, fired: Spikes
 ) -> None:
     rows = neuron_rows(nano.spec, activity, SIDE, SIDE)
-    assert {row["name"] for row in rows} == set(fired)
+    assert {row.name for row in rows} == set(fired)
     for row in rows:
-        spikes = fired[row["name"]]
+        spikes = fired[row.name]
         np.testing.assert_allclose(
-            row["firing_rate_per_timestep"], spikes.mean(axis=(1, 2)), rtol=0, atol=1e-6
+            row.firing_rate_per_timestep, spikes.mean(axis=(1, 2)), rtol=0, atol=1e-6
         )
         silent = (spikes.max(axis=(0, 2)) == 0).mean()
-        assert row["silent_share"] == pytest.approx(silent, abs=1e-6)
-        assert row["count"] == spikes[0].size
+        assert row.silent_share == pytest.approx(silent, abs=1e-6)
+        assert row.count == spikes[0].size
 
 
 def test_spikes_are_counted(nano: Any, activity: Activity, fired: Spikes) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
+import msgspec
+
+from spikerain_edge.profiling.document import Report
 from spikerain_edge.profiling.html import figures, tables
 from spikerain_edge.profiling.html import rows as of
 from spikerain_edge.profiling.html.rows import Row
@@ -24,7 +27,7 @@ from spikerain_edge.profiling.html.text import (
 _UNKNOWN = "not known"
 
 
-def render(report: dict[str, Any]) -> str:
+def render(typed: Report) -> str:
     """Draws a report.
 
     Args:
@@ -33,6 +36,7 @@ def render(report: dict[str, Any]) -> str:
     Returns:
         A whole HTML file. It asks for nothing from outside and runs no script.
     """
+    report: dict[str, Any] = msgspec.to_builtins(typed)
     style = files("spikerain_edge.profiling.html").joinpath("report.css").read_text("utf-8")
     title = f"{_title(report)} · spikerain-edge profile"
     return (
