@@ -16,7 +16,7 @@ from typing import Annotated, TextIO
 import typer
 from rich.console import Console
 
-from spikerain_edge.errors import InputError, SpikeRainError, StreamError
+from spikerain_edge.errors import ComputeError, InputError, SpikeRainError, StreamError
 from spikerain_edge.inference import MIN_SIDE
 from spikerain_edge.logs import LogFormat, log_to_stderr
 
@@ -28,6 +28,7 @@ Logs = Annotated[
 ]
 
 _log = logging.getLogger(__name__)
+_SMALLER = "close other programs, or use smaller images or a smaller model"
 
 
 @contextmanager
@@ -41,9 +42,9 @@ def command_scope(
 ) -> Iterator[Console]:
     """Runs the body of a command: shows its messages, and its errors in one line.
 
-    An error of the family `SpikeRainError` and an error of the system (disk full, no permission)
-    are logged in one line, and the program exits with their code. Every other exception is a bug
-    and leaves with its traceback.
+    An error of the family `SpikeRainError`, an error of the system (disk full, no permission) and
+    a lack of memory are logged in one line, and the program exits with their code. Every other
+    exception is a bug and leaves with its traceback.
 
     Args:
         debug: show the traceback of every error, every message, and what libraries print.
@@ -72,6 +73,9 @@ def command_scope(
             if not isinstance(error, BrokenPipeError):
                 _log_error(_system_error(error), debug)
             raise typer.Exit(StreamError.exit_code) from None
+        except MemoryError:
+            _log_error(ComputeError("out of memory", _SMALLER), debug)
+            raise typer.Exit(ComputeError.exit_code) from None
         except KeyboardInterrupt:
             raise typer.Exit(128 + signal.SIGINT) from None
 

@@ -1,6 +1,7 @@
 """The one error family: what went wrong, and what to type next.
 
-The command line prints the message as one line and exits with `exit_code`.
+It is for mistakes of users and failures of the world (files, cameras, models, memory). The command
+line prints the message in one line and exits with `exit_code`. Every other exception is a bug.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ class SpikeRainError(Exception):
         self.cause = cause
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[type[SpikeRainError], tuple[str, str]]:
+        """Another process receives the error with its parts."""
+        return type(self), (self.cause, self.remedy)
+
 
 class InputError(SpikeRainError):
     """The request cannot be served as asked: bad input or bad usage."""
@@ -35,6 +40,12 @@ class StreamError(SpikeRainError):
 
 
 class ModelError(SpikeRainError):
-    """A model or an engine cannot be used."""
+    """A model, an engine or a checkpoint cannot be used."""
 
     exit_code = 4
+
+
+class ComputeError(SpikeRainError):
+    """The computation cannot go on: memory ran out, or the loss of a training is not finite."""
+
+    exit_code = 5

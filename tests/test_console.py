@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import pickle
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
@@ -37,6 +38,7 @@ def fail(error: BaseException, **options: object) -> int:
         (StreamError("camera 0 sends nothing"), 3, "camera 0 sends nothing"),
         (ModelError("a.onnx is damaged"), 4, "a.onnx is damaged"),
         (OSError(errno.ENOSPC, "No space left on device"), 3, "No space left on device"),
+        (MemoryError(), 5, "out of memory"),
         (PermissionError(errno.EACCES, "Permission denied", "out"), 3, "out: Permission denied"),
     ],
 )
@@ -47,6 +49,12 @@ def test_errors_of_users_and_of_the_system_are_one_line_with_a_code(
     (said,) = capsys.readouterr().err.splitlines()
     assert said.startswith("spikerain-edge: ")
     assert line in said
+
+
+def test_an_error_reaches_another_process_with_its_parts() -> None:
+    error = pickle.loads(pickle.dumps(InputError("no file a.png", "check the path")))  # noqa: S301
+    assert type(error) is InputError
+    assert (error.cause, error.remedy) == ("no file a.png", "check the path")
 
 
 def test_a_line_is_of_the_program_that_runs(capsys: Captured) -> None:
