@@ -8,7 +8,6 @@ from pathlib import Path
 import onnx
 import torch
 
-from spikerain_edge.errors import InputError
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.artefact import probe_path, require_place, seal, write_artefacts
 from spikerain_export.opset import OPSET, at_opset
@@ -40,13 +39,7 @@ def open_checkpoint(checkpoint: Path) -> SpikeRain:
         InputError: there is no checkpoint.
         CheckpointError: it is damaged; a `ModelError`.
     """
-    try:
-        return load_network(checkpoint)
-    except OSError as error:
-        raise InputError(
-            f"{checkpoint} is no usable checkpoint ({error})",
-            "give a folder written by: spikerain-train fit --output FOLDER",
-        ) from error
+    return load_network(checkpoint)
 
 
 def untrained(variant: str) -> SpikeRain:

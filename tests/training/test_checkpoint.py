@@ -85,7 +85,7 @@ def test_a_configuration_survives_json(config: NetworkConfig) -> None:
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     save_network(tmp_path, variants()["nano"], small_network(0).state_dict())
 
-    with pytest.raises(ValueError, match=r"do not fit config\.json"):
+    with pytest.raises(CheckpointError, match=r"do not fit config\.json"):
         load_network(tmp_path)
 
 
@@ -112,7 +112,7 @@ def test_incomplete_and_surplus_weights_are_refused(tmp_path: Path, damage: str)
         weights["embed.bias"] = torch.zeros(16)
     save_network(tmp_path, SMALL, weights)
 
-    with pytest.raises(ValueError, match=r"embed\."):
+    with pytest.raises(CheckpointError, match=r"embed\."):
         load_network(tmp_path)
 
 
@@ -131,7 +131,7 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
 
-    with pytest.raises(ValueError, match="weights"):
+    with pytest.raises(CheckpointError, match="weights"):
         load_network(tmp_path)
 
 
@@ -140,7 +140,7 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     [
         ({"colour": "red"}, r"config\.json.*colour"),
         ({"width": None}, r"config\.json.*width"),
-        ({"tau": "0"}, r"config\.json.*tau of the network is '0', not a number"),
+        ({"tau": "0"}, r"config\.json.*tau of the network is '0'"),
     ],
     ids=["unknown", "missing", "unusable"],
 )
@@ -153,7 +153,7 @@ def test_a_configuration_that_does_not_fit_is_refused(
         json.dumps({key: value for key, value in values.items() if value is not None})
     )
 
-    with pytest.raises(ValueError, match=named):
+    with pytest.raises(CheckpointError, match=named):
         load_network(tmp_path)
 
 
@@ -162,7 +162,7 @@ def test_an_incomplete_checkpoint_is_not_found(tmp_path: Path, missing: str) -> 
     save_network(tmp_path, SMALL, small_network(0).state_dict())
     (tmp_path / missing).unlink()
 
-    with pytest.raises(FileNotFoundError, match=missing):
+    with pytest.raises(InputError, match=missing):
         load_network(tmp_path)
 
 
@@ -215,7 +215,7 @@ def test_moments_of_another_optimizer_are_refused_before_anything_changes(
     save_training(tmp_path, network, first, average, step=1)
     fresh, _, fresh_average = trained(seed=1, steps=0)
 
-    with pytest.raises(ValueError, match=f"--set optimizer={was}.*--initial"):
+    with pytest.raises(InputError, match=f"--set optimizer={was}.*--initial"):
         load_training(tmp_path, fresh, second, fresh_average)
     assert_same_state(fresh, small_network(1))
 
@@ -225,7 +225,7 @@ def test_training_state_of_another_network_is_refused(tmp_path: Path) -> None:
     other = SpikeRain(variants()["nano"])
     optimizer = torch.optim.AdamW(other.parameters())
 
-    with pytest.raises(ValueError, match=r"training state.*embed.*--initial") as raised:
+    with pytest.raises(InputError, match=r"training state.*embed.*--initial") as raised:
         load_training(tmp_path, other, optimizer, AveragedModel(other, use_buffers=True))
     assert len(str(raised.value)) < 500
 
@@ -242,5 +242,5 @@ def test_a_folder_that_holds_something_is_not_free(tmp_path: Path, name: str) ->
 
 
 def test_resuming_from_nothing_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(InputError):
         load_training(tmp_path, *trained(seed=0, steps=0))

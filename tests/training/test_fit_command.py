@@ -84,7 +84,7 @@ def test_photographs_are_not_taken_for_pairs_side_by_side(
         (["--data", "./clean=2"], "--data names clean twice"),
         (["--initial", "nosuch"], "no checkpoint in nosuch, config.json is missing"),
         (["--output", "clean/0.png"], "clean/0.png is no folder"),
-        (["--config", "nosuch.toml"], "no recipe nosuch.toml"),
+        (["--config", "nosuch.toml"], "cannot read the recipe nosuch.toml"),
     ],
 )
 def test_what_cannot_be_begun_is_one_line(

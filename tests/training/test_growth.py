@@ -7,6 +7,7 @@ import pytest
 import torch
 from networks import randomised
 
+from spikerain_edge.errors import InputError
 from spikerain_training.checkpoint import load_network, save_network
 from spikerain_training.config import variants
 from spikerain_training.fit import Data, fit
@@ -60,7 +61,7 @@ def test_a_published_layout_grows_deeper_and_says_that_it_cannot_grow_wider() ->
 
     with torch.no_grad():
         torch.testing.assert_close(deeper(image), small(image), rtol=0, atol=1e-5)
-    with pytest.raises(ValueError, match="merge the finest"):
+    with pytest.raises(InputError, match="merge the finest"):
         grow(small, replace(small.config, width=32))
 
 
@@ -105,5 +106,5 @@ def test_what_cannot_hold_the_small_network_is_refused(
 ) -> None:
     config = replace(variants()["nano"], **changes)  # type: ignore[arg-type]
 
-    with pytest.raises(ValueError, match=reason):
+    with pytest.raises(InputError, match=reason):
         grow(SpikeRain(variants()["nano"]), config)

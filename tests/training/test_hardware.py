@@ -8,6 +8,7 @@ import pytest
 import torch
 from lightning_fabric.accelerators import cuda
 
+from spikerain_edge.errors import InputError
 from spikerain_training.hardware import Hardware, launch
 
 
@@ -16,7 +17,7 @@ def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cuda, "num_cuda_devices", lambda: 1)
     monkeypatch.setattr(cuda, "_get_all_visible_cuda_devices", lambda: [0])
 
-    with pytest.raises(ValueError, match=r"(?s)cannot train on 2 x cuda .*--devices 1"):
+    with pytest.raises(InputError, match=r"(?s)cannot train on 2 x cuda .*--devices 1"):
         launch(Hardware("cuda", devices=2), "32-true")
 
 

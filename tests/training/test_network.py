@@ -11,6 +11,7 @@ from networks import parameter_count
 from spikingjelly.activation_based import neuron
 from torch import Tensor, nn
 
+from spikerain_edge.errors import InputError
 from spikerain_training.config import NetworkConfig, variants
 from spikerain_training.network import SpikeRain
 from spikingjelly_network import SpikingJellySpikeRain, copy_weights, reset_net
@@ -252,5 +253,5 @@ def test_images_of_a_batch_do_not_influence_each_other() -> None:
     ],
 )
 def test_a_setting_that_no_network_can_have_is_named(name: str, value: object) -> None:
-    with pytest.raises(ValueError, match=f"^{name} of the network is .*, not "):
+    with pytest.raises(InputError, match=f"^{name} of the network is .*; set it to "):
         NetworkConfig.from_dict({**EDGE_SMALL.to_dict(), name: value})

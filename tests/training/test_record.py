@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from spikerain_edge.errors import InputError
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import (
     Data,
@@ -146,7 +147,7 @@ def test_the_revision_is_that_of_the_code_and_of_no_project_around_it(
 def test_a_damaged_record_says_what_to_do(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
 
-    with pytest.raises(ValueError, match=r"run\.json is damaged.*--config"):
+    with pytest.raises(InputError, match=r"run\.json is damaged.*--config"):
         recorded_recipe(tmp_path)
 
 
@@ -163,7 +164,7 @@ def test_a_damaged_record_says_what_to_do(tmp_path: Path, text: str) -> None:
 def test_damaged_data_in_a_record_say_what_to_do(tmp_path: Path, damage: str) -> None:
     (tmp_path / "run.json").write_text('{"sessions": [{"recipe": {}, ' + damage + "}]}")
 
-    with pytest.raises(ValueError, match=r"run\.json is damaged.*--data"):
+    with pytest.raises(InputError, match=r"run\.json is damaged.*--data"):
         recorded_data(tmp_path)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from spikerain_edge.errors import InputError
 from spikerain_training.step_sampler import Share, StepSampler
 
 
@@ -30,5 +31,5 @@ def test_a_resumed_run_goes_on_with_the_next_batch() -> None:
 
 
 def test_a_batch_that_cannot_be_shared_names_one_that_can() -> None:
-    with pytest.raises(ValueError, match=r"12 cannot be shared by 5 processes.*batch=5"):
+    with pytest.raises(InputError, match=r"12 cannot be shared by 5 processes.*batch=5"):
         Share(12, 0, 5)

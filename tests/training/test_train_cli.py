@@ -237,7 +237,7 @@ def test_a_run_that_fails_ends_with_its_workers(photographs: Path, tmp_path: Pat
         (["fit", "--output", "run", "--resume"], "run holds no run to resume; check --output"),
         (["fit", "--data", ".", "--output", "run", "--config", "bad.toml"], "unknown setting"),
         (["fit", "--data", ".", "--output", "run", "--set", "steps=0"], "at least 1"),
-        (["fit", "--data", ".", "--output", "run", "--set", "fast"], "name=value"),
+        (["fit", "--data", ".", "--output", "run", "--set", "fast"], "write --set NAME=VALUE"),
         (["fit", "--data", ".", "--output", "run", "--accelerator", "tpu"], "choose cpu"),
         (
             [
@@ -257,7 +257,10 @@ def test_a_run_that_fails_ends_with_its_workers(photographs: Path, tmp_path: Pat
             ["fit", "--data", ".", "--output", "run", "--resume", "--initial", "."],
             "--resume and --initial exclude each other",
         ),
-        (["fit", "--data", "a=b", "--output", "run"], "'b' is no weight; write FOLDER=2.5"),
+        (
+            ["fit", "--data", "a=b", "--output", "run"],
+            "'b' is not a weight above 0; write FOLDER=2.5",
+        ),
         (["evaluate", "--model", "missing", "--data", "."], "no model 'missing'"),
     ],
 )

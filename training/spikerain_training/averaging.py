@@ -28,7 +28,7 @@ def between(first: SpikeRain, second: SpikeRain, weight: float) -> SpikeRain:
         weight: share of the second, 0 to 1.
 
     Raises:
-        ValueError: the second cannot have been trained from the first.
+        InputError: the second cannot have been trained from the first.
     """
     begun, trained = grow(first, second.config).state_dict(), second.state_dict()
     mean = SpikeRain(second.config)

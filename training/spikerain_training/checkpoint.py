@@ -29,13 +29,11 @@ CONFIG, WEIGHTS, TRAINING = "config.json", "weights.safetensors", "training.safe
 BEST = "best"
 
 
-class CheckpointError(ModelError, ValueError):
-    """A checkpoint is there, but damaged."""
+_COPY_AGAIN = "copy it again, or name a folder written by: spikerain-train fit --output FOLDER"
 
-    def __init__(self, cause: str) -> None:
-        super().__init__(
-            cause, "copy it again, or name a folder written by: spikerain-train fit --output FOLDER"
-        )
+
+class CheckpointError(ModelError):
+    """A checkpoint is damaged."""
 
 
 def require_free(folder: Path) -> None:
@@ -56,13 +54,13 @@ def require_free(folder: Path) -> None:
 
 
 def require_run(folder: Path) -> None:
-    """Finds out whether a folder holds what resuming needs.
+    """Checks that a folder holds a run that can be resumed.
 
     Raises:
-        FileNotFoundError: it does not.
+        InputError: it does not.
     """
     if not (folder / TRAINING).is_file():
-        raise FileNotFoundError(f"{folder} holds no run to resume; check --output")
+        raise InputError(f"{folder} holds no run to resume", "check --output")
 
 
 def save_network(folder: Path, config: NetworkConfig, weights: dict[str, Tensor]) -> None:
@@ -76,15 +74,11 @@ def load_network(folder: Path) -> SpikeRain:
     """The network of a checkpoint folder, in evaluation mode.
 
     Raises:
-        FileNotFoundError: no such checkpoint.
-        CheckpointError: the configuration is none, or the weights do not fit it; a `ValueError`.
+        InputError: no such checkpoint.
+        CheckpointError: the configuration is not valid, or the weights do not fit it.
     """
     _require_file(folder, CONFIG)
-    try:
-        network = SpikeRain(NetworkConfig.from_dict(json.loads((folder / CONFIG).read_text())))
-    # A file that is not trusted can be wrong in more ways than JSON and configuration know of.
-    except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:
-        raise CheckpointError(f"{folder / CONFIG}: {error}") from error
+    network = SpikeRain(_read_config(folder / CONFIG))
     _require_file(folder, WEIGHTS)
     try:
         weights = load_file(folder / WEIGHTS)
@@ -93,22 +87,34 @@ def load_network(folder: Path) -> SpikeRain:
             network.load_state_dict(weights, strict=True)
     except (ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
-            f"{folder}: weights do not fit {CONFIG}, {WEIGHTS} is damaged: {_shortened(error)}"
+            f"{folder}: weights do not fit {CONFIG}, {WEIGHTS} is damaged: {_shortened(error)}",
+            _COPY_AGAIN,
         ) from error
     if different:
         named = variant_of(weights) or "another network"
         raise CheckpointError(
             f"{folder}: weights do not fit {CONFIG}, they are of {named} and it is of "
-            f"{network.config.variant}: {different}"
+            f"{network.config.variant}: {different}",
+            _COPY_AGAIN,
         )
     return network.eval()
 
 
+def _read_config(path: Path) -> NetworkConfig:
+    try:
+        return NetworkConfig.from_dict(json.loads(path.read_text("utf-8")))
+    except InputError as error:
+        raise CheckpointError(f"{path}: {error.cause}", _COPY_AGAIN) from error
+    # Neither JSON nor text, or nested without end.
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not valid JSON: {error}", _COPY_AGAIN) from error
+
+
 def _require_file(folder: Path, name: str) -> None:
     if not (folder / name).is_file():
-        raise FileNotFoundError(
-            f"no checkpoint in {folder}, {name} is missing; name a folder written by: "
-            "spikerain-train fit --output FOLDER"
+        raise InputError(
+            f"no checkpoint in {folder}, {name} is missing",
+            "name a folder written by: spikerain-train fit --output FOLDER",
         )
 
 
@@ -147,8 +153,8 @@ def load_training(
     """Restores what `save_training` wrote; returns the step and the best validation reached.
 
     Raises:
-        FileNotFoundError: the folder holds no training state.
-        ValueError: the training state is damaged, of another network or of another optimiser.
+        InputError: the folder holds no training state, or that of another network or optimiser.
+        CheckpointError: the training state is damaged.
     """
     require_run(folder)
     try:
@@ -159,9 +165,9 @@ def load_training(
         average.load_state_dict(_below("average/", state), strict=True)
         step, best = int(state["step"]), float(state.get("best", -math.inf))
     except (RuntimeError, KeyError, SafetensorError) as error:
-        raise ValueError(
-            f"{folder / TRAINING}: the training state is damaged ({_shortened(error)}); copy it "
-            f"again, or start a new run from its weights: --initial {folder} --output NEW"
+        raise CheckpointError(
+            f"{folder / TRAINING}: the training state is damaged ({_shortened(error)})",
+            f"copy it again, or start a new run from its weights: --initial {folder} --output NEW",
         ) from error
     moments: dict[int, dict[str, Tensor]] = {}
     for index, (name, _) in enumerate(network.named_parameters()):
@@ -180,10 +186,11 @@ def _require_network(folder: Path, weights: dict[str, Tensor], network: nn.Modul
     different = mismatch(weights, network)
     if different:
         trained = variant_of(weights) or "another network"
-        raise ValueError(
+        raise InputError(
             f"{folder} holds the training state of {trained}, which does not fit what is to be "
-            f"trained ({different}); resume without changing variant or network, or start a new "
-            f"run from its weights: --initial {folder} --output NEW"
+            f"trained ({different})",
+            "resume without changing variant or network, or start a new run from its weights: "
+            f"--initial {folder} --output NEW",
         )
 
 
@@ -199,10 +206,10 @@ def _require_optimizer(
     trained = optimizer_name(moments)
     wanted = "muon" if isinstance(optimizer, Muon) else "adamw"
     if moments and trained != wanted:
-        raise ValueError(
-            f"{folder} was trained with {trained}, whose moments mean nothing to {wanted}; go on "
-            f"with --set optimizer={trained}, or start a new run from its weights: "
-            f"--initial {folder}"
+        raise InputError(
+            f"{folder} was trained with {trained}, whose moments mean nothing to {wanted}",
+            f"go on with --set optimizer={trained}, or start a new run from its weights: "
+            f"--initial {folder}",
         )
 
 

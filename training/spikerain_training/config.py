@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+from spikerain_edge.errors import InputError
+
 TemporalGate = Literal["pooled", "per-timestep"]
 
 _LEVELS = ("encoder", "decoder")
@@ -51,7 +53,7 @@ class NetworkConfig:
         alpha: steepness of the sigmoid surrogate gradient (training only).
 
     Raises:
-        ValueError: a setting that no network can have; the message names it.
+        InputError: a setting that no network can have; the message names it.
     """
 
     variant: str
@@ -90,7 +92,8 @@ class NetworkConfig:
 
     def _require(self, name: str, fits: bool, wanted: str) -> None:
         if not fits:
-            raise ValueError(f"{name} of the network is {getattr(self, name)!r}, not {wanted}")
+            value = getattr(self, name)
+            raise InputError(f"{name} of the network is {value!r}", f"set it to {wanted}")
 
     @property
     def stride(self) -> int:
@@ -108,19 +111,24 @@ class NetworkConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
-        """Rebuild a configuration; unknown, missing and unusable settings raise `ValueError`."""
+        """Rebuilds a configuration from plain values, as `to_dict` gives them.
+
+        Raises:
+            InputError: a setting is unknown, missing or unusable.
+        """
         if not isinstance(values, Mapping):
-            raise ValueError("a network configuration is a table of settings")
+            raise InputError("the network configuration is not a table", "write NAME = VALUE lines")
         known = [field.name for field in fields(cls)]
         unknown = sorted(set(values) - set(known))
         if unknown:
-            raise ValueError(
-                f"unknown network settings: {', '.join(unknown)}; known are {', '.join(known)}"
+            raise InputError(
+                f"unknown network settings: {', '.join(unknown)}",
+                f"remove them, or choose from {', '.join(known)}",
             )
         needed = [field.name for field in fields(cls) if field.default is MISSING]
         missing = [name for name in needed if name not in values]
         if missing:
-            raise ValueError(f"the network configuration lacks {', '.join(missing)}")
+            raise InputError(f"the network configuration lacks {', '.join(missing)}", "add them")
         # JSON and TOML know lists only.
         levels = {name: tuple(values[name]) for name in _LEVELS if isinstance(values[name], list)}
         return cls(**{**values, **levels})

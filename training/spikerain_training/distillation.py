@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from spikerain_edge.errors import InputError
 from spikerain_training.checkpoint import load_network
 from spikerain_training.losses import widened
 
@@ -23,15 +24,15 @@ class Teacher:
         device: where it answers; where `source` is unless given.
 
     Raises:
-        FileNotFoundError: no such checkpoint.
-        ValueError: a checkpoint whose configuration and weights do not fit each other.
+        InputError: no such checkpoint.
+        CheckpointError: configuration and weights do not fit each other.
     """
 
     def __init__(self, source: Path | nn.Module, device: torch.device | str | None = None) -> None:
         try:
             network = load_network(source) if isinstance(source, Path) else deepcopy(source)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f"the recipe's teacher: {error}") from error
+        except InputError as error:
+            raise InputError(f"the recipe's teacher: {error.cause}", error.remedy) from error
         self._network = network.to(device).eval().requires_grad_(False)
 
     @torch.no_grad()

@@ -68,12 +68,12 @@ def fit(
         Steps done: `recipe.steps`, or fewer when interrupted.
 
     Raises:
-        FileNotFoundError: no images, or nothing to resume from.
-        ValueError: recipe, data and network do not fit each other, or a resumed run has done more
-            steps already.
-        InputError: `output` holds another run or cannot be written to.
-        FloatingPointError: loss or gradient is no longer finite; the last checkpoint is untouched,
-            the batch is saved beside it.
+        InputError: there are no images, or nothing to resume from; recipe, data and network do not
+            fit each other; a resumed run has done more steps already; `output` holds another run
+            or cannot be written to.
+        CheckpointError: a checkpoint is damaged.
+        ComputeError: loss or gradient is no longer finite; the last checkpoint is untouched, the
+            batch is saved beside it.
     """
     if not resume:
         require_free(output)
@@ -144,7 +144,7 @@ def prepare(
     """Network and optimiser as Fabric wraps them, and what a checkpoint keeps of them.
 
     Raises:
-        ValueError: the weights to start from are those of a network that cannot be grown.
+        InputError: the weights to start from are those of a network that cannot be grown.
     """
     if initial:
         network = grow(load_network(initial), recipe.config())

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from spikerain_edge.errors import InputError
 from spikerain_training.config import NetworkConfig
 from spikerain_training.network import SpikeRain
 
+_REMEDY = "train a new network without --initial, or start from a checkpoint of another shape"
 Runs = tuple[tuple[int, int, int], ...]
 """Where channels go: (from, to, how many) for each run that stays together."""
 
@@ -26,7 +28,7 @@ def grow(small: SpikeRain, config: NetworkConfig) -> SpikeRain:
             everywhere, and nothing squeezed to fewer channels.
 
     Raises:
-        ValueError: the other network would not compute the same, cannot hold the smaller one, or is
+        InputError: the other network would not compute the same, cannot hold the smaller one, or is
             wider and joins the finest skip connection without merging it.
     """
     _require_room(small.config, config)
@@ -47,13 +49,13 @@ def _require_room(small: NetworkConfig, large: NetworkConfig) -> None:
     for name in same:
         ours, theirs = getattr(large, name), getattr(small, name)
         if ours != theirs:
-            raise ValueError(f"{refusal}: {name} is {ours}, not {theirs}")
+            raise InputError(f"{refusal}: {name} is {ours}, not {theirs}", _REMEDY)
     sizes = zip(_sizes(small, large), _sizes(large, small), strict=True)
     if any(one > other for one, other in sizes):
-        raise ValueError(f"{refusal}: it is smaller somewhere")
+        raise InputError(f"{refusal}: it is smaller somewhere", _REMEDY)
     if small.width != large.width and not small.merge_finest:
-        raise ValueError(
-            f"{refusal}: only networks that merge the finest skip connection grow wider"
+        raise InputError(
+            f"{refusal}: only networks that merge the finest skip connection grow wider", _REMEDY
         )
 
 

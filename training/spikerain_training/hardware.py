@@ -14,6 +14,8 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
+from spikerain_edge.errors import InputError
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -35,7 +37,7 @@ def launch(hardware: Hardware, precision: str) -> Fabric:
     """Joins or starts the processes of a run.
 
     Raises:
-        ValueError: there is no such accelerator, there are fewer devices, or it cannot do this
+        InputError: there is no such accelerator, there are fewer devices, or it cannot do this
             precision.
     """
     # What torchrun started is what there is: its environment says how many and where.
@@ -43,7 +45,9 @@ def launch(hardware: Hardware, precision: str) -> Fabric:
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", hardware.nodes))
     accelerator = _accelerator(hardware.accelerator)
     if accelerator == "cpu" and precision == "16-mixed":
-        raise ValueError("precision 16-mixed needs a GPU; set 32-true or bf16-mixed")
+        raise InputError(
+            "precision 16-mixed needs a GPU", "set another: --set precision=32-true or bf16-mixed"
+        )
     try:
         fabric = Fabric(
             accelerator=accelerator,
@@ -54,9 +58,9 @@ def launch(hardware: Hardware, precision: str) -> Fabric:
         )
         fabric.launch()
     except (RuntimeError, MisconfigurationException) as error:
-        raise ValueError(
-            f"cannot train on {devices} x {accelerator} ({error}); "
-            "name devices that are there: --devices 1, or --accelerator cpu"
+        raise InputError(
+            f"cannot train on {devices} x {accelerator} ({error})",
+            "name devices that are there: --devices 1, or --accelerator cpu",
         ) from error
     return fabric
 
@@ -68,7 +72,9 @@ def _accelerator(wanted: str) -> str:
         return next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available.get(wanted):
         usable = ", ".join(name for name, here in available.items() if here)
-        raise ValueError(f"the accelerator {wanted!r} is not available here; choose {usable}")
+        raise InputError(
+            f"the accelerator {wanted!r} is not available here", f"choose {usable}: --accelerator"
+        )
     return wanted
 
 

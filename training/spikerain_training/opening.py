@@ -17,9 +17,8 @@ def opening(recipe: Recipe, data: Data, device: torch.device, processes: int) ->
     """A line for every folder, with what it leaves out, and one for network and machine.
 
     Raises:
-        FileNotFoundError: a folder does not exist or holds no image.
-        InputError: a folder does not hold pairs side by side.
-        ValueError: pictures of a folder cannot be told apart.
+        InputError: a folder does not exist, holds no image or no pairs side by side, or its
+            pictures cannot be told apart.
     """
     lines = [
         line

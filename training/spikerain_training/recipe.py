@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from spikerain_edge.errors import InputError
 from spikerain_training.config import NetworkConfig, variants
 
 if sys.version_info >= (3, 11):
@@ -98,13 +99,13 @@ class Recipe:
         """The network to train.
 
         Raises:
-            ValueError: an unknown variant, or a network setting that is unknown or unusable.
+            InputError: an unknown variant, or a network setting that is unknown or unusable.
         """
         if self.variant not in variants():
             known = ", ".join(variants())
-            raise ValueError(f"unknown variant {self.variant!r}; known are {known}")
+            raise InputError(f"unknown variant {self.variant!r}", f"set variant to one of {known}")
         if "alpha" in self.network:
-            raise ValueError("network.alpha is set by the recipe's own alpha: set alpha instead")
+            raise InputError("network.alpha cannot be set", "set the recipe's own alpha instead")
         known_network = variants()[self.variant].to_dict()
         return NetworkConfig.from_dict({**known_network, "alpha": self.alpha, **self.network})
 
@@ -117,39 +118,37 @@ def read_recipe(path: Path) -> Recipe:
     """Reads a TOML recipe.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: not TOML, or a setting that does not exist or cannot have its value.
+        InputError: no such file, not TOML, or a setting that does not exist or cannot have its
+            value.
     """
     try:
         settings = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"no recipe {path}; name a TOML file with --config") from error
     except OSError as error:
-        raise ValueError(
-            f"cannot read the recipe {path} ({error.strerror}); name a TOML file with --config"
+        raise InputError(
+            f"cannot read the recipe {path} ({error.strerror})", "name a TOML file with --config"
         ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(
-            f"{path} is no TOML ({error}); a recipe has a line NAME = VALUE for each setting, "
-            'text in quotes: variant = "nano"'
+        raise InputError(
+            f"{path} is not a TOML file ({error})",
+            'write a line NAME = VALUE for each setting, text in quotes: variant = "nano"',
         ) from error
     try:
         return adapted(Recipe(), settings)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error.cause}", error.remedy) from error
 
 
 def adapted(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """A recipe with some settings changed.
 
     Raises:
-        ValueError: a setting does not exist or cannot have its value.
+        InputError: a setting does not exist or cannot have its value.
     """
     known = {setting.name: getattr(Recipe(), setting.name) for setting in fields(Recipe)}
     changed: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
-            raise ValueError(f"unknown setting {name!r}; known are {', '.join(known)}")
+            raise InputError(f"unknown setting {name!r}", f"choose from {', '.join(known)}")
         changed[name] = _typed(name, value, type(known[name]))
     result = replace(recipe, **changed)
     _require_sensible(result)
@@ -162,11 +161,11 @@ def parse_override(text: str) -> tuple[str, Any]:
     `network.width=32` and `weather.snow=0.4` change one entry of a table; a word needs no quotes.
 
     Raises:
-        ValueError: there is no `=`.
+        InputError: there is no `=`.
     """
     name, separator, value = text.partition("=")
     if not separator or not name.strip():
-        raise ValueError(f"--set {text}: write it as name=value")
+        raise InputError(f"--set {text} sets nothing", "write --set NAME=VALUE")
     try:
         return name.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -179,7 +178,7 @@ def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     Settings that need each other may come in any order: the result alone has to make sense.
 
     Raises:
-        ValueError: see `parse_override` and `adapted`.
+        InputError: see `parse_override` and `adapted`.
     """
     changed: dict[str, Any] = {}
     for text in overrides:
@@ -188,7 +187,10 @@ def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
         if separator:
             entries = changed.get(table, getattr(recipe, table, None))
             if not isinstance(entries, Mapping):
-                raise ValueError(f"--set {text}: {table!r} is no table of settings")
+                raise InputError(
+                    f"--set {text}: {table!r} is not a table of settings",
+                    "name an entry of one, such as network.width=32 or weather.snow=0.4",
+                )
             value = {**entries, key: value}
         changed[table] = value
     return adapted(recipe, changed)
@@ -201,15 +203,15 @@ def _typed(name: str, value: Any, expected: type) -> Any:
         return dict(value)
     if type(value) is not expected:
         kind = "a table" if expected is dict else f"of type {expected.__name__}"
-        raise ValueError(f"{name} must be {kind}")
+        raise InputError(f"{name} is {value!r}", f"it must be {kind}")
     return value
 
 
 def _require_sensible(recipe: Recipe) -> None:
-    """Finds what could not be trained before a run begins.
+    """Checks, before a run begins, that a recipe can be trained.
 
     Raises:
-        ValueError: a value out of range; the message names the setting.
+        InputError: a value is out of range; the message names the setting.
     """
     counts = ("steps", "batch", "save_every", "validate_every")
     shares = ("dry", "ema", "floor")
@@ -226,23 +228,23 @@ def _require_sensible(recipe: Recipe) -> None:
         value = getattr(recipe, name)
         if not bound <= value < math.inf:
             wanted = "above 0" if 0 < bound < 1 else f"at least {bound}"
-            raise ValueError(f"{name} is {value}, it must be {wanted}")
+            raise InputError(f"{name} is {value}", f"it must be {wanted}")
     for name, bound in {**dict.fromkeys(shares, 1), **_MOST}.items():
         if getattr(recipe, name) > bound:
-            raise ValueError(f"{name} is {getattr(recipe, name)}, it must be at most {bound}")
+            raise InputError(f"{name} is {getattr(recipe, name)}", f"it must be at most {bound}")
     _require_tables(recipe)
     for name, known in (("optimizer", OPTIMIZERS), ("precision", PRECISIONS)):
         if getattr(recipe, name) not in known:
             chosen, choices = getattr(recipe, name), ", ".join(known)
-            raise ValueError(f"{name} is {chosen!r}, it must be one of {choices}")
+            raise InputError(f"{name} is {chosen!r}", f"it must be one of {choices}")
     if bool(recipe.teacher) != bool(recipe.distillation):
-        raise ValueError("teacher and distillation go together: set both, or neither")
+        raise InputError("teacher and distillation go together", "set both, or neither")
     if not any(getattr(recipe, term) for term in terms):
-        raise ValueError(f"the loss is empty: give one of {', '.join(terms)} a weight")
+        raise InputError("the loss is empty", f"give one of {', '.join(terms)} a weight")
 
 
 def _require_tables(recipe: Recipe) -> None:
     recipe.config()
     for kind, weight in recipe.weather.items():
         if type(weight) not in (int, float):
-            raise ValueError(f"weather.{kind} is {weight!r}, it must be a number")
+            raise InputError(f"weather.{kind} is {weight!r}", "it must be a number")

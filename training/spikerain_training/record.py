@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from spikerain_edge.errors import InputError
 from spikerain_edge.files import create_folder
 from spikerain_edge.images.pairs import Half
 from spikerain_training.checkpoint import WEIGHTS, write_text
@@ -118,7 +119,7 @@ def read_sessions(folder: Path) -> list[dict[str, Any]]:
     """The sessions of a run, oldest first; none where nothing was recorded.
 
     Raises:
-        ValueError: the record is damaged.
+        InputError: the record is damaged.
     """
     path = folder / RUN
     if not path.is_file():
@@ -126,7 +127,7 @@ def read_sessions(folder: Path) -> list[dict[str, Any]]:
     try:
         sessions = json.loads(path.read_text("utf-8"))["sessions"]
         if not all(isinstance(session["recipe"], dict) for session in sessions):
-            raise TypeError("a session is no table")
+            raise TypeError("a session is not a table")
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(folder, error) from error
     return list(sessions)
@@ -178,17 +179,20 @@ def recorded_recipe(folder: Path) -> Recipe | None:
     """The recipe of the last session, or none.
 
     Raises:
-        ValueError: the record is damaged.
+        InputError: the record is damaged.
     """
     sessions = read_sessions(folder)
-    return adapted(Recipe(), sessions[-1]["recipe"]) if sessions else None
+    try:
+        return adapted(Recipe(), sessions[-1]["recipe"]) if sessions else None
+    except InputError as error:
+        raise _damaged(folder, error) from error
 
 
 def recorded_data(folder: Path) -> Data:
     """What the last session saw; empty where nothing was recorded.
 
     Raises:
-        ValueError: the record is damaged.
+        InputError: the record is damaged.
     """
     sessions = read_sessions(folder)
     try:
@@ -216,9 +220,9 @@ def _halves(recorded: Any, folders: list[Path]) -> dict[Path, Half]:
     return halves
 
 
-def _damaged(folder: Path, error: Exception) -> ValueError:
-    return ValueError(
-        f"{folder / RUN} is damaged ({error}); move it away and give --config and --data anew"
+def _damaged(folder: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{folder / RUN} is damaged ({error})", "move it away and give --config and --data anew"
     )
 
 

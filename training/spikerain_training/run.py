@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from spikerain_edge.errors import ComputeError, InputError
 from spikerain_edge.images import Image
 from spikerain_training.checkpoint import (
     BEST,
@@ -70,8 +71,7 @@ class Run:
         initial: checkpoint that the weights come from, for the record.
 
     Raises:
-        FileNotFoundError: no images to validate on.
-        ValueError: an image cannot be validated on; the message names it.
+        InputError: there are no images to validate on, or one of them cannot be used.
     """
 
     def __init__(
@@ -98,9 +98,9 @@ class Run:
         """Continues from the training state in the folder.
 
         Raises:
-            FileNotFoundError: there is none.
-            ValueError: it is damaged, of another network or of another optimiser, or has done more
-                steps than the recipe has.
+            InputError: there is none, it is of another network or of another optimiser, or it has
+                done more steps than the recipe has.
+            CheckpointError: it is damaged.
         """
         state = self.state
         state.step, state.best = load_training(
@@ -111,17 +111,18 @@ class Run:
             self.fabric.strategy.precision,
         )
         if state.step > self.recipe.steps:
-            raise ValueError(
+            raise InputError(
                 f"the run in {self.folder} has done {state.step} steps already, more than "
-                f"{self.recipe.steps}; give --steps above {state.step}"
+                f"{self.recipe.steps}",
+                f"give --steps above {state.step}",
             )
 
     def announce(self, say: Callable[[str], None]) -> None:
         """Says in a few lines what is trained on and where; the first process alone does.
 
         Raises:
-            FileNotFoundError: a folder does not exist or holds no image.
-            ValueError: a folder's pictures cannot be told apart.
+            InputError: a folder does not exist, holds no image, or its pictures cannot be told
+                apart.
         """
         if self.fabric.is_global_zero:
             device, processes = self.fabric.device, self.fabric.world_size
@@ -200,17 +201,18 @@ class Run:
         """Saves the batch that broke the run.
 
         Raises:
-            FloatingPointError: always.
+            ComputeError: always.
         """
         path = self.folder / BAD_BATCH
         if self.fabric.global_rank:
             path = path.with_stem(f"{path.stem}.{self.fabric.global_rank}")
         tensors = {"rainy": rainy, "clean": clean, "restored": restored.detach()}
         write_tensors(path, tensors)
-        raise FloatingPointError(
+        raise ComputeError(
             f"loss or gradient is no longer finite at step {self.state.step}; the batch is in "
-            f"{path}, the last checkpoint is untouched: look at the batch, or resume with a lower "
-            "learning rate: --resume --set learning_rate=5e-4"
+            f"{path}, the last checkpoint is untouched",
+            "look at the batch, or resume with a lower learning rate: "
+            "--resume --set learning_rate=5e-4",
         )
 
     def _averaged(self) -> SpikeRain:

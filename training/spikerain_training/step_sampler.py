@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch.utils.data import Sampler
 
+from spikerain_edge.errors import InputError
+
 
 @dataclass(frozen=True)
 class Share:
@@ -18,7 +20,7 @@ class Share:
         processes: how many there are.
 
     Raises:
-        ValueError: the batch cannot be divided equally.
+        InputError: the batch cannot be divided equally.
     """
 
     batch: int
@@ -27,9 +29,9 @@ class Share:
 
     def __post_init__(self) -> None:
         if self.batch % self.processes:
-            raise ValueError(
-                f"a batch of {self.batch} cannot be shared by {self.processes} processes; "
-                f"set a multiple: --set batch={self.processes}"
+            raise InputError(
+                f"a batch of {self.batch} cannot be shared by {self.processes} processes",
+                f"set a multiple: --set batch={self.processes}",
             )
 
     @property

@@ -9,6 +9,7 @@ import torch
 import typer
 from rich.console import Console
 
+from spikerain_edge.errors import InputError
 from spikerain_training.averaging import between, renew_statistics
 from spikerain_training.checkpoint import load_network, require_free, save_network
 from spikerain_training.commands.console import counting_bar, one_line_errors, print_line
@@ -41,8 +42,9 @@ def average(
         start, end = load_network(first), load_network(second)
         try:
             mean = between(start, end, weight)
-        except ValueError as error:
-            raise ValueError(f"{first} and {second} have no mean: {error}") from error
+        except InputError as error:
+            cause = f"{first} and {second} have no mean: {error.cause}"
+            raise InputError(cause, "name two stages of one training") from error
         if data:
             _renew(mean, data, console)
         save_network(output, mean.config, mean.state_dict())

@@ -69,13 +69,13 @@ def fit(
     console = Console(stderr=True)
     with one_line_errors(console):
         if resume and initial:
-            raise ValueError("--resume and --initial exclude each other; drop one")
+            raise InputError("--resume and --initial exclude each other", "drop one")
         seen = Data(folders_of(data or []), validation=validation)
         if resume:
             require_run(output)
             seen = _resumed(seen, output)
         if not seen.folders:
-            raise ValueError("nothing to train on; give --data FOLDER")
+            raise InputError("nothing to train on", "give --data FOLDER")
         anew = halves(rainy_half or [], seen.seen)
         seen = replace(seen, rainy_half={**seen.rainy_half, **anew})
         recipe = read_recipe(config) if config else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
@@ -78,8 +79,7 @@ def folders_of(given: Sequence[str]) -> dict[Path, float]:
     """Folders and their weights from `FOLDER` or `FOLDER=WEIGHT`; see `weighted`.
 
     Raises:
-        InputError: a folder is named twice.
-        ValueError: a weight is not a number.
+        InputError: a folder is named twice, or a weight is not a number above 0.
     """
     folders: dict[Path, float] = {}
     for folder, weight in map(weighted, given):
@@ -95,12 +95,15 @@ def weighted(given: str) -> tuple[Path, float]:
     """A folder and its weight from `FOLDER=WEIGHT`; the weight is 1 unless given.
 
     Raises:
-        ValueError: the weight is not a number.
+        InputError: the weight is not a number above 0.
     """
     folder, separator, weight = given.rpartition("=")
     if not separator or Path(given).exists():
         return Path(given), 1.0
     try:
-        return Path(folder), float(weight)
+        number = float(weight)
     except ValueError:
-        raise ValueError(f"--data {given}: {weight!r} is no weight; write FOLDER=2.5") from None
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise InputError(f"--data {given}: {weight!r} is not a weight above 0", "write FOLDER=2.5")
+    return Path(folder), number
