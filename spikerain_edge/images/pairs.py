@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.reading import IMAGE_SUFFIXES, image_paths, read_image
 from spikerain_edge.images.side_by_side import require_alike
@@ -74,14 +75,13 @@ class Pair:
         """Rainy and clean, each (H, W, 3) uint8 BGR of the same size.
 
         Raises:
-            InputError: a file is missing or cannot be decoded.
-            ValueError: the sizes differ.
+            InputError: a file is missing or cannot be decoded, or the sizes differ.
         """
         rainy, clean = self.rainy.read(), self.clean.read()
         if rainy.shape != clean.shape:
-            raise ValueError(
-                f"{self.rainy.path} is {size(rainy)} but {self.clean.path} is {size(clean)}; "
-                "find all of them: spikerain-train prepare"
+            raise InputError(
+                f"{self.rainy.path} is {size(rainy)} but {self.clean.path} is {size(clean)}",
+                "find all of them: spikerain-train prepare FOLDER",
             )
         return rainy, clean
 
@@ -114,9 +114,8 @@ def find_pairs(folder: Path, rainy_half: Half | None = None) -> tuple[Pair, ...]
         rainy_half: every picture holds both; this half of it is the rainy one.
 
     Raises:
-        FileNotFoundError: there is no such folder, or it holds no picture.
-        InputError: pictures of which halves are asked for do not hold pairs side by side.
-        ValueError: the folder has a layout of pairs, but nothing in it matches.
+        InputError: there is no such folder, it holds no picture, nothing in its layout of pairs
+            matches, or its pictures do not hold the halves that are asked for.
     """
     pairing = usable_pairing(folder, rainy_half)
     return None if pairing is None else pairing.pairs
@@ -126,15 +125,14 @@ def usable_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | No
     """What `find_pairing` finds, at least one pair; none where the folder has no layout of pairs.
 
     Raises:
-        FileNotFoundError: there is no such folder, or it holds no picture.
-        InputError: pictures of which halves are asked for do not hold pairs side by side.
-        ValueError: the folder has a layout of pairs, but nothing in it matches.
+        InputError: there is no such folder, it holds no picture, nothing in its layout of pairs
+            matches, or its pictures do not hold the halves that are asked for.
     """
     pairing = find_pairing(folder, rainy_half)
     if pairing is not None and not pairing.pairs:
-        raise ValueError(
-            f"no names match in {folder} ({pairing.layout}); "
-            f"see what is unpaired: spikerain-train prepare {folder}"
+        raise InputError(
+            f"no names match in {folder} ({pairing.layout})",
+            f"see what is unpaired: spikerain-train prepare {folder}",
         )
     return pairing
 
@@ -143,12 +141,11 @@ def find_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | None
     """Pairs and leftovers of a folder; none where it has no layout of pairs.
 
     Raises:
-        FileNotFoundError: there is no such folder, or no picture where one is due.
-        InputError: halves are asked for, and the folder holds no pairs side by side.
-        ValueError: two clean pictures have the same name.
+        InputError: there is no such folder, or no picture where one is due; two clean pictures
+            have the same name; halves are asked for, and the folder holds no pairs side by side.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}")
+        raise InputError(f"no folder {folder}", "check the path")
     if rainy_half is not None:
         return _side_by_side(folder, rainy_half)
     rainy, clean = _child(folder, RAINY_FOLDERS), _child(folder, CLEAN_FOLDERS)
@@ -170,7 +167,7 @@ def _side_by_side(folder: Path, rainy_half: Half) -> Pairing:
 def _one_folder(folder: Path) -> Pairing | None:
     paths = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
     if not paths:
-        raise FileNotFoundError(f"no images in {folder}; {_remedy(folder)}")
+        raise InputError(f"no images in {folder}", _remedy(folder))
     cleans = {path for path in paths if _CLEAN_NAME.search(path.stem)}
     rainy = {path for path in paths if _RAINY_NAME.search(path.stem)} - cleans
     if not cleans or not rainy:
@@ -213,7 +210,7 @@ def _match(layout: str, rainy: Collection[Path], cleans: Collection[Path]) -> Pa
     for path in sorted(cleans):
         for key in dict.fromkeys((path.stem, _CLEAN_NAME.sub("", path.stem))):
             if key in index:
-                raise ValueError(f"{index[key]} and {path} have the same name; keep one of them")
+                raise InputError(f"{index[key]} and {path} have the same name", "keep one of them")
             index[key] = path
     pairs, unpaired = [], []
     for path in sorted(rainy):
@@ -242,7 +239,7 @@ def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
 def _pictures_below(folder: Path) -> list[Path]:
     paths = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
     if not paths:
-        raise FileNotFoundError(f"no images in {folder}")
+        raise InputError(f"no images in {folder}", "put the pictures of the pairs there")
     return paths
 
 

@@ -23,13 +23,13 @@ def image_paths(folder: Path) -> list[Path]:
     """Image files of a folder, sorted by name.
 
     Raises:
-        FileNotFoundError: there is no such folder, or it holds no image.
+        InputError: there is no such folder, or it holds no image.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}")
+        raise InputError(f"no folder {folder}", "check the path")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
-        raise FileNotFoundError(f"no images in {folder}")
+        raise InputError(f"no images in {folder}", f"it needs {', '.join(sorted(IMAGE_SUFFIXES))}")
     return paths
 
 
@@ -49,7 +49,7 @@ def read_image(path: Path, remedy: str = "remove or replace the file") -> Image:
     try:
         packed = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+        raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
     try:
         image = cv2.imdecode(packed, cv2.IMREAD_COLOR) if packed.size else None
     except cv2.error:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from spikerain_edge.errors import InputError
 from spikerain_edge.images.pairs import Half, find_pairing, find_pairs
 
 
@@ -192,7 +193,7 @@ def test_clean_photographs_are_no_pairs(tmp_path: Path) -> None:
 def test_the_folder_above_the_splits_says_where_to_look(tmp_path: Path) -> None:
     write(tmp_path, "train/input/1.png", "train/target/1.png", "test/input/1.png", "docs/1.png")
 
-    with pytest.raises(FileNotFoundError, match=r"name a folder inside it: test, train$"):
+    with pytest.raises(InputError, match=r"name a folder inside it: test, train$"):
         find_pairs(tmp_path)
 
 
@@ -208,7 +209,7 @@ def test_layouts_without_a_clear_pair_are_refused(
 ) -> None:
     write(tmp_path, *files)
 
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         find_pairs(tmp_path)
 
 
@@ -216,9 +217,9 @@ def test_missing_and_empty_folders_are_not_found(tmp_path: Path) -> None:
     write(tmp_path, "input/1.png")
     (tmp_path / "target").mkdir()
 
-    with pytest.raises(FileNotFoundError, match=r"no images in .*target"):
+    with pytest.raises(InputError, match=r"no images in .*target"):
         find_pairs(tmp_path)
-    with pytest.raises(FileNotFoundError, match="no folder"):
+    with pytest.raises(InputError, match="no folder"):
         find_pairs(tmp_path / "missing")
 
 
@@ -227,5 +228,5 @@ def test_a_pair_of_different_sizes_is_named(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "target" / "1.png"), np.zeros((4, 7, 3), np.uint8))
 
     (pair,) = find_pairs(tmp_path) or ()
-    with pytest.raises(ValueError, match=r"1\.png is 6x4 but .*1\.png is 7x4"):
+    with pytest.raises(InputError, match=r"1\.png is 6x4 but .*1\.png is 7x4"):
         pair.read()

@@ -115,7 +115,7 @@ def test_a_mixture_draws_by_weight_and_by_index_alone() -> None:
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, 0.0], [1.0, -2.0], [1.0, float("nan")]])
 def test_unusable_weights_are_refused(weights: list[float]) -> None:
-    with pytest.raises(ValueError, match="one weight above 0"):
+    with pytest.raises(InputError, match="one weight above 0"):
         Mixture([Constant(0), Constant(1)], weights, length=1, seed=0)
 
 
@@ -162,5 +162,5 @@ def test_the_weight_of_a_folder_is_checked_even_where_it_is_the_only_one(
 ) -> None:
     folders = {folder: weight, **dict.fromkeys([folder / "target"][:others], 1.0)}
 
-    with pytest.raises(ValueError, match="one weight above 0"):
+    with pytest.raises(InputError, match="one weight above 0"):
         training_samples(folders, crop=16, length=4, seed=0)

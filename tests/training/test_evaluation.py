@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from spikerain_edge import InputError
+from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import Quality, psnr_luma, quality
 from spikerain_training.checkpoint import save_network
@@ -113,7 +113,7 @@ def test_two_pictures_of_one_name_in_one_folder_are_both_named(
 ) -> None:
     cv2.imwrite(str(cleans / "1.jpg"), scenery(5))
 
-    with pytest.raises(ValueError, match=r"cleans/1\.jpg and .*cleans/1\.png have the same name"):
+    with pytest.raises(InputError, match=r"cleans/1\.jpg and .*cleans/1\.png have the same name"):
         found(cleans)
 
 
@@ -124,7 +124,7 @@ def test_a_pair_too_small_to_measure_is_named_before_anything_is_measured(
     for name in ("input", "target"):
         shutil.copytree(cleans, tmp_path / name)
 
-    with pytest.raises(ValueError, match=r"input/2\.png: 30x10 pixels are too few for SSIM"):
+    with pytest.raises(InputError, match=r"input/2\.png: 30x10 pixels are too few for SSIM"):
         measured_scenes(tmp_path)
 
 
@@ -154,9 +154,9 @@ def test_results_are_found_by_condition_or_name(tmp_path: Path) -> None:
             )
         paired = EvalScene("paired", "c", lambda: (picture, None))
         np.testing.assert_array_equal(method.restore(paired, picture), scenery(4))
-        with pytest.raises(FileNotFoundError, match="no result for c"):
+        with pytest.raises(InputError, match="no result for c"):
             method.restore(scene(picture, name="c"), picture)
-        with pytest.raises(ValueError, match="is 48x32, its rainy picture 20x20"):
+        with pytest.raises(InputError, match="is 48x32, its rainy picture 20x20"):
             method.restore(paired, scenery(0, 20, 20))
 
 
@@ -191,7 +191,7 @@ def test_without_truth_nothing_is_scored() -> None:
 def test_columns_of_one_name_are_refused(names: list[str]) -> None:
     methods = [Method(name, lambda scene, image: image) for name in names]
 
-    with pytest.raises(ValueError, match="write --model NAME="):
+    with pytest.raises(InputError, match="write --model NAME="):
         next(outcomes([scene(scenery(0))], methods))
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from spikerain_edge.errors import InputError
 from spikerain_edge.images.metrics import psnr_luma
 from spikerain_edge.images.reading import read_image
 from spikerain_training.fit import Data, fit
@@ -82,7 +83,7 @@ def test_a_picture_that_cannot_be_validated_on_is_named(
         cv2.imwrite(str(folder / "small.png"), np.zeros((8, 8, 3), np.uint8))
     validation = pairs if paired else photographs
 
-    with pytest.raises(ValueError, match=r"small\.png: 8x8 pixels are too few"):
+    with pytest.raises(InputError, match=r"small\.png: 8x8 pixels are too few"):
         fit(RECIPE, Data({pairs: 1.0}, validation=validation), tmp_path / "run", hardware=CPU)
     assert not (tmp_path / "run").exists()
 

@@ -226,14 +226,14 @@ def test_restored_values_outside_the_unit_range_are_clipped() -> None:
 
 
 def test_a_missing_folder_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="none"):
+    with pytest.raises(InputError, match="none"):
         RenderedWeather(tmp_path / "none", crop=32, length=1, seed=0)
 
 
 def test_a_folder_without_images_is_not_found(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
 
-    with pytest.raises(FileNotFoundError, match="no images"):
+    with pytest.raises(InputError, match="no images"):
         image_paths(tmp_path)
 
 

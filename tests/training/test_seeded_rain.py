@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import psnr_luma
 from spikerain_training.seeded_rain import (
@@ -54,7 +55,7 @@ def test_a_white_picture_gets_rain_too() -> None:
 def test_a_picture_of_the_rain_s_own_colour_cannot_get_heavy_rain() -> None:
     pale = np.full((16, 16, 3), 225, np.uint8)
 
-    with pytest.raises(ValueError, match="no rain"):
+    with pytest.raises(InputError, match="no rain"):
         seeded_rain(pale, severities()["heavy"], seed=0)
 
 
@@ -73,7 +74,7 @@ def test_of_files_the_picture_that_cannot_be_measured_is_named(
     for path, image in zip(paths, (scene(0), picture), strict=True):
         cv2.imwrite(str(path), image)
 
-    with pytest.raises(ValueError, match=rf"bad\.png: {said}; remove it, or"):
+    with pytest.raises(InputError, match=rf"bad\.png: {said}; remove it, or"):
         read_scenes(paths, severities()["heavy"])
 
 

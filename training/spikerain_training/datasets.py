@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.pairs import Half, Pair, find_pairs
 from spikerain_training.rendered import DRY, RenderedWeather, WeatherMix
@@ -61,7 +62,7 @@ class Mixture(Dataset[Sample]):
         seed: seed of the choice.
 
     Raises:
-        ValueError: weights and data sets do not match, or a weight is not above 0.
+        InputError: weights and data sets do not match, or a weight is not above 0.
     """
 
     def __init__(
@@ -104,9 +105,9 @@ def training_samples(
         rainy_half: of folders whose pictures hold a pair side by side, the half that is rainy.
 
     Raises:
-        InputError: unusable `weather` or `dry`, or a folder that holds no pairs side by side.
-        FileNotFoundError: a folder does not exist or holds no image.
-        ValueError: no folders, a weight is not above 0, or a layout without a single pair.
+        InputError: there are no folders, or one does not exist, holds no image, no pair in its
+            layout or no pairs side by side; a weight is not above 0; `weather` or `dry` is not
+            usable.
     """
     # Refused even where nothing is mixed, or all folders hold pairs and nothing is rendered.
     _require_weights(list(folders.values()), len(folders))
@@ -130,8 +131,8 @@ def training_batches(
     """The same batches of a folder's samples, (B, 3, crop, crop) each, at every call.
 
     Raises:
-        FileNotFoundError: the folder does not exist or holds no image.
-        ValueError: a layout without a single pair, or an image that cannot be decoded.
+        InputError: the folder does not exist, holds no image or no pair in its layout, or an image
+            cannot be decoded.
     """
     samples = training_samples({folder: 1.0}, crop, batch * count, seed=0, dry=dry)
     return DataLoader(samples, batch)
@@ -140,7 +141,9 @@ def training_batches(
 def _require_weights(weights: Sequence[float], datasets: int) -> None:
     usable = all(0 < weight < math.inf for weight in weights)
     if not datasets or len(weights) != datasets or not usable:
-        raise ValueError("training needs one weight above 0 for each data set")
+        raise InputError(
+            "training needs one weight above 0 for each data set", "give --data FOLDER=WEIGHT"
+        )
 
 
 def crop_and_flip(image: Image, crop: int, rng: np.random.Generator) -> Image:

@@ -18,10 +18,8 @@ def held_out_scenes(folder: Path, rainy_half: Half | None = None) -> list[tuple[
         rainy_half: every picture holds a pair side by side, and this half of it is rainy.
 
     Raises:
-        FileNotFoundError: no such folder, or no picture in it.
-        InputError: the pictures do not hold pairs side by side.
-        ValueError: nothing in it matches, or a picture cannot be decoded or measured; the message
-            names it.
+        InputError: no such folder, or no picture in it; the pictures do not hold pairs side by
+            side; nothing in it matches, or a picture cannot be decoded or measured.
     """
     pairs = find_pairs(folder, rainy_half)
     if pairs is None:

@@ -76,8 +76,7 @@ def inspect(
         track: wraps the pairs while they are read, for a progress bar.
 
     Raises:
-        FileNotFoundError: there is no such folder, or it holds no picture.
-        ValueError: pictures cannot be told apart.
+        InputError: there is no such folder, it holds no picture, or pictures cannot be told apart.
     """
     pairing = find_pairing(folder, rainy_half)
     if pairing is None:

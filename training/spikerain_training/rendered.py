@@ -85,8 +85,8 @@ class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
         dry: share of the samples without any weather.
 
     Raises:
-        FileNotFoundError: the folder does not exist or holds no image.
-        InputError: a file cannot be decoded; unusable `weather` or `dry`.
+        InputError: the folder does not exist or holds no image, a file cannot be decoded, or
+            `weather` or `dry` is not usable.
     """
 
     def __init__(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import SSIM_WINDOW, luma, psnr_luma, ssim
 from spikerain_edge.images.pairs import Picture
@@ -56,7 +57,7 @@ def seeded_rain(clean: Image, severity: Severity, seed: int) -> Image:
     within 0.02 dB of the target, so that an average over pictures means what it says.
 
     Raises:
-        ValueError: no strength reaches the target (a picture that is white already).
+        InputError: no strength reaches the target (a picture that is white already).
     """
     shower, low, high = _bracket(clean, severity, seed)
     rainy = clean
@@ -71,7 +72,7 @@ def seeded_rain(clean: Image, severity: Severity, seed: int) -> Image:
 
 
 def require_measurable(clean: Image, levels: Iterable[Severity], seed: int) -> None:
-    """Finds out, at little cost, that a picture can be measured behind rain of `seed`.
+    """Checks, at little cost, that a picture can be measured behind rain of `seed`.
 
     Args:
         clean: (H, W, 3) uint8 BGR.
@@ -79,30 +80,30 @@ def require_measurable(clean: Image, levels: Iterable[Severity], seed: int) -> N
         seed: of the rain.
 
     Raises:
-        ValueError: it is too small for SSIM, or no rain is strong enough in front of it.
+        InputError: it is too small for SSIM, or no rain is strong enough in front of it.
     """
     height, width = clean.shape[:2]
     if min(height, width) < SSIM_WINDOW:
         wanted = f"{SSIM_WINDOW}x{SSIM_WINDOW}"
-        raise ValueError(f"{width}x{height} pixels are too few for SSIM, which needs {wanted}")
+        raise InputError(f"{width}x{height} pixels are too few for SSIM, which needs {wanted}")
     for severity in levels:
         _bracket(clean, severity, seed)
 
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Puts the name of a picture, and what to do, into the `ValueError` it causes."""
+    """Adds the name of a picture, and what to do, to the `InputError` it causes."""
     try:
         yield
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}; remove it, or measure without it") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error.cause}", "remove it, or measure without it") from error
 
 
 def _bracket(clean: Image, severity: Severity, seed: int) -> tuple[Rain, float, float]:
     """A shower, and strengths between which it reaches the severity.
 
     Raises:
-        ValueError: none does.
+        InputError: none does.
     """
     rng = np.random.default_rng(seed)
     low_cover, high_cover = np.log(severity.coverage)
@@ -116,7 +117,7 @@ def _bracket(clean: Image, severity: Severity, seed: int) -> tuple[Rain, float, 
             style = replace(style, coverage=2 * style.coverage, blend="alpha", colour=(0.8,) * 3)
             shower, low, high = Rain(style, clean.shape[:2], seed), 0.0, 1.0
         if style.coverage > 64:
-            raise ValueError(f"no rain takes this picture down to {severity.psnr} dB")
+            raise InputError(f"no rain takes this picture down to {severity.psnr} dB")
     return shower, low, high
 
 
@@ -129,8 +130,7 @@ def read_scenes(paths: Iterable[Path], severity: Severity) -> list[tuple[Image, 
     """What `rainy_scenes` makes of picture files.
 
     Raises:
-        InputError: a file cannot be decoded.
-        ValueError: a file cannot be measured; the message names it.
+        InputError: a file cannot be decoded or measured; the message names it.
     """
     scenes = []
     for seed, path in enumerate(paths):

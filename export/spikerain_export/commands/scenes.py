@@ -119,16 +119,15 @@ def _pairs(folder: Path) -> list[Callable[[], tuple[Image, Image]]]:
 
 
 def _checked(data: str, read: Callable[[], _Found]) -> _Found:
-    """What reads pairs, with its errors as ours.
+    """What reads pairs, with errors that name what was given with `--data`.
 
     Raises:
-        InputError: it fails; names what was given with `--data`.
+        InputError: the pairs cannot be used.
     """
     try:
         return read()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except InputError as error:
         raise InputError(
-            f"cannot use --data {data}: {reason}",
-            f"look at its pairs with: spikerain-train prepare {data}",
+            f"cannot use --data {data}: {error.cause}",
+            f"look at its pairs: spikerain-train prepare {data}",
         ) from error

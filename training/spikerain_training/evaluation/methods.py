@@ -44,8 +44,8 @@ def open_method(given: str) -> Iterator[Method]:
             holds `<condition>/<picture>.*` or `<picture>.*`.
 
     Raises:
-        FileNotFoundError: the checkpoint lacks its weights.
-        ValueError: the weights do not fit their configuration.
+        InputError: the checkpoint lacks its weights.
+        CheckpointError: the weights do not fit their configuration.
         SpikeRainError: no such model, it cannot be used, or its column has no name.
     """
     name, target = _named(given)
@@ -100,16 +100,17 @@ def _find(folder: Path, scene: EvalScene) -> Path:
         if path.suffix.lower() in IMAGE_SUFFIXES
     ]
     if not found:
-        raise FileNotFoundError(
-            f"no result for {scene.name} in {places[0]}; name results as their rainy pictures"
+        raise InputError(
+            f"no result for {scene.name} in {places[0]}", "name results as their rainy pictures"
         )
     return found[0]
 
 
 def _require_size(path: Path, result: Image, rainy: Image) -> None:
     if result.shape != rainy.shape:
-        raise ValueError(
-            f"{path} is {size(result)}, its rainy picture {size(rainy)}; save results at full size"
+        raise InputError(
+            f"{path} is {size(result)}, its rainy picture {size(rainy)}",
+            "save results at full size",
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 
+from spikerain_edge.errors import InputError
 from spikerain_edge.files import create_folder, write_whole
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import Quality, quality
@@ -50,19 +51,21 @@ def require_names(methods: Sequence[Method]) -> None:
     """Refuses methods whose columns could not be told apart.
 
     Raises:
-        ValueError: two columns would have the same name.
+        InputError: two columns would have the same name.
     """
     names = [RAINY, *(method.name for method in methods), TRUTH]
     if len(set(names)) < len(names):
-        raise ValueError(f"two columns have one name ({', '.join(names)}); write --model NAME=...")
+        raise InputError(
+            f"two columns have one name ({', '.join(names)})", "write --model NAME=..."
+        )
 
 
 def outcomes(scenes: Iterable[EvalScene], methods: Sequence[Method]) -> Iterator[Outcome]:
     """Restores every scene with every method.
 
     Raises:
-        FileNotFoundError: a method has no result for a scene.
-        ValueError: a picture cannot be read, or two columns would have the same name.
+        InputError: a method has no result for a scene, a picture cannot be read, or two columns
+            would have the same name.
     """
     require_names(methods)
     for scene in scenes:

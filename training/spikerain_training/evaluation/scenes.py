@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.pairs import Half, Pair, Picture, usable_pairing
 from spikerain_edge.images.reading import image_paths
@@ -36,7 +37,7 @@ class EvalScene:
         condition: what scenes are averaged by: a severity, `none`, `paired` or `real`.
         name: stem of the rainy file, unique within a condition: below folders of their own,
             where stems repeat (`a/1`, `b/1`).
-        read: reads or renders (rainy, truth), each (H, W, 3) uint8 BGR; raises `ValueError`.
+        read: reads or renders (rainy, truth), each (H, W, 3) uint8 BGR; raises `InputError`.
         picture: of the rainy picture's size, such as the clean one it is rendered from.
     """
 
@@ -65,9 +66,8 @@ def measured_scenes(
         say: takes a warning of pictures that are left out.
 
     Raises:
-        FileNotFoundError: no such folder, or no pictures in it.
-        ValueError: the pictures of a pair cannot be told apart, two scenes would have one name, or
-            a picture cannot be read or measured; the message names it.
+        InputError: no such folder, or no pictures in it; the pictures of a pair cannot be told
+            apart, two scenes would have one name, or a picture cannot be read or measured.
     """
     pairing = usable_pairing(folder, rainy_half)
     if pairing is None:
@@ -85,8 +85,7 @@ def real_scenes(folder: Path, limit: int | None = None) -> list[EvalScene]:
     """Rainy photographs without truth, to look at.
 
     Raises:
-        FileNotFoundError: no such folder, or no pictures in it.
-        ValueError: two photographs have one name.
+        InputError: no such folder, no pictures in it, or two photographs have one name.
     """
     paths = image_paths(folder)[:limit]
     scenes = zip(_names(paths), paths, strict=True)
@@ -135,7 +134,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
     """Stems of the files; where stems repeat, below the folders that tell them apart.
 
     Raises:
-        ValueError: two files of one folder differ in their suffix alone.
+        InputError: two files of one folder differ in their suffix alone.
     """
     names = [path.stem for path in paths]
     if len(set(names)) == len(names):
@@ -145,7 +144,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
     first: dict[str, Path] = {}
     for name, path in zip(names, paths, strict=True):
         if name in first:
-            raise ValueError(f"{first[name]} and {path} have the same name; rename one of them")
+            raise InputError(f"{first[name]} and {path} have the same name", "rename one of them")
         first[name] = path
     return names
 

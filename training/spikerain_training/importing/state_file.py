@@ -62,12 +62,11 @@ def read_state(file: Path, largest: int = LARGEST_FILE) -> dict[str, Any]:
         a PyTorch file may hold other things than tensors below a name.
 
     Raises:
-        FileNotFoundError: no such file.
-        InputError: too large, damaged, holding anything but tensors and plain containers, or
-            holding no `state_dict`; or a PyTorch that cannot read such a file safely.
+        InputError: no such file; it is too large, damaged, holds anything but tensors and plain
+            containers, or holds no `state_dict`; or this PyTorch cannot read such a file safely.
     """
     if not file.is_file():
-        raise FileNotFoundError(f"no file {file}")
+        raise InputError(f"no file {file}", "check the path")
     _require_size(file, file.stat().st_size, largest)
     if file.suffix.lower() == ".safetensors":
         try:
