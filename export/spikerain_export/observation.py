@@ -1,0 +1,146 @@
+"""Runs a PyTorch network in double precision and notes what decides about its features."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from spikerain_training.network import SpikeRain
+from spikerain_training.neuron import LIF, charge_and_fire
+
+Doubles = npt.NDArray[np.float64]
+Bytes = npt.NDArray[np.uint8]
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """What the neurons of one layer did, everything (T, C, H, W).
+
+    Attributes:
+        added: currents that were added to those of the network, float64.
+        potentials: membrane potentials before the reset, float64.
+        fired: whether there was a spike.
+    """
+
+    added: Doubles
+    potentials: Doubles
+    fired: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What a module gave to the ReLU after it, everything float64 (1, C, H, W).
+
+    Attributes:
+        added: what was added to its output.
+        values: its output with that.
+    """
+
+    added: Doubles
+    values: Doubles
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a network did with an image.
+
+    Attributes:
+        neurons: by the name of their module.
+        hidden: by the name of the module.
+        picture: float64 (H, W, 3) BGR in levels, neither rounded nor clipped.
+    """
+
+    neurons: dict[str, Neurons]
+    hidden: dict[str, Hidden]
+    picture: Doubles
+
+
+def in_double_precision(network: SpikeRain) -> SpikeRain:
+    """A copy of a network on the CPU in float64."""
+    return copy.deepcopy(network).cpu().double().eval()
+
+
+@torch.inference_mode()
+def observe(
+    network: SpikeRain, image: Bytes, hidden: Iterable[str] = (), *, excited: bool = False
+) -> Observation:
+    """Runs a network once.
+
+    Args:
+        network: in float64.
+        image: (H, W, 3) uint8 BGR, its sides multiples of the stride.
+        hidden: modules whose output a ReLU reads.
+        excited: adds random values to the current of every neuron and to what every ReLU reads, so
+            that no channel is silent and no weight behind one goes unseen.
+    """
+    neurons: dict[str, Neurons] = {}
+    units: dict[str, Hidden] = {}
+    random = torch.Generator().manual_seed(_SEED) if excited else None
+    with ExitStack() as watches:
+        for name, module in network.named_modules():
+            if isinstance(module, LIF):
+                watches.enter_context(_watched_neurons(module, name, neurons, random))
+        for name in hidden:
+            watches.enter_context(_watched_units(network.get_submodule(name), name, units, random))
+        planes = torch.from_numpy(image[..., ::-1].transpose(2, 0, 1) / 255.0)
+        made = network(planes[None])[0].numpy()
+    picture = 255 * np.ascontiguousarray(made.transpose(1, 2, 0)[..., ::-1])
+    return Observation(neurons, units, picture)
+
+
+@contextmanager
+def _watched_neurons(
+    layer: LIF, name: str, noted: dict[str, Neurons], random: torch.Generator | None
+) -> Iterator[None]:
+    def note(layer: LIF, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        current: Tensor = inputs[0].unflatten(0, (layer.timesteps, -1))[:, 0]
+        added = torch.zeros_like(current)
+        if random is not None:
+            # As large as the channel's own and the threshold: any channel fires at some place.
+            reach = layer.threshold + current.abs().amax(dim=(0, 2, 3), keepdim=True)
+            added = reach * (2 * _uniform(current, random) - 1)
+        potentials, spikes = charge_and_fire(
+            current + added, 1.0 - 1.0 / layer.tau, layer.threshold
+        )
+        noted[name] = Neurons(added.numpy(), potentials.numpy(), spikes.numpy() != 0)
+        return output if random is None else spikes
+
+    handle = layer.register_forward_hook(note)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def _watched_units(
+    module: torch.nn.Module, name: str, noted: dict[str, Hidden], random: torch.Generator | None
+) -> Iterator[None]:
+    def note(module: torch.nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+        added = torch.zeros_like(output)
+        if random is not None:
+            added = output.abs() - output + _uniform(output, random)
+        values = output + added
+        # A linear layer has no height and width; its graph has both, of one pixel.
+        shape = (*output.shape, *[1] * (4 - output.ndim))
+        noted[name] = Hidden(added.reshape(shape).numpy(), values.reshape(shape).numpy())
+        return values
+
+    handle = module.register_forward_hook(note)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _uniform(like: Tensor, random: torch.Generator) -> Tensor:
+    return torch.rand(like.shape, generator=random, dtype=torch.float64)
