@@ -80,26 +80,37 @@ def command_scope(
             raise typer.Exit(128 + signal.SIGINT) from None
 
 
-def parse_size(text: str, *, squares: bool = False) -> tuple[int, int]:
-    """Reads `640x480` as (width, height).
+def parse_size(text: str) -> tuple[int, int]:
+    """Reads the size of an image, as `--imgsz` of every command takes it.
 
     Args:
-        text: what was typed.
-        squares: let `256` mean `256x256`.
+        text: `640x480`, width x height, or `256` for a square.
+
+    Returns:
+        Width and height in pixels.
 
     Raises:
-        InputError: it is no size, or too small or large.
+        InputError: the text is not a size, or a side is too small or too large.
     """
-    both = f"{text}x{text}" if squares and text.isdecimal() else text
-    found = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", both, re.ASCII)
-    sides = [int(side) for side in found.groups()] if found else []
-    if not sides or not all(MIN_SIDE <= side <= MAX_SIDE for side in sides):
+    found = re.fullmatch(r"(\d{1,5})(?:[xX](\d{1,5}))?", text, re.ASCII)
+    width, height = (int(side or found[1]) for side in found.groups()) if found else (0, 0)
+    if not all(MIN_SIDE <= side <= MAX_SIDE for side in (width, height)):
         raise InputError(
-            f"{text!r} is no image size",
-            f"write {'a side or ' if squares else ''}width x height, {MIN_SIDE} to {MAX_SIDE}, "
-            "such as 640x480",
+            f"{text!r} is not a valid image size",
+            "write width x height, such as --imgsz 640x480, or one number for a square; each side "
+            f"is {MIN_SIDE} to {MAX_SIDE}",
         )
-    return sides[0], sides[1]
+    return width, height
+
+
+def parse_shape(text: str) -> tuple[int, int]:
+    """Reads a size as `parse_size` does and returns it as arrays have it: height, then width.
+
+    Raises:
+        InputError: the text is not a valid size.
+    """
+    width, height = parse_size(text)
+    return height, width
 
 
 def version_shower(program: str) -> Callable[[bool], None]:

@@ -117,7 +117,7 @@ class EngineHeader:
         """What makes such an engine on this machine."""
         precision = "" if self.spec.precision == "fp32" else f" --{self.spec.precision}"
         height, width = self.profiles[0].optimum
-        size = f" --imgsz {height} {width}{'' if self.profiles[0].fixed else ' --dynamic'}"
+        size = f" --imgsz {width}x{height}{'' if self.profiles[0].fixed else ' --dynamic'}"
         batch = "" if self.spec.batch == 1 else f" --batch {self.spec.batch}"
         workspace = "" if self.workspace is None else f" --workspace {self.workspace:g}"
         options = f"{precision}{size}{batch}{workspace}"

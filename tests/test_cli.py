@@ -38,7 +38,7 @@ def album(tmp_path: Path, picture: Draw) -> Path:
 def test_the_demo_becomes_a_video_and_a_summary_alone_on_stdout(
     program: Run, tmp_path: Path, read_video: ReadVideo, files: Files
 ) -> None:
-    demo = ["run", "--camera", "demo", "--max-frames", "3", "--size", "64x48", "--threads", "1"]
+    demo = ["run", "--camera", "demo", "--max-frames", "3", "--imgsz", "64x48", "--threads", "1"]
     ended = program(*demo, "--output", "out.mp4", "--json", "-")
 
     assert ended.returncode == 0, ended.stderr

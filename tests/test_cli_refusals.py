@@ -89,10 +89,14 @@ def spoil(folder: Path, image: Image) -> None:
         (2, "--camera|good.png|--json|mine.onnx|--model|mine.onnx", "mine.onnx is read"),
         (2, "--camera|good.png|--json|mine.probe.onnx|--model|mine.onnx", "is read"),
         (2, "--camera|good.png|--output|out/|--backend|abacus", "'abacus' is not available"),
-        (2, "--camera|good.png|--output|out/|--size|64", "'64' is no image size"),
-        (2, "--camera|good.png|--output|out/|--size|0x0", "'0x0' is no image size"),
-        (2, "--camera|good.png|--output|out/|--size|64x48x3", "'64x48x3' is no image size"),
-        (2, "--camera|good.png|--output|out/|--size|-64x48", "'-64x48' is no image size"),
+        (2, "--camera|good.png|--output|out/|--imgsz|x64", "'x64' is not a valid image size"),
+        (2, "--camera|good.png|--output|out/|--size|0x0", "'0x0' is not a valid image size"),
+        (
+            2,
+            "--camera|good.png|--output|out/|--size|64x48x3",
+            "'64x48x3' is not a valid image size",
+        ),
+        (2, "--camera|good.png|--output|out/|--size|-64x48", "'-64x48' is not a valid image size"),
         (2, "--camera|good.png|--output|out/|--model|pico", "no model 'pico'"),
         (2, "--camera|good.png|--output|out/|--json|no images", "no images"),
         (2, "--camera|good.png|--output|out/|--json|nowhere/x.json", "nowhere/x.json"),
@@ -161,7 +165,7 @@ def test_frames_before_a_broken_one_are_kept(
     assert "written  " not in ended.stderr
     assert lines(ended.stderr)[-1:] == [
         "spikerain-edge: 2 is 30x20, the video is 64x48; "
-        "give one size with --size WxH, or write into a folder"
+        "give one size with --imgsz WxH, or write into a folder"
     ]
     assert files(tmp_path / "out") == ["out.mp4"]
     assert len(read_video(tmp_path / "out" / "out.mp4")) == 2
@@ -246,13 +250,11 @@ def test_a_size_is_width_times_height(text: str) -> None:
     assert parse_size(text) == (640, 480)
 
 
-def test_a_side_is_a_size_where_squares_are_usual() -> None:
-    assert parse_size("256", squares=True) == (256, 256)
-    with pytest.raises(InputError, match="a side or width x height"):
-        parse_size("15", squares=True)
+def test_one_number_is_a_square() -> None:
+    assert parse_size("256") == (256, 256)
 
 
-@pytest.mark.parametrize("text", ["", "x", "64x", "6 4x48", "15x64", "64x15", "99999x64"])
+@pytest.mark.parametrize("text", ["", "x", "15", "64x", "6 4x48", "15x64", "64x15", "99999x64"])
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match=r"is no image size.*640x480"):
+    with pytest.raises(InputError, match=r"is not a valid image size.*--imgsz 640x480"):
         parse_size(text)

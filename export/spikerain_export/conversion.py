@@ -160,7 +160,8 @@ def require_convertible(origin: Origin, request: Request) -> None:
         height, width = request.size
         raise InputError(
             f"{spec.name} cannot take images of {width}x{height}",
-            f"give --imgsz HEIGHT WIDTH in multiples of {spec.stride}",
+            f"give multiples of {spec.stride}, such as --imgsz {_up(width, spec.stride)}x"
+            f"{_up(height, spec.stride)}",
         )
 
 
@@ -179,3 +180,8 @@ def with_shape(graph: Graph, batch: int, size: tuple[int, int] | None) -> Graph:
                     dimension.dim_value = side
     del model.graph.value_info[:]
     return Graph(model, replace(spec, batch=batch, height=height, width=width))
+
+
+def _up(side: int, stride: int) -> int:
+    """The next multiple of a stride, at least one."""
+    return max(1, -(-side // stride)) * stride

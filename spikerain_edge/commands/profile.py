@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from spikerain_edge.commands.variadic import VariadicCommand
-from spikerain_edge.console import Debug, Logs, Verbose, command_scope, parse_size, print_line
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, parse_shape, print_line
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct, require_writable, write_whole
 from spikerain_edge.logs import LogFormat
@@ -32,7 +32,7 @@ def profile(
         list[str] | None,
         typer.Option(
             metavar="N|WxH ...",
-            help="Image sizes: sides of squares, or width x height.",
+            help="Image sizes: width x height, or one number for a square.",
             show_default=" ".join(_SIZES),
         ),
     ] = None,
@@ -93,7 +93,7 @@ def profile(
         check_places(destinations, [*model_files(model), *frames.paths])
         options = ProfileOptions(
             model=model,
-            sizes=tuple(read_size(text) for text in imgsz or _SIZES),
+            sizes=tuple(parse_shape(text) for text in imgsz or _SIZES),
             images=images or "demo",
             frames_note=frames.note,
             provider=provider_named(backend),
@@ -111,16 +111,6 @@ def profile(
         shown.print(report_tables(report, table1=table1, per_layer=per_layer))
         write_files(report, json_to, csv_to, html_to)
         require_rows(report)
-
-
-def read_size(text: str) -> tuple[int, int]:
-    """Reads `256` or `640x480` (width x height, as `run --size`) as (height, width).
-
-    Raises:
-        InputError: it is neither, or too small or large.
-    """
-    width, height = parse_size(text, squares=True)
-    return height, width
 
 
 def model_files(name: str) -> list[Path]:

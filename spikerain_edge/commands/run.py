@@ -49,7 +49,13 @@ def run(
     ] = None,
     model: Annotated[str, typer.Option(help="Shipped model or ONNX file.")] = "nano",
     size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="Scale frames to this size first.")
+        str | None,
+        typer.Option(
+            "--imgsz",
+            "--size",
+            metavar="N|WxH",
+            help="Scale frames to this size first: width x height, or one number for a square.",
+        ),
     ] = None,
     max_frames: Annotated[int | None, typer.Option(min=1, help="Stop after N frames.")] = None,
     side_by_side: Annotated[

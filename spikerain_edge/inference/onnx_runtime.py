@@ -127,7 +127,7 @@ def _require_images(images: Images, spec: ModelSpec) -> None:
     if spec.height and (height, width) != (spec.height, spec.width):
         raise InputError(
             f"{spec.name} takes images of {spec.width}x{spec.height} only, not {width}x{height}",
-            f"scale them (run --size {spec.width}x{spec.height}), or export it without --imgsz",
+            f"scale them (run --imgsz {spec.width}x{spec.height}), or export it without --imgsz",
         )
 
 

@@ -48,7 +48,7 @@ def choose_profile(images: Images, spec: ModelSpec, profiles: Sequence[Profile])
         raise InputError(
             f"this engine takes images of {', '.join(map(str, profiles))}, not {width}x{height}",
             "resize them, or build an engine for them: spikerain-edge export MODEL "
-            f"--format engine --imgsz {height} {width}",
+            f"--format engine --imgsz {width}x{height}",
         )
     return min(serving, key=lambda number: not profiles[number].fixed)
 

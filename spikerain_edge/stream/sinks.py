@@ -155,7 +155,7 @@ class VideoSink:
         if (width, height) != self._size:
             raise InputError(
                 f"{frame.name} is {width}x{height}, the video is {self._size[0]}x{self._size[1]}",
-                "give one size with --size WxH, or write into a folder",
+                "give one size with --imgsz WxH, or write into a folder",
             )
         self._fill_gap(frame.sequence)
         self._append(image)

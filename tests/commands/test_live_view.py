@@ -86,7 +86,7 @@ def test_drawing_takes_less_than_two_percent_of_a_core(traffic: Traffic) -> None
 
 
 def test_run_shows_it(capfd: pytest.CaptureFixture[str]) -> None:
-    frames = ["run", "--camera", "demo", "--size", "32x32", "--max-frames", "3", "--threads", "1"]
+    frames = ["run", "--camera", "demo", "--imgsz", "32x32", "--max-frames", "3", "--threads", "1"]
     with pytest.raises(SystemExit) as ended:
         app([*frames, "--profile"])
     text = capfd.readouterr().err

@@ -18,8 +18,9 @@ import pytest
 
 from spikerain_edge.cli import app
 from spikerain_edge.commands.frames import ScaledFrames
-from spikerain_edge.commands.profile import read_size, write_files
+from spikerain_edge.commands.profile import write_files
 from spikerain_edge.commands.variadic import repeat_options
+from spikerain_edge.console import parse_shape
 from spikerain_edge.errors import InputError
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling.document import Report
@@ -95,8 +96,8 @@ def test_the_users_images_and_every_kind_of_file(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("--imgsz", "8"), 2, "'8' is no image size"),
-        (("--imgsz", "256", "big"), 2, "'big' is no image size"),
+        (("--imgsz", "8"), 2, "'8' is not a valid image size"),
+        (("--imgsz", "256", "big"), 2, "'big' is not a valid image size"),
         (("--backend", "abacus"), 2, "the backend 'abacus' is not available here"),
         (("--board", "abacus"), 2, "no board 'abacus'"),
         (("--model", "absent"), 2, "no model 'absent'"),
@@ -236,13 +237,13 @@ def test_pictures_that_cannot_be_decoded_are_not_passed_over(tmp_path: Path) -> 
     ("text", "size"), [("256", (256, 256)), ("640x480", (480, 640)), ("16X17", (17, 16))]
 )
 def test_sizes_are_sides_or_width_x_height(text: str, size: tuple[int, int]) -> None:
-    assert read_size(text) == size
+    assert parse_shape(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "15", "x", "640x", "640x480x3", "99999", "-256", "1e3"])
 def test_other_texts_are_no_sizes(text: str) -> None:
-    with pytest.raises(InputError, match="is no image size"):
-        read_size(text)
+    with pytest.raises(InputError, match="is not a valid image size"):
+        parse_shape(text)
 
 
 @pytest.mark.parametrize(

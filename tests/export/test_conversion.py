@@ -78,7 +78,7 @@ def test_a_graph_of_one_size_takes_that_size_only(origin: Origin, precision: str
         with pytest.raises(InputError) as raised:
             engine.infer(photograph(64, 48)[None])
     assert "small takes images of 64x48 only, not 48x64" in str(raised.value)
-    assert "run --size 64x48" in str(raised.value)
+    assert "run --imgsz 64x48" in str(raised.value)
 
 
 def test_an_image_that_is_padded_to_the_one_size_is_served(origin: Origin) -> None:
@@ -153,7 +153,11 @@ def remade(origin: Origin, **request: Any) -> Origin:
         ({"size": (48, 64)}, {"size": (64, 64)}, "takes 1 images of 64x48 only"),
         ({"size": (48, 64)}, {"precision": "int8"}, "takes 1 images of 64x48 only"),
         ({"batch": 2}, {"batch": 3}, "takes 2 images of any size only"),
-        ({}, {"size": (50, 64)}, "cannot take images of 64x50; give --imgsz HEIGHT WIDTH"),
+        (
+            {},
+            {"size": (50, 64)},
+            "cannot take images of 64x50; give multiples of 4, such as --imgsz 64x52",
+        ),
         ({}, {"size": (0, 64)}, "cannot take images of 64x0"),
     ],
 )

@@ -211,7 +211,7 @@ def test_a_foreign_engine_is_refused_with_what_differs_and_what_to_type(
     assert "\n" not in message
     assert f"{wanted}, here is" in message
     assert f"{present}; build it here: spikerain-edge export nano --format engine" in message
-    assert "--imgsz 480 640" in message
+    assert "--imgsz 640x480" in message
 
 
 def test_everything_that_differs_is_named(file: EngineFile) -> None:
@@ -231,12 +231,12 @@ def test_an_engine_built_ahead_of_time_fits_every_gpu_of_its_capability(file: En
 @pytest.mark.parametrize(
     ("precision", "profile", "expected"),
     [
-        ("fp32", Profile.fixed_at((480, 640)), "--format engine --imgsz 480 640"),
-        ("fp16", Profile.fixed_at((480, 640)), "--format engine --fp16 --imgsz 480 640"),
+        ("fp32", Profile.fixed_at((480, 640)), "--format engine --imgsz 640x480"),
+        ("fp16", Profile.fixed_at((480, 640)), "--format engine --fp16 --imgsz 640x480"),
         (
             "int8",
             Profile((64, 64), (256, 256), (512, 512)),
-            "--format engine --int8 --imgsz 256 256 --dynamic --batch 2",
+            "--format engine --int8 --imgsz 256x256 --dynamic --batch 2",
         ),
     ],
 )

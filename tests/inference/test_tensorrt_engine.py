@@ -307,7 +307,7 @@ def test_a_size_that_was_not_built_is_answered_with_those_that_were(spec: ModelS
         choose_profile(images, spec, [FIXED, FREE])
     message = str(raised.value)
     assert "takes images of 64x48, 16x16 to 128x96, not 320x240" in message
-    assert "--format engine --imgsz 240 320" in message
+    assert "--format engine --imgsz 320x240" in message
 
 
 def test_a_fixed_profile_is_preferred(spec: ModelSpec) -> None:

@@ -244,7 +244,7 @@ def test_an_error_in_mid_stream_leaves_a_video_that_plays(
     shades: ImageSource, tmp_path: Path, read_video: ReadVideo, files: Files
 ) -> None:
     write_image(shades.paths[6], np.zeros((20, 30, 3), np.uint8))
-    with pytest.raises(InputError, match=r"06 is 30x20, the video is 24x16; .*--size"):
+    with pytest.raises(InputError, match=r"06 is 30x20, the video is 24x16; .*--imgsz"):
         Pipeline(shades, inverted, [VideoSink(tmp_path / "out" / "out.mp4", 25)]).run()
     assert files(tmp_path / "out") == ["out.mp4"]
     assert len(read_video(tmp_path / "out" / "out.mp4")) == 6

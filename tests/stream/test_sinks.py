@@ -199,7 +199,7 @@ def test_a_video_refuses_a_frame_of_another_size(
 ) -> None:
     sink = open_sink(str(tmp_path / "out.mp4"), 25)
     send(sink, picture(0), picture(1))
-    with pytest.raises(InputError, match=r"shot 2 is 48x64, the video is 64x48; .*--size"):
+    with pytest.raises(InputError, match=r"shot 2 is 48x64, the video is 64x48; .*--imgsz"):
         send(sink, picture(2, 64, 48), first=2)
     sink.close()
 

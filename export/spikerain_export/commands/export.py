@@ -4,40 +4,44 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Callable
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.status import Status
+from typer.core import TyperCommand
 
-from spikerain_edge.console import MAX_SIDE, Debug, Logs, Verbose, command_scope, print_line
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, parse_shape, print_line
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct, write_whole
-from spikerain_edge.inference import MIN_SIDE
 from spikerain_edge.logs import LogFormat
-
-if TYPE_CHECKING:
-    from spikerain_export.conversion import Request
-    from spikerain_export.tensorrt import BuildSettings
+from spikerain_export.commands.flags import (
+    USUAL_SIZE,
+    Format,
+    default_output,
+    read_request,
+    read_settings,
+    require_one_size,
+    sizes_for,
+)
 
 app = typer.Typer(add_completion=False)
 _log = logging.getLogger(__name__)
 _STDOUT = "-"
-# What engines are built for: the usual size where none is given, and the ends of a free one.
-_USUAL, _SMALLEST, _LARGEST = (480, 640), (64, 64), (1080, 1920)
 
 
-class Format(str, Enum):
-    """What kind of file is written."""
+class ExportCommand(TyperCommand):
+    """Refuses the spelling of `--imgsz` that took height and width as two words."""
 
-    ONNX = "onnx"
-    ENGINE = "engine"
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Names the spelling of today, and parses as usual."""
+        with command_scope():
+            require_one_size(args)
+        return super().parse_args(ctx, args)
 
 
-@app.command()
+@app.command(cls=ExportCommand)
 def export(
     model: Annotated[
         str,
@@ -49,9 +53,11 @@ def export(
     fp16: Annotated[bool, typer.Option("--fp16", "--half", help="Half precision.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="Spike-exact 8-bit integers.")] = False,
     imgsz: Annotated[
-        tuple[int, int] | None,
+        str | None,
         typer.Option(
-            metavar="H W", help="Height and width; a graph takes any size unless given one."
+            metavar="N|WxH",
+            help="Image size: width x height, or one number for a square. A graph takes any size "
+            "unless given one.",
         ),
     ] = None,
     dynamic: Annotated[
@@ -111,10 +117,11 @@ def export(
         from spikerain_export.commands.scenes import gather
 
         engine = kind is Format.ENGINE
-        request = read_request(fp16, int8, imgsz, dynamic, batch, engine)
+        size = None if imgsz is None else parse_shape(imgsz)
+        request = read_request(fp16, int8, size, dynamic, batch, engine)
         settings = None
         if engine:
-            settings = read_settings(imgsz, dynamic, workspace, capability, device)
+            settings = read_settings(size, dynamic, workspace, capability, device)
         elif workspace is not None or capability is not None:
             raise InputError("--workspace and --capability are for engines", "add --format engine")
         origin = open_origin(model, name=name, opset=opset)
@@ -127,7 +134,7 @@ def export(
             require_distinct([*map(str, places(output)), json_to], ())
         with aside.status("reading") as status:
             scaled = (request.precision, request.target) == ("int8", "onnxruntime")
-            sizes = sizes_for(imgsz or (_USUAL if engine else None))
+            sizes = sizes_for(size or (USUAL_SIZE if engine else None))
             material = gather(data, sizes, scales=scaled)
             _say(material.note)
             made = deliver(
@@ -149,82 +156,6 @@ def export(
         _say(f"wrote {', '.join(others)} and {last}" if others else f"wrote {last}")
         if json_to:
             _report(json.dumps(made.document, indent=2, allow_nan=False), json_to)
-
-
-def read_request(
-    fp16: bool,
-    int8: bool,
-    imgsz: tuple[int, int] | None,
-    dynamic: bool,
-    batch: int,
-    engine: bool,
-) -> Request:
-    """What the flags ask for.
-
-    Raises:
-        InputError: they contradict each other.
-    """
-    from spikerain_export.conversion import Request
-
-    if fp16 and int8:
-        raise InputError("--fp16 and --int8 exclude each other", "export twice")
-    if dynamic and imgsz and not engine:
-        raise InputError("--imgsz and --dynamic exclude each other for a graph", "drop one")
-    if imgsz and not all(MIN_SIDE <= side <= MAX_SIDE for side in imgsz):
-        raise InputError(
-            f"--imgsz {imgsz[0]} {imgsz[1]} is no image size",
-            f"give height and width, {MIN_SIDE} to {MAX_SIDE} each",
-        )
-    size = None if engine else imgsz
-    return Request(
-        "int8" if int8 else "fp16" if fp16 else "fp32",
-        "tensorrt" if engine else "onnxruntime",
-        batch,
-        size,
-    )
-
-
-def read_settings(
-    imgsz: tuple[int, int] | None,
-    dynamic: bool,
-    workspace: float | None,
-    capability: str | None,
-    device: int,
-) -> BuildSettings:
-    """How the flags want an engine built."""
-    from spikerain_edge.engine_file import Profile
-    from spikerain_export.tensorrt import BuildSettings
-
-    usual = imgsz or _USUAL
-    profile = Profile.fixed_at(usual)
-    if dynamic:
-        profile = Profile(
-            (min(_SMALLEST[0], usual[0]), min(_SMALLEST[1], usual[1])),
-            usual,
-            (max(_LARGEST[0], usual[0]), max(_LARGEST[1], usual[1])),
-        )
-    return BuildSettings((profile,), workspace, capability, device)
-
-
-def default_output(name: str, request: Request, kind: Format) -> Path:
-    """`nano-fp16-640x480.onnx`: the model, and what differs from its plain graph.
-
-    The model's name is part of a file: of it only what is no place is kept. An engine of INT8 has
-    another graph beside it than the one for ONNX Runtime, and so another name.
-    """
-    precision = "" if request.precision == "fp32" else f"-{request.precision}"
-    if (request.precision, request.target) == ("int8", "tensorrt"):
-        precision += "-tensorrt"
-    size = f"-{request.size[1]}x{request.size[0]}" if request.size else ""
-    batch = f"-batch{request.batch}" if request.batch > 1 else ""
-    safe = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
-    return Path(f"{safe}{precision}{size}{batch}.{kind.value}")
-
-
-def sizes_for(imgsz: tuple[int, int] | None) -> list[tuple[int, int]]:
-    """The two sizes, height and width, that an export is proven at."""
-    first = (256, 256)
-    return [first, imgsz if imgsz and imgsz != first else (240, 320)]
 
 
 def _say(*lines: str) -> None:

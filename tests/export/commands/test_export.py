@@ -16,7 +16,7 @@ from spikerain_edge.models import find_model
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.sinks import write_image
 from spikerain_edge.stream.sources import Source, open_source
-from spikerain_export.commands.export import Format, default_output
+from spikerain_export.commands.flags import Format, default_output
 from spikerain_export.conversion import Request
 from spikerain_training.checkpoint import save_network
 from spikerain_training.config import NetworkConfig, variants
@@ -65,7 +65,7 @@ def export(
     [
         ((), "mine.onnx"),
         (("--fp16",), "mine-fp16.onnx"),
-        (("--half", "--imgsz", "48", "64"), "mine-fp16-64x48.onnx"),
+        (("--half", "--imgsz", "64x48"), "mine-fp16-64x48.onnx"),
         (("--int8", "--dynamic"), "mine-int8.onnx"),
         (("--batch", "2"), "mine-batch2.onnx"),
     ],
@@ -118,7 +118,7 @@ def test_engines_of_int8_are_not_named_as_graphs_for_onnx_runtime() -> None:
     assert len(names) == 2
 
 
-@pytest.mark.parametrize("flags", [("--fp16",), ("--int8",), ("--imgsz", "48", "64")])
+@pytest.mark.parametrize("flags", [("--fp16",), ("--int8",), ("--imgsz", "64x48")])
 def test_what_was_exported_so_is_not_exported_again(export: Export, flags: tuple[str, ...]) -> None:
     assert export("nano", "--output", "mine.onnx", "--no-verify", *flags).returncode == 0
     done = export("mine.onnx", "--fp16", "--output", "again.onnx")
@@ -194,10 +194,16 @@ def test_a_gate_that_is_missed_fails_the_export_and_leaves_nothing(
     [
         (2, "pico", "no model 'pico'"),
         (2, "nano|--fp16|--int8", "--fp16 and --int8 exclude each other"),
-        (2, "nano|--imgsz|64|64|--dynamic", "--imgsz and --dynamic exclude each other"),
-        (2, "nano|--imgsz|50|64", "cannot take images of 64x50"),
-        (2, "nano|--imgsz|0|0", "--imgsz 0 0 is no image size"),
-        (2, "nano|--imgsz|64|99999", "is no image size"),
+        (2, "nano|--imgsz|64|--dynamic", "--imgsz and --dynamic exclude each other"),
+        (2, "nano|--imgsz|64x50", "cannot take images of 64x50"),
+        (2, "nano|--imgsz|0", "'0' is not a valid image size"),
+        (2, "nano|--imgsz|99999x64", "'99999x64' is not a valid image size"),
+        (
+            2,
+            "nano|--imgsz|480|640",
+            "one size, not 480 and 640; write width x height: --imgsz 640x480",
+        ),
+        (2, "--imgsz|480|640|nano", "write width x height: --imgsz 640x480"),
         (2, "nano|--opset|18", "a file has one already"),
         (2, "nano|--workspace|1", "add --format engine"),
         (2, "nano|--output|mine.engine", "mine.engine is no name for an ONNX graph"),

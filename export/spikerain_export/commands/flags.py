@@ -1,0 +1,110 @@
+"""What the flags of `spikerain-edge export` ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spikerain_edge.errors import InputError
+
+if TYPE_CHECKING:
+    from spikerain_export.conversion import Request
+    from spikerain_export.tensorrt import BuildSettings
+
+USUAL_SIZE = (480, 640)
+"""Height and width that an engine is built for unless told otherwise."""
+_SMALLEST, _LARGEST = (64, 64), (1080, 1920)
+
+
+class Format(str, Enum):
+    """What kind of file is written."""
+
+    ONNX = "onnx"
+    ENGINE = "engine"
+
+
+def require_one_size(arguments: Sequence[str]) -> None:
+    """Refuses `--imgsz 480 640`, of which the second number would be taken for the model.
+
+    Raises:
+        InputError: `--imgsz` is followed by two numbers.
+    """
+    for option, first, second in zip(arguments, arguments[1:], arguments[2:], strict=False):
+        if option == "--imgsz" and first.isdecimal() and second.isdecimal():
+            raise InputError(
+                f"--imgsz takes one size, not {first} and {second}",
+                f"write width x height: --imgsz {second}x{first}",
+            )
+
+
+def read_request(
+    fp16: bool,
+    int8: bool,
+    size: tuple[int, int] | None,
+    dynamic: bool,
+    batch: int,
+    engine: bool,
+) -> Request:
+    """What the flags ask for.
+
+    Raises:
+        InputError: they contradict each other.
+    """
+    from spikerain_export.conversion import Request
+
+    if fp16 and int8:
+        raise InputError("--fp16 and --int8 exclude each other", "export twice")
+    if dynamic and size and not engine:
+        raise InputError("--imgsz and --dynamic exclude each other for a graph", "drop one")
+    return Request(
+        "int8" if int8 else "fp16" if fp16 else "fp32",
+        "tensorrt" if engine else "onnxruntime",
+        batch,
+        None if engine else size,
+    )
+
+
+def read_settings(
+    size: tuple[int, int] | None,
+    dynamic: bool,
+    workspace: float | None,
+    capability: str | None,
+    device: int,
+) -> BuildSettings:
+    """How the flags want an engine built."""
+    from spikerain_edge.engine_file import Profile
+    from spikerain_export.tensorrt import BuildSettings
+
+    usual = size or USUAL_SIZE
+    profile = Profile.fixed_at(usual)
+    if dynamic:
+        profile = Profile(
+            (min(_SMALLEST[0], usual[0]), min(_SMALLEST[1], usual[1])),
+            usual,
+            (max(_LARGEST[0], usual[0]), max(_LARGEST[1], usual[1])),
+        )
+    return BuildSettings((profile,), workspace, capability, device)
+
+
+def default_output(name: str, request: Request, kind: Format) -> Path:
+    """`nano-fp16-640x480.onnx`: the model, and what differs from its plain graph.
+
+    The model's name is part of a file: of it only what is no place is kept. An engine of INT8 has
+    another graph beside it than the one for ONNX Runtime, and so another name.
+    """
+    precision = "" if request.precision == "fp32" else f"-{request.precision}"
+    if (request.precision, request.target) == ("int8", "tensorrt"):
+        precision += "-tensorrt"
+    size = f"-{request.size[1]}x{request.size[0]}" if request.size else ""
+    batch = f"-batch{request.batch}" if request.batch > 1 else ""
+    safe = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"
+    return Path(f"{safe}{precision}{size}{batch}.{kind.value}")
+
+
+def sizes_for(size: tuple[int, int] | None) -> list[tuple[int, int]]:
+    """The two sizes, height and width, that an export is proven at."""
+    first = (256, 256)
+    return [first, size if size and size != first else (240, 320)]
