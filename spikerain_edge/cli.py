@@ -6,20 +6,20 @@ from typing import Annotated
 
 import typer
 
-from spikerain_edge.commands.table import Entry, group_of
+from spikerain_edge.commands.table import CommandEntry, group_of
 from spikerain_edge.console import version_shower
 
 COMMANDS = {
-    "run": Entry("spikerain_edge.commands.run", "Derains a camera, a video or images."),
-    "export": Entry(
+    "run": CommandEntry("spikerain_edge.commands.run", "Derains a camera, a video or images."),
+    "export": CommandEntry(
         "spikerain_export.commands.export",
         "Turns a model into an ONNX graph or a TensorRT engine and proves what it has become.",
     ),
-    "info": Entry(
+    "info": CommandEntry(
         "spikerain_edge.commands.info",
         "Prints what a model or engine is: network, precision, sizes, what made it.",
     ),
-    "profile": Entry(
+    "profile": CommandEntry(
         "spikerain_edge.commands.profile",
         "Measures latency, operations, spikes and energy at several image sizes.",
     ),
@@ -52,5 +52,5 @@ def root(
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """CommandEntry point of the console script."""
     app()

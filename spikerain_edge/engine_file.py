@@ -25,6 +25,7 @@ from typing import Any
 
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.files import write_whole
+from spikerain_edge.images import Size
 from spikerain_edge.spec import ModelSpec
 
 MAGIC = b"SpikeRain engine"
@@ -34,8 +35,6 @@ AHEAD_OF_TIME = "ahead of time"
 MAX_HEADER_BYTES = 4 << 20
 MAX_PLAN_BYTES = 1 << 30
 MAX_PROFILES = 16
-
-Size = tuple[int, int]
 
 _PREFIX = struct.Struct("<16sI32s")
 # What other files begin with: plans of TensorRT and of TensorRT for RTX, and ONNX graphs, whose

@@ -8,7 +8,6 @@ from functools import partial
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from scenery.camera import Camera
 from scenery.canvas import Canvas, Colour
@@ -24,8 +23,7 @@ from scenery.ground import paint_ground
 from scenery.noise import Noise
 from scenery.plants import Hedge, Tree, paint_hedge, paint_tree
 from scenery.sky import paint_sky
-
-Frame = npt.NDArray[np.uint8]
+from spikerain_edge.images import Image
 
 _GREEN: Colour = (0.23, 0.40, 0.34)
 _OLIVE: Colour = (0.21, 0.42, 0.42)
@@ -78,7 +76,7 @@ _PARKED: tuple[tuple[Body, Colour, float], ...] = (
 _PARKED_X = 5.0
 
 
-def render_street(height: int, width: int, seed: int) -> Frame:
+def render_street(height: int, width: int, seed: int) -> Image:
     """The street without its moving parts, (height, width, 3) uint8 BGR."""
     noise = Noise(seed)
     mason = Mason(noise)
@@ -96,7 +94,7 @@ def render_street(height: int, width: int, seed: int) -> Frame:
     paint_ground(canvas, cv2.resize(blurred, size), noise)  # type: ignore[arg-type]
     _paint_standing(canvas, mason)
     picture = cv2.resize(canvas.image, (width, height), interpolation=cv2.INTER_AREA)
-    street: Frame = np.clip(np.rint(picture * 255), 0, 255).astype(np.uint8)
+    street: Image = np.clip(np.rint(picture * 255), 0, 255).astype(np.uint8)
     return street
 
 

@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 @dataclass(frozen=True)
-class Entry:
+class CommandEntry:
     """A command of the table.
 
     Attributes:
@@ -27,7 +27,7 @@ class Entry:
 class LazyCommand(TyperCommand):
     """Stands for a command in the list of all and gives way to it when it is called."""
 
-    def __init__(self, name: str, entry: Entry) -> None:
+    def __init__(self, name: str, entry: CommandEntry) -> None:
         super().__init__(name, help=entry.help)
         self._module = entry.module
 
@@ -37,7 +37,7 @@ class LazyCommand(TyperCommand):
         return command.make_context(info_name, args, *rest, **named)
 
 
-def group_of(entries: Mapping[str, Entry]) -> type[TyperGroup]:
+def group_of(entries: Mapping[str, CommandEntry]) -> type[TyperGroup]:
     """A group of commands that `typer.Typer(cls=...)` takes.
 
     Args:

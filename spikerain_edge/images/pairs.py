@@ -80,7 +80,8 @@ class Pair:
         rainy, clean = self.rainy.read(), self.clean.read()
         if rainy.shape != clean.shape:
             raise InputError(
-                f"{self.rainy.path} is {size(rainy)} but {self.clean.path} is {size(clean)}",
+                f"{self.rainy.path} is {size_text(rainy)} but "
+                f"{self.clean.path} is {size_text(clean)}",
                 "find all of them: spikerain-train prepare FOLDER",
             )
         return rainy, clean
@@ -101,8 +102,8 @@ class Pairing:
     unpaired: tuple[Path, ...] = ()
 
 
-def size(image: Image) -> str:
-    """Width and height in words, such as `481x321`."""
+def size_text(image: Image) -> str:
+    """The size of an image as text, such as `481x321`: width x height."""
     return f"{image.shape[1]}x{image.shape[0]}"
 
 

@@ -7,10 +7,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from spikerain_edge.images import Image
+from spikerain_edge.images import Image, Size
 
 Layer = npt.NDArray[np.float32]
-Size = tuple[int, int]
 Colour = tuple[float, float, float]
 
 

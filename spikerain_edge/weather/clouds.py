@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikerain_edge.weather.base import Layer, Size
+from spikerain_edge.images import Size
+from spikerain_edge.weather.base import Layer
 
 _WAVES_PER_OCTAVE = 5
 

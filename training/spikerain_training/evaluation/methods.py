@@ -13,7 +13,7 @@ import torch
 from spikerain_edge import Derainer
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
-from spikerain_edge.images.pairs import size
+from spikerain_edge.images.pairs import size_text
 from spikerain_edge.images.reading import IMAGE_SUFFIXES, read_image
 from spikerain_training.checkpoint import CONFIG, load_network
 from spikerain_training.evaluation.scenes import EvalScene
@@ -109,7 +109,7 @@ def _find(folder: Path, scene: EvalScene) -> Path:
 def _require_size(path: Path, result: Image, rainy: Image) -> None:
     if result.shape != rainy.shape:
         raise InputError(
-            f"{path} is {size(result)}, its rainy picture {size(rainy)}",
+            f"{path} is {size_text(result)}, its rainy picture {size_text(rainy)}",
             "save results at full size",
         )
 
