@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from spikerain_edge.images import Image
 
@@ -20,9 +21,17 @@ class Frame:
         captured: when a live camera handed it over, or when reading it from a file or drawing it
             began, before it was decoded; seconds on the clock of `time.perf_counter`.
         name: what a folder should call it, without suffix.
+        time: when it is shown, in seconds after the first frame of its source; none where frames
+            follow each other at the rate of the source.
+        duration: for how long it is shown, in seconds, unless the next frame comes earlier or
+            later; none where it is one tick of the rate.
+        pixel_shape: width of a pixel divided by its height.
     """
 
     image: Image
     sequence: int
     captured: float
     name: str
+    time: float | None = None
+    duration: float | None = None
+    pixel_shape: Fraction = Fraction(1)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,3 +19,16 @@ def shades(tmp_path: Path) -> ImageSource:
     for number in range(40):
         write_image(folder / f"{number:02d}.png", shade(number))
     return ImageSource(sorted(folder.iterdir()))
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> Callable[..., None]:
+    """Runs FFmpeg's own tool; skips where it is absent."""
+    tool = shutil.which("ffmpeg")
+
+    def run(*arguments: str | Path) -> None:
+        if tool is None:
+            pytest.skip("ffmpeg is not installed here")
+        subprocess.run([tool, "-v", "error", "-y", *arguments], check=True)
+
+    return run

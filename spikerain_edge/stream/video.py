@@ -1,0 +1,218 @@
+"""Video files as a source of frames, decoded by FFmpeg's libraries."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
+from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
+from spikerain_edge.stream.truncation import missing_at_end
+
+# FFmpeg's flag of formats such as MPEG-TS, and the step that it takes for a discontinuity there.
+_DISCONTINUOUS = 0x0200
+_LONGEST_STEP = 10.0
+# Errors of the reader in a row after which nothing more is expected of a file.
+_MOST_ERRORS = 1000
+
+
+class VideoSource:
+    """A video file: every frame that can be decoded, at its own time, upright.
+
+    Args:
+        path: the file.
+
+    Raises:
+        InputError: the file cannot be opened or holds no frames; after the last frame: some could
+            not be decoded.
+    """
+
+    live = False
+
+    def __init__(self, path: Path) -> None:
+        self.paths: Sequence[Path] = (path,)
+        self.missing = 0
+        self._label = str(path)
+        self._container = open_container(path)
+        try:
+            self._stream = video_stream(self._container, self._label)
+        except InputError:
+            self._container.close()
+            raise
+        self._discontinuous = bool(self._container.format.flags & _DISCONTINUOUS)
+        self.rate = nominal_rate(self._stream)
+        self.length: int | None = self._announced()
+
+    def __iter__(self) -> Iterator[Frame]:
+        clock = Clock(self.rate, discontinuous=self._discontinuous)
+        shape = Fraction(self._stream.sample_aspect_ratio or 1)
+        index, captured = 0, time.perf_counter()
+        for decoded in self._decoded():
+            image, turned = upright(decoded)
+            yield Frame(
+                image,
+                index,
+                captured,
+                f"frame_{index:06d}",
+                clock.seconds(decoded),
+                _seconds(decoded.duration, decoded),
+                1 / shape if turned else shape,
+            )
+            index, captured = index + 1, time.perf_counter()
+        self.length = index
+        self._report()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._container.close()
+
+    def _announced(self) -> int | None:
+        """The number of frames by the header, or by the duration where the header has none."""
+        if self._stream.frames:
+            return self._stream.frames
+        duration = self._container.duration
+        return max(1, round(duration / av.time_base * self.rate)) if duration else None
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        """Frames that can be decoded; counts the damaged ones."""
+        packets, end = 0, 0.0
+        incomplete: set[int | None] = set()
+        for packet in self._packets():
+            packets += bool(packet.size)
+            end = max(end, _end(packet))
+            # Where MPEG-TS files are joined, packets are called corrupt that are whole.
+            if packet.is_corrupt and not self._discontinuous:
+                incomplete.add(packet.pts)
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                self.missing += 1
+                continue
+            for frame in frames:
+                if frame.is_corrupt or frame.pts in incomplete:
+                    self.missing += 1
+                else:
+                    yield frame
+        self.missing += missing_at_end(self.paths[0], self._container, self._stream, packets, end)
+
+    def _packets(self) -> Iterator[av.Packet[VideoStream]]:
+        """Packets of the video up to the end of the file; passes over what cannot be read."""
+        errors = 0
+        packets = self._container.demux(self._stream)
+        while errors < _MOST_ERRORS:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.FFmpegError:
+                errors += 1
+                packets = self._container.demux(self._stream)
+                continue
+            errors = 0
+            yield packet
+
+    def _report(self) -> None:
+        if not self.length:
+            raise InputError(f"{self._label} holds no frame that can be decoded")
+        if self.missing:
+            total = self.length + self.missing
+            raise InputError(
+                f"{self.missing} of {total} frames of {self._label} are damaged or missing",
+                "copy or record the file again",
+            )
+
+
+class Clock:
+    """Turns time stamps into seconds after the first frame.
+
+    Args:
+        rate: frames per second where there are no time stamps.
+        discontinuous: whether long steps are a break in the stamps, as in joined MPEG-TS files.
+    """
+
+    def __init__(self, rate: float, *, discontinuous: bool) -> None:
+        self._step = 1 / rate
+        self._discontinuous = discontinuous
+        self._stamp: float | None = None
+        self._time = -self._step
+
+    def seconds(self, frame: VideoFrame) -> float:
+        """When a frame is shown, in seconds after the first."""
+        stamp = _seconds(frame.pts, frame)
+        step = self._step
+        if stamp is not None and self._stamp is not None:
+            between = stamp - self._stamp
+            broken = between <= 0 or (self._discontinuous and between > _LONGEST_STEP)
+            step = self._step if broken else between
+        self._stamp = stamp if stamp is not None else self._stamp
+        self._time += step
+        return self._time
+
+
+def open_container(path: Path) -> InputContainer:
+    """Opens a video file, whatever bytes its name holds.
+
+    Raises:
+        InputError: it cannot be read or is not a video.
+    """
+    try:
+        # A playlist must not reach beyond files, nor a name with a colon be taken for a protocol.
+        return av.open(f"file:{path.absolute()}", options={"protocol_whitelist": "file"})
+    except av.error.InvalidDataError as error:
+        raise InputError(f"{path} is not a video that can be decoded") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except av.error.FFmpegError as error:
+        raise InputError(f"{path} is not a video that can be decoded: {error.strerror}") from error
+
+
+def video_stream(container: InputContainer, label: str) -> VideoStream:
+    """The video stream that a player would show, not a cover of an album.
+
+    Raises:
+        InputError: there is none, or no decoder for it.
+    """
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream):
+        raise InputError(f"{label} holds no video")
+    if stream.codec_context is None:
+        raise InputError(f"no decoder for the video in {label}", "convert it with ffmpeg to H.264")
+    return stream
+
+
+def nominal_rate(stream: VideoStream) -> float:
+    """Frames per second of a stream, in the mean where they vary."""
+    rate = stream.average_rate or stream.guessed_rate
+    return float(rate) if rate and 0 < rate <= 1000 else DEFAULT_RATE
+
+
+def upright(frame: VideoFrame) -> tuple[Image, bool]:
+    """The image (H, W, 3) uint8 BGR turned as its file says, and whether sides are swapped."""
+    image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+    quarters = round(frame.rotation / 90) % 4
+    if not quarters:
+        return image, False
+    return np.ascontiguousarray(np.rot90(image, quarters)), quarters % 2 == 1
+
+
+def _end(packet: av.Packet[VideoStream]) -> float:
+    """When a packet's frame has been shown, in seconds of the file's clock."""
+    if packet.pts is None or packet.time_base is None:
+        return 0.0
+    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
+
+
+def _seconds(ticks: int | None, frame: VideoFrame) -> float | None:
+    if ticks is None or frame.time_base is None:
+        return None
+    return float(ticks * frame.time_base)
