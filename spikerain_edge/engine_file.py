@@ -115,12 +115,8 @@ class EngineHeader:
     def rebuild_command(self) -> str:
         """What makes such an engine on this machine."""
         precision = "" if self.spec.precision == "fp32" else f" --{self.spec.precision}"
-        height, width = self.profiles[0].optimum
-        size = f" --imgsz {width}x{height}{'' if self.profiles[0].fixed else ' --dynamic'}"
-        batch = "" if self.spec.batch == 1 else f" --batch {self.spec.batch}"
-        workspace = "" if self.workspace is None else f" --workspace {self.workspace:g}"
-        options = f"{precision}{size}{batch}{workspace}"
-        return f"spikerain-edge export {self.spec.name} --format engine{options}"
+        shape = _shape_options(self.profiles[0], self.spec.batch, self.workspace)
+        return f"spikerain-edge export {self.spec.name} --format engine{precision}{shape}"
 
     def to_json(self) -> bytes:
         """The header as it is written into a file."""
@@ -300,14 +296,25 @@ def _header(values: Mapping[str, Any]) -> EngineHeader:
     if not 0 < len(profiles) <= MAX_PROFILES:
         raise ValueError("number of profiles")
     workspace = values.get("workspace")  # which engines of earlier builds do not have
+    workspace = None if workspace is None else float(_of(Real, workspace))
+    spec = _of(dict, values["spec"])
+    shape = _shape_options(profiles[0], _of(int, spec.get("batch", 1)), workspace)
     return EngineHeader(
-        spec=ModelSpec.from_json(json.dumps(values["spec"])),
+        spec=ModelSpec.from_json(json.dumps(spec), f" --format engine{shape}"),
         profiles=profiles,
         inspected=_of(bool, values["inspected"]),
-        workspace=None if workspace is None else float(_of(Real, workspace)),
+        workspace=workspace,
         plan_bytes=_of(int, values["plan_bytes"]),
         **texts,
     )
+
+
+def _shape_options(profile: Profile, batch: int, workspace: float | None) -> str:
+    """Options of the command that builds an engine of these sizes."""
+    height, width = profile.optimum
+    size = f" --imgsz {width}x{height}{'' if profile.fixed else ' --dynamic'}"
+    images = "" if batch == 1 else f" --batch {batch}"
+    return size + images + ("" if workspace is None else f" --workspace {workspace:g}")
 
 
 def _size(value: Any) -> Size:

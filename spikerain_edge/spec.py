@@ -16,56 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.errors import ModelError
+from spikerain_edge.parts import Elements, NeuronLayer, Operation, Pooling
 
 METADATA_KEY = "spikerain.spec"
-SPEC_VERSION = 2
+SPEC_VERSION = 3
 
 Precision = Literal["fp32", "fp16", "int8"]
 Target = Literal["any", "onnxruntime", "tensorrt"]
-
-
-@dataclass(frozen=True)
-class NeuronLayer:
-    """One population of LIF neurons.
-
-    Attributes:
-        name: where in the network it stands.
-        channels: its feature channels.
-        reduction: image pixels per neuron and channel (16: a quarter of height and width).
-        spikes: names of its spike tensors in the graph, one per timestep; they hold only 0 and 1.
-    """
-
-    name: str
-    channels: int
-    reduction: int
-    spikes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One convolution, counted over all timesteps as if its input were dense.
-
-    Attributes:
-        name: where in the network it stands.
-        macs_per_pixel: multiply-accumulates per pixel of the (padded) image.
-        macs_per_image: multiply-accumulates that do not grow with the image.
-        neurons: neuron layers whose spikes it reads, in channel order; empty for an analogue
-            operation.
-    """
-
-    name: str
-    macs_per_pixel: float
-    macs_per_image: int = 0
-    neurons: tuple[str, ...] = ()
-
-    @property
-    def spiking(self) -> bool:
-        """Whether the input holds spikes."""
-        return bool(self.neurons)
-
-    def macs(self, height: int, width: int) -> float:
-        """Dense multiply-accumulates for an image of this size."""
-        return self.macs_per_pixel * height * width + self.macs_per_image
 
 
 @dataclass(frozen=True)
@@ -90,6 +47,7 @@ class ModelSpec:
         threshold: firing threshold.
         neurons: every neuron layer; the probe graph reports their firing rates in this order.
         operations: every convolution.
+        pools: every global average pooling.
         weights_sha256: digest of the weights the graph was made from.
         probe: whether the graph reports firing rates and silent channels too.
         graph_bytes: length of the serialised graph, which the metadata follows.
@@ -111,6 +69,7 @@ class ModelSpec:
     threshold: float
     neurons: tuple[NeuronLayer, ...]
     operations: tuple[Operation, ...]
+    pools: tuple[Pooling, ...]
     weights_sha256: str
     probe: bool
     graph_bytes: int = 0
@@ -132,8 +91,12 @@ class ModelSpec:
         return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> ModelSpec:
+    def from_json(cls, text: str, options: str = "") -> ModelSpec:
         """Reads a description.
+
+        Args:
+            text: the description.
+            options: of the command that makes such a file again, after the model's name.
 
         Raises:
             ModelError: it is not one, or of a version this program does not know.
@@ -144,11 +107,7 @@ class ModelSpec:
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError("the model's description is damaged", "export it again") from error
         if version != SPEC_VERSION:
-            raise ModelError(
-                f"the model's description has version {version!r}, this program reads "
-                f"{SPEC_VERSION}",
-                "export it again, or install a matching spikerain-edge",
-            )
+            raise _other_version(values, version, options)
         return _build(values)
 
     def sealed(self, graph: bytes) -> ModelSpec:
@@ -226,6 +185,22 @@ def _field(number: int, content: bytes) -> bytes:
     return bytes([number << 3 | 2]) + bytes(length) + content
 
 
+def _other_version(values: Mapping[str, Any], version: object, options: str) -> ModelError:
+    """What to raise about a description of an older or newer version."""
+    name, precision = (str(values.get(key)) for key in ("name", "precision"))
+    if not name.isprintable():
+        name = "MODEL"
+    remedy = "install a matching spikerain-edge: pip install --upgrade spikerain-edge"
+    if isinstance(version, int) and version < SPEC_VERSION:
+        model = name.removesuffix(f"-{precision}")
+        flag = f" --{precision}" if precision in ("fp16", "int8") else ""
+        remedy = f"export it again: spikerain-edge export {model}{flag}{options}"
+    return ModelError(
+        f"the description of {name} has version {version!r}, this program reads {SPEC_VERSION}",
+        remedy,
+    )
+
+
 def _build(values: Mapping[str, Any]) -> ModelSpec:
     known = {field.name for field in fields(ModelSpec)}
     try:
@@ -233,13 +208,18 @@ def _build(values: Mapping[str, Any]) -> ModelSpec:
             NeuronLayer(**{**layer, "spikes": tuple(layer["spikes"])})
             for layer in values["neurons"]
         )
-        operations = tuple(
-            Operation(**{**operation, "neurons": tuple(operation["neurons"])})
-            for operation in values["operations"]
-        )
         plain = {key: value for key, value in values.items() if key in known}
-        lists = {"neurons": neurons, "operations": operations}
-        kept = tuple(values["full_precision"])
-        return ModelSpec(**{**plain, **lists, "full_precision": kept})
+        lists = {
+            "neurons": neurons,
+            "operations": tuple(_operation(each) for each in values["operations"]),
+            "pools": tuple(Pooling(**each) for each in values["pools"]),
+            "full_precision": tuple(values["full_precision"]),
+        }
+        return ModelSpec(**{**plain, **lists})
     except (KeyError, TypeError) as error:
         raise ModelError("the model's description is incomplete", "export it again") from error
+
+
+def _operation(values: Mapping[str, Any]) -> Operation:
+    elements = {key: Elements(**values[key]) for key in ("reads", "writes")}
+    return Operation(**{**values, **elements, "neurons": tuple(values["neurons"])})

@@ -7,17 +7,21 @@ image, so two sizes tell both, and they hold for every multiple of the stride.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import onnx
+from onnx import numpy_helper
 
-from spikerain_edge.spec import ModelSpec, Operation
+from spikerain_edge.parts import Elements, Operation, Pooling
+from spikerain_edge.spec import ModelSpec
 from spikerain_export.shapes import TensorType, infer_tensors
 
 # Where a convolution has its weight among its inputs. A product with a matrix is a 1x1
 # convolution of features whose channels come last.
 _WEIGHTS = {"Conv": 1, "QLinearConv": 3, "MatMul": 1}
+_BIASES = {"Conv": 2, "QLinearConv": 8}
 # What multiplies besides these, or hides it: such a graph would be counted too low.
 _UNCOUNTED = frozenset(
     (
@@ -28,10 +32,12 @@ _UNCOUNTED = frozenset(
 )
 # These hand on the values they read, or codes for them.
 _TRANSPARENT = frozenset(("Cast", "DequantizeLinear", "Identity", "QuantizeLinear"))
+# How the first half of a pooling in two steps is named, after the second.
+_ROWS = "/rows"
 
 
 def counted(model: onnx.ModelProto, spec: ModelSpec) -> ModelSpec:
-    """A description with the operations that its graph consists of, in the graph's order.
+    """A description with the operations and poolings of its graph, in the graph's order.
 
     A convolution costs `elements of the output * elements of the weight / output channels`
     multiply-accumulates. It belongs to the operation that its weight is named after
@@ -39,22 +45,24 @@ def counted(model: onnx.ModelProto, spec: ModelSpec) -> ModelSpec:
 
     Args:
         model: graph or probe graph, one image of free size.
-        spec: its description; what it says of operations is replaced.
+        spec: its description; what it says of operations and poolings is replaced.
 
     Raises:
         ValueError: the graph multiplies in ways that are not counted, or the convolutions of one
             operation read different neurons.
     """
+    uncounted = {node.op_type for node in model.graph.node} & _UNCOUNTED
+    if uncounted:
+        raise ValueError(f"{', '.join(sorted(uncounted))} nodes are not counted")
     graph = _Graph(model, spec)
     operations: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
-        if node.op_type in _UNCOUNTED:
-            raise ValueError(f"{node.op_type} nodes are not counted")
         if node.op_type in _WEIGHTS:
-            operations.setdefault(graph.operation(node), []).append(node)
+            operations.setdefault(graph.name_of(node), []).append(node)
     return replace(
         spec,
-        operations=tuple(graph.count(name, nodes) for name, nodes in operations.items()),
+        operations=tuple(graph.operation(name, nodes) for name, nodes in operations.items()),
+        pools=graph.pools(),
     )
 
 
@@ -62,6 +70,10 @@ class _Graph:
     """A graph with the types of its tensors at two sizes, the second of twice as many pixels."""
 
     def __init__(self, model: onnx.ModelProto, spec: ModelSpec) -> None:
+        self._nodes = model.graph.node
+        self._constants = {
+            tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer
+        }
         self._made_by = {output: node for node in model.graph.node for output in node.output}
         self._layer_of = {tensor: layer.name for layer in spec.neurons for tensor in layer.spikes}
         side, image = spec.stride, spec.image_input
@@ -69,27 +81,98 @@ class _Graph:
         self._small = infer_tensors(model, image, side, side)
         self._large = infer_tensors(model, image, side, 2 * side)
 
-    def operation(self, convolution: onnx.NodeProto) -> str:
+    def name_of(self, convolution: onnx.NodeProto) -> str:
         """The operation that a convolution belongs to."""
         weight = convolution.input[_WEIGHTS[convolution.op_type]]
         while weight in self._made_by and self._made_by[weight].op_type in _TRANSPARENT:
             weight = self._made_by[weight].input[0]
         return str(weight).partition("/")[0]
 
-    def count(self, name: str, nodes: Sequence[onnx.NodeProto]) -> Operation:
+    def operation(self, name: str, nodes: Sequence[onnx.NodeProto]) -> Operation:
         """The convolutions of all timesteps together."""
         neurons = {self._neurons(node.input[0]) or () for node in nodes}
         if len(neurons) > 1:
             raise ValueError(f"the convolutions of {name} read different neurons")
-        per_pixel, per_image = self._line(
-            sum(_macs(node, self._small) for node in nodes),
-            sum(_macs(node, self._large) for node in nodes),
+        parameters = self._parameters(nodes[0])
+        return Operation(
+            name,
+            *self._line(
+                [_macs(node, self._small) for node in nodes],
+                [_macs(node, self._large) for node in nodes],
+            ),
+            neurons=neurons.pop(),
+            reads=self._elements([self._held(node, 0) for node in nodes]),
+            writes=self._elements([node.output[0] for node in nodes]),
+            weights=sum(self._small[each].elements for each in parameters),
+            weight_bytes=sum(self._small[each].bytes for each in parameters),
+            biased=self._biased(nodes[0], parameters),
         )
-        return Operation(name, per_pixel, per_image, neurons.pop())
 
-    def _line(self, small: int, large: int) -> tuple[float, int]:
-        """What a count is per pixel and per image, from what it is at both sizes."""
-        return (large - small) / self._pixels, 2 * small - large
+    def pools(self) -> tuple[Pooling, ...]:
+        """Global average poolings; those of one layer differ in name by the timestep at the end.
+
+        Where channels come last they are a mean over rows, named so, and one over columns.
+        """
+        layers: dict[str, list[tuple[str, str]]] = {}
+        for node in self._nodes:
+            read = node.input[0] if node.input else ""
+            if node.op_type == "ReduceMean" and read == f"{node.output[0]}{_ROWS}":
+                read = self._made_by[read].input[0]
+            elif node.op_type != "GlobalAveragePool":
+                continue
+            layers.setdefault(re.sub(r"/\d+$", "", node.name), []).append((read, node.output[0]))
+        return tuple(
+            Pooling(
+                name,
+                self._elements([read for read, _ in steps]).per_pixel,
+                self._small[steps[0][1]].elements,
+            )
+            for name, steps in layers.items()
+        )
+
+    def _parameters(self, convolution: onnx.NodeProto) -> list[str]:
+        """The constants that hold its weight and, where it has one, its bias."""
+        kind = convolution.op_type
+        weight = self._held(convolution, _WEIGHTS[kind])
+        if kind == "MatMul":
+            return [weight, *self._added(convolution.output[0])]
+        return [weight, *convolution.input[_BIASES[kind] :]]
+
+    def _biased(self, convolution: onnx.NodeProto, parameters: Sequence[str]) -> bool:
+        """Whether it has a bias; one in integers always does, zeros for want of one."""
+        if convolution.op_type == "QLinearConv":
+            return bool(self._constants[parameters[1]].any())
+        return len(parameters) > 1
+
+    def _added(self, product: str) -> list[str]:
+        """The bias that is added to a product with a matrix; nothing where none is."""
+        sums = (node for node in self._nodes if node.op_type == "Add" and product in node.input)
+        return [name for node in sums for name in node.input if name in self._constants]
+
+    def _held(self, convolution: onnx.NodeProto, place: int) -> str:
+        """An input of a convolution: its codes where a runtime computes with them.
+
+        It does where the weight is given in codes too.
+        """
+        weight, given = (convolution.input[at] for at in (_WEIGHTS[convolution.op_type], place))
+        makers = [self._made_by.get(name) for name in (weight, given)]
+        if all(maker is not None and maker.op_type == "DequantizeLinear" for maker in makers):
+            return str(self._made_by[given].input[0])
+        return str(given)
+
+    def _elements(self, tensors: Sequence[str]) -> Elements:
+        """Elements of all of these, which have one type."""
+        (element_bytes,) = {self._small[name].element_bytes for name in tensors}
+        line = self._line(
+            [self._small[name].elements for name in tensors],
+            [self._large[name].elements for name in tensors],
+        )
+        return Elements(*line, element_bytes)
+
+    def _line(self, small: Sequence[int], large: Sequence[int]) -> tuple[float, int]:
+        """What a count is per pixel and per image, from its terms at both sizes."""
+        difference = sum(large) - sum(small)
+        return difference / self._pixels, sum(small) - difference
 
     def _neurons(self, tensor: str) -> tuple[str, ...] | None:
         """Neuron layers whose spikes a tensor holds, in channel order; none if it holds others."""

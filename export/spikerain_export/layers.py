@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from onnx import TensorProto
 
-from spikerain_edge.spec import NeuronLayer
+from spikerain_edge.parts import NeuronLayer
 from spikerain_export.builder import Array, GraphBuilder
 from spikerain_export.fold import Weights, fold_batch_norm
 from spikerain_training.config import NetworkConfig

@@ -16,7 +16,7 @@ from spikerain_export.conversion import Artefact
 def places(output: Path) -> list[Path]:
     """The files that an export to `output` writes, which is its first.
 
-    An engine's graph lies beside it: what has been fused cannot be counted or probed any more.
+    An engine's graph and probe graph lie beside it: an engine reports no firing rates.
     """
     if is_engine_file(output):
         return [output, output.with_suffix(".onnx"), probe_path(output)]

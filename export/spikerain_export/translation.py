@@ -20,7 +20,8 @@ import numpy.typing as npt
 import onnx
 
 from spikerain_edge.errors import ModelError
-from spikerain_edge.spec import ModelSpec, NeuronLayer
+from spikerain_edge.parts import NeuronLayer
+from spikerain_edge.spec import ModelSpec
 from spikerain_export.artefact import unseal
 from spikerain_export.cut_graph import Bytes, CutGraph, Cuts, Doubles, Evaluation
 from spikerain_export.observation import Hidden, Neurons, Observation, in_double_precision, observe

@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from spikerain_edge.spec import ModelSpec, NeuronLayer
+from spikerain_edge.parts import NeuronLayer
+from spikerain_edge.spec import ModelSpec
 from spikerain_export.attention import enhance
 from spikerain_export.blocks import dense_block, fuse, merge, up
 from spikerain_export.builder import GraphBuilder, image_value
@@ -71,6 +72,7 @@ def unroll(
         threshold=config.threshold,
         neurons=tuple(emitter.neurons),
         operations=(),
+        pools=(),
         weights_sha256=weights_digest(weights),
         probe=probe,
         image_input=IMAGE,

@@ -12,9 +12,11 @@ from spikerain_edge.images import Image
 from spikerain_edge.inference.onnx_runtime import CPU
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling.child import Child
-from spikerain_edge.profiling.measurement import Workload, count_graph, observe_neurons, time_frames
+from spikerain_edge.profiling.measurement import Workload, observe_neurons, time_frames
+from spikerain_edge.profiling.operations import count_operations
 from spikerain_edge.profiling.records import Size
 from spikerain_edge.profiling.rows import Findings
+from spikerain_edge.spec import ModelSpec
 
 Frames = Callable[[int, int], Sequence[Image]]
 
@@ -65,7 +67,7 @@ class ProfileOptions:
 def examine(
     options: ProfileOptions,
     size: Size,
-    stride: int,
+    spec: ModelSpec,
     frames: Frames,
     tell: Callable[[str], None],
     start: Callable[[], Child],
@@ -77,7 +79,7 @@ def examine(
     Args:
         options: what to profile; the model is known to be usable.
         size: height and width.
-        stride: what the model pads to.
+        spec: the model.
         frames: makes the frames of a size.
         tell: called with what is being done.
         start: makes the process.
@@ -87,7 +89,7 @@ def examine(
     """
     height, width = size
     label = f"{width}x{height}"
-    padded = height + -height % stride, width + -width % stride
+    padded = height + -height % spec.stride, width + -width % spec.stride
     found = Findings(size, padded)
     try:
         work = options.workload(frames(height, width))
@@ -96,11 +98,10 @@ def examine(
     with start() as child:
         try:
             tell(f"{label}: timing")
-            found = replace(found, timing=child.call(time_frames, work))
-            tell(f"{label}: counting")
-            found = replace(found, count=child.call(count_graph, options.model, *padded))
+            timing = child.call(time_frames, work)
         except SpikeRainError as error:
             return replace(found, problem=error.cause)
+        found = replace(found, timing=timing, count=count_operations(spec, *padded))
         if find_model(options.model).probe is None:
             return replace(found, spikes_reason="the model came without a probe graph")
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import resource
 import sys
@@ -11,14 +10,12 @@ from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from pathlib import Path
 
-from spikerain_edge.engine_file import is_engine_file, read_engine_file
-from spikerain_edge.errors import InputError
+from spikerain_edge.engine_file import is_engine_file
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Activity, Derainer
 from spikerain_edge.inference.onnx_runtime import CPU
-from spikerain_edge.models import ModelFile, find_model
+from spikerain_edge.models import find_model
 from spikerain_edge.profiling import power
-from spikerain_edge.profiling.operations import GraphCount, count_operations
 from spikerain_edge.profiling.spikes import mean_activity
 
 # Power sensors need time: this long for idle power, and at least this long for the work.
@@ -124,37 +121,6 @@ def time_frames(work: Workload) -> Timing:
         peak=peak_memory(),
         power=used if meters else replace(used, reason=reason),
     )
-
-
-def count_graph(model: str, height: int, width: int) -> GraphCount:
-    """Counts the operations of a (padded) size in the graph that runs.
-
-    Raises:
-        SpikeRainError: there is no such model, or its description disagrees with its graph.
-    """
-    file = find_model(model).graph
-    content = _graph_behind(file.path) if is_engine_file(file.path) else file.read()
-    with Derainer.from_bytes(content) as derainer:
-        spec = derainer.spec
-    return count_operations(content, spec, height, width)
-
-
-def _graph_behind(path: Path) -> bytes:
-    """The ONNX file that an engine was built from, looked for beside it.
-
-    TensorRT fuses layers: in an engine there is nothing left to be counted.
-
-    Raises:
-        InputError: it is not there.
-    """
-    source, graph = read_engine_file(path).header.source_sha256, path.with_suffix(".onnx")
-    content = ModelFile(graph).read()
-    if hashlib.sha256(content).hexdigest() != source:
-        raise InputError(
-            f"{graph} is not the graph that {path} was built from",
-            "put that one there: its operations are counted",
-        )
-    return content
 
 
 def observe_neurons(work: Workload) -> Activity:

@@ -1,18 +1,11 @@
-"""Counts what a frame costs from the graph that runs, and refuses a description that disagrees."""
+"""What a frame of a size costs, from the counts in the model's description."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from spikerain_edge.profiling.topology import Node, read_initializers, read_nodes
-from spikerain_edge.profiling.trace import Tensor, Tensors, trace_tensors
-from spikerain_edge.profiling.wiring import Wiring, disagreement
-from spikerain_edge.spec import ModelSpec, Operation
-
-_ROWS = "/rows"
+from spikerain_edge.parts import Operation
+from spikerain_edge.spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -109,89 +102,38 @@ class GraphCount:
         return sum(layer.moved_bytes for layer in self.layers)
 
 
-def count_operations(content: bytes, spec: ModelSpec, height: int, width: int) -> GraphCount:
-    """Counts the operations of one frame.
-
-    A convolution costs `elements of the output * elements of the weight / output channels`
-    multiply-accumulates. It is spiking if all it reads are spike tensors that the ModelSpec names.
+def count_operations(spec: ModelSpec, height: int, width: int) -> GraphCount:
+    """What one frame of a size costs, by the model's description.
 
     Args:
-        content: the ONNX file.
-        spec: its description.
+        spec: the description; it was counted from the graph when the graph was made.
         height: rows, a multiple of the stride.
         width: columns, likewise.
-
-    Raises:
-        ModelError: graph and description disagree, or the graph multiplies in ways not counted.
     """
-    wiring = Wiring(read_nodes(content), read_initializers(content), spec)
-    met = trace_tensors(content, spec.image_input, height, width)
-    layers = tuple(
-        _layer(operation, nodes, wiring, met) for operation, nodes in wiring.convolutions.items()
+    return GraphCount(
+        height,
+        width,
+        tuple(_layer(operation, height, width) for operation in spec.operations),
+        tuple(
+            PoolCount(pool.name, round(pool.reads_per_pixel * height * width), pool.channels)
+            for pool in spec.pools
+        ),
     )
-    for operation, layer in zip(wiring.convolutions, layers, strict=True):
-        _agree(operation, layer, height, width)
-    return GraphCount(height, width, layers, _pools(wiring.nodes, met))
 
 
-def _layer(
-    operation: Operation, nodes: Sequence[Node], wiring: Wiring, met: dict[str, Tensors]
-) -> LayerCount:
-    macs = inputs = outputs = moved = 0
-    for node in nodes:
-        if (wiring.neurons(node.inputs[0]) or ()) != operation.neurons:
-            raise disagreement(f"feeds {node.name} from other neurons than it says")
-        read, made, *parameters = wiring.tensors(node, met)
-        # A matrix is (inputs, outputs), a kernel (outputs, inputs, k, k).
-        shape = parameters[0].shape
-        macs += made.elements * math.prod(shape[:1] if node.operator == "MatMul" else shape[1:])
-        inputs += read.elements
-        outputs += made.elements
-        moved += read.bytes + made.bytes
-    weight_bytes = sum(parameter.bytes for parameter in parameters)
+def _layer(operation: Operation, height: int, width: int) -> LayerCount:
+    reads, writes = operation.reads, operation.writes
+    inputs, outputs = (each.count(height, width) for each in (reads, writes))
     return LayerCount(
         name=operation.name,
         neurons=operation.neurons,
-        macs=macs,
-        weights=_elements(parameters),
+        macs=round(operation.macs(height, width)),
+        weights=operation.weights,
         inputs=inputs,
         outputs=outputs,
-        biased=wiring.biased(node, len(parameters)),
-        weight_bytes=weight_bytes,
-        moved_bytes=weight_bytes + moved,
+        biased=operation.biased,
+        weight_bytes=operation.weight_bytes,
+        moved_bytes=operation.weight_bytes
+        + inputs * reads.element_bytes
+        + outputs * writes.element_bytes,
     )
-
-
-def _agree(operation: Operation, layer: LayerCount, height: int, width: int) -> None:
-    described = operation.macs(height, width)
-    if not math.isclose(described, layer.macs, rel_tol=1e-9):
-        raise disagreement(
-            f"spends {layer.macs} multiply-accumulates on {operation.name} at {width}x{height}, "
-            f"where it says {described:.0f}"
-        )
-
-
-def _pools(nodes: Sequence[Node], met: dict[str, Tensors]) -> tuple[PoolCount, ...]:
-    """Global poolings; those of one layer differ in name by the timestep at the end.
-
-    Where channels come last they are a mean over rows, named so, and one over columns.
-    """
-    made = {output: node for node in nodes for output in node.outputs}
-    layers: dict[str, list[Tensors]] = {}
-    for node in nodes:
-        rows = made.get(node.inputs[0]) if node.operator == "ReduceMean" else None
-        if rows is not None and rows.name == f"{node.name}{_ROWS}":
-            pooled = Tensors(met[rows.name].inputs[:1], met[node.name].outputs)
-        elif node.operator == "GlobalAveragePool":
-            pooled = met[node.name]
-        else:
-            continue
-        layers.setdefault(re.sub(r"/\d+$", "", node.name), []).append(pooled)
-    return tuple(
-        PoolCount(name, sum(_elements(each.inputs) for each in steps), _elements(steps[0].outputs))
-        for name, steps in layers.items()
-    )
-
-
-def _elements(tensors: Iterable[Tensor]) -> int:
-    return sum(tensor.elements for tensor in tensors)

@@ -23,8 +23,7 @@ from spikerain_edge.profiling.document import (
 )
 from spikerain_edge.profiling.energy import VLIF_NEURON_PJ, PriceList, price_lists
 from spikerain_edge.profiling.examination import Frames, ProfileOptions, examine
-from spikerain_edge.profiling.measurement import count_graph
-from spikerain_edge.profiling.operations import GraphCount
+from spikerain_edge.profiling.operations import GraphCount, count_operations
 from spikerain_edge.profiling.published import REFERENCE_SIDE, published_count, table1_summary
 from spikerain_edge.profiling.records import Row
 from spikerain_edge.profiling.rows import Findings, build_row
@@ -62,27 +61,20 @@ def profile(
         find_board(options.board)
     with Derainer.load(options.model, provider=options.provider, threads=1) as derainer:
         spec, backend = derainer.spec, derainer.backend
-    reference = _count_reference(options, spec, tell, start)
+    reference = _count_reference(spec)
     before = read_health()
-    found = [examine(options, size, spec.stride, frames, tell, start) for size in options.sizes]
+    found = [examine(options, size, spec, frames, tell, start) for size in options.sizes]
     threads = options.threads or len(os.sched_getaffinity(0))
     device = describe_device(before, read_health(), threads=threads, backend=backend)
     return rounded(assemble(options, device, spec, reference, found))
 
 
-def _count_reference(
-    options: ProfileOptions,
-    spec: ModelSpec,
-    tell: Callable[[str], None],
-    start: Callable[[], Child],
-) -> GraphCount | None:
+def _count_reference(spec: ModelSpec) -> GraphCount | None:
     """Operations at the size that Table 1 starts from; none where the model does not take it."""
     size = (REFERENCE_SIDE, REFERENCE_SIDE)
     if spec.height and (spec.height, spec.width) != size:
         return None
-    tell(f"counting {spec.name}")
-    with start() as child:
-        return child.call(count_graph, options.model, *size)
+    return count_operations(spec, *size)
 
 
 def assemble(

@@ -9,8 +9,9 @@ import numpy as np
 
 from spikerain_edge.inference import Activity
 from spikerain_edge.inference.engine import Rates
+from spikerain_edge.parts import NeuronLayer
 from spikerain_edge.profiling.operations import GraphCount
-from spikerain_edge.spec import ModelSpec, NeuronLayer
+from spikerain_edge.spec import ModelSpec
 
 
 @dataclass(frozen=True)

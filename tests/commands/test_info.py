@@ -149,9 +149,9 @@ def test_engines_that_are_none_are_refused(info: Info, tmp_path: Path, engine: E
         "older": (
             replace(
                 engine,
-                header=replace(engine.header, spec=replace(engine.header.spec, spec_version=1)),
+                header=replace(engine.header, spec=replace(engine.header.spec, spec_version=2)),
             ).to_bytes(),
-            "has version 1, this program reads 2",
+            "has version 2, this program reads 3",
         ),
     }
     for name, (wrongly, word) in wrong.items():

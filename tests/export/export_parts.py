@@ -79,12 +79,12 @@ def damaged_files(content: bytes) -> dict[str, tuple[bytes, str]]:
         "changed": (bytes(changed), ""),
         "grown": (content + b"\x3a\x00", ""),
         "older": (
-            _respecified(content, lambda values: values.update(spec_version=1)),
-            "has version 1, this program reads 2",
+            _respecified(content, lambda values: values.update(spec_version=2)),
+            "nano has version 2, this program reads 3; export it again: spikerain-edge export nano",
         ),
         "newer": (
-            _respecified(content, lambda values: values.update(spec_version=3)),
-            "has version 3, this program reads 2",
+            _respecified(content, lambda values: values.update(spec_version=4)),
+            "has version 4, this program reads 3; install a matching spikerain-edge",
         ),
         "incomplete": (
             _respecified(content, lambda values: values.pop("neurons")),

@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import pytest
+from descriptions import operation
 from onnx import TensorProto, helper, numpy_helper
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.inference.tensorrt_library import TENSORRT_RTX, Library, find_library
-from spikerain_edge.spec import ModelSpec, NeuronLayer, Operation, Precision
+from spikerain_edge.parts import NeuronLayer
+from spikerain_edge.spec import ModelSpec, Precision
 from spikerain_export.artefact import seal
 
 LAYER = "layer"
@@ -38,7 +40,8 @@ def small_spec(precision: Precision, full_precision: tuple[str, ...] = ()) -> Mo
         tau=2.0,
         threshold=0.15,
         neurons=(NeuronLayer("neuron", 3, 1, ("neuron/spikes/0",)),),
-        operations=(Operation(LAYER, 81.0, 0, ("neuron",)),),
+        operations=(operation(LAYER, 81.0, 0, ("neuron",)),),
+        pools=(),
         weights_sha256="0" * 64,
         probe=False,
         full_precision=full_precision,

@@ -20,7 +20,7 @@ from spikerain_edge.engine_file import (
 )
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference import Derainer
-from spikerain_edge.profiling.measurement import count_graph
+from spikerain_edge.profiling.operations import count_operations
 from spikerain_edge.spec import ModelSpec
 from spikerain_export import delivery
 from spikerain_export.conversion import Request
@@ -75,8 +75,9 @@ def test_an_engine_comes_with_its_graph_and_can_be_counted(
     assert files(tmp_path) == WRITTEN
     assert [path.name for path in made.files] == WRITTEN
     assert made.document["files"] == [str(path) for path in made.files]
-    assert count_graph(str(tmp_path / "mine.engine"), 48, 64)
+    described = read_engine_file(tmp_path / "mine.engine").header.spec
     with Derainer.load(str(tmp_path / "mine.onnx"), probe=True) as derainer:
+        assert count_operations(described, 48, 64) == count_operations(derainer.spec, 48, 64)
         assert derainer.can_probe
         assert derainer.spec.precision == precision
 

@@ -125,7 +125,11 @@ def test_the_description_says_what_it_is_and_where_it_comes_from(nano: SpikeRain
     model, spec = described(nano)
     half, made = to_half(model, spec, source_sha256="ab" * 32)
     assert (made.precision, made.target, made.source_sha256) == ("fp16", "any", "ab" * 32)
-    assert made.operations == spec.operations
+    for operation, full in zip(made.operations, spec.operations, strict=True):
+        assert operation.weight_bytes == full.weight_bytes / 2
+        sizes = (operation.reads.element_bytes, operation.writes.element_bytes)
+        assert sizes == (2, 2)
+        assert (operation.name, operation.macs(64, 48)) == (full.name, full.macs(64, 48))
     with Derainer.from_bytes(seal(half, made)[0]) as derainer:
         assert derainer.spec.full_precision == made.full_precision
         assert derainer(photograph(50, 70)).shape == (50, 70, 3)

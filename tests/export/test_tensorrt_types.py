@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from descriptions import operation
 from tensorrt_graphs import LAYER, real_library, small_graph, small_spec
 
 from spikerain_edge.engine_file import Profile
 from spikerain_edge.errors import ModelError
 from spikerain_edge.inference.tensorrt_library import Library
-from spikerain_edge.spec import ModelSpec, Operation, Precision
+from spikerain_edge.spec import ModelSpec, Precision
 from spikerain_export.tensorrt.builder import BuildSettings, build_engine
 from spikerain_export.tensorrt.typed import check_layers, convolutions
 
@@ -135,7 +136,7 @@ def test_what_layer_information_does_not_name_it_does_not_confirm() -> None:
     # A layer whose name only begins alike is another.
     longer = engine_layer("Int8", Name=f"{LAYER}.2/0", Metadata=f"[ONNX Layer: {LAYER}.2/0]")
     assert not check_layers([longer], spec)
-    second = replace(spec, operations=(*spec.operations, Operation("more", 1.0, 0, ("neuron",))))
+    second = replace(spec, operations=(*spec.operations, operation("more", 1.0, 0, ("neuron",))))
     assert not check_layers([engine_layer("Int8")], second)
 
 

@@ -158,6 +158,15 @@ def test_another_version_of_the_model_description_is_named_with_ours(
     assert f"version {version}, this program reads {SPEC_VERSION}" in message
 
 
+def test_an_older_model_description_is_refused_with_the_command_that_builds_it_again(
+    file: EngineFile,
+) -> None:
+    older = {"spec_version": SPEC_VERSION - 1, "precision": "int8", "name": "nano-int8", "batch": 2}
+    message = refusal(with_header(file, lambda values: values["spec"].update(older)))
+    command = "spikerain-edge export nano --int8 --format engine --imgsz 640x480 --batch 2"
+    assert message.endswith(command)
+
+
 @pytest.mark.parametrize(
     "edit",
     [

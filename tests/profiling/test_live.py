@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from descriptions import operation
 
+from spikerain_edge.parts import NeuronLayer
 from spikerain_edge.profiling.energy import PriceList, energy_mj, snn_derain
 from spikerain_edge.profiling.latency import percentiles_ms
 from spikerain_edge.profiling.live import CostMeter, FrameCost
-from spikerain_edge.spec import ModelSpec, NeuronLayer, Operation
+from spikerain_edge.spec import ModelSpec
 
 # Per pixel 100 analogue MACs and 400 + 30 spiking ones, and 5000 spiking ones per image.
 SPEC = ModelSpec(
@@ -26,10 +28,11 @@ SPEC = ModelSpec(
         NeuronLayer("second", channels=24, reduction=4, spikes=("s2", "s3")),
     ),
     operations=(
-        Operation("stem", macs_per_pixel=100),
-        Operation("body", macs_per_pixel=400, neurons=("first",)),
-        Operation("merge", macs_per_pixel=30, macs_per_image=5000, neurons=("first", "second")),
+        operation("stem", 100),
+        operation("body", 400, neurons=("first",)),
+        operation("merge", 30, 5000, ("first", "second")),
     ),
+    pools=(),
     weights_sha256="",
     probe=True,
 )

@@ -13,7 +13,6 @@ from spikerain_edge.profiling import measurement, power
 from spikerain_edge.profiling.energy import price_lists
 from spikerain_edge.profiling.measurement import (
     Workload,
-    count_graph,
     observe_neurons,
     peak_memory,
     resident_memory,
@@ -116,8 +115,7 @@ def test_an_engine_file_is_measured_at_the_gpu(
     assert time_frames(work(engine)).power.reason == "no rails, GPU True"
 
 
-def test_a_model_is_counted_and_its_neurons_are_watched(nano: Any) -> None:
-    assert count_graph(str(nano.graph), 32, 32).dense_macs == round(nano.spec.macs(32, 32))
+def test_neurons_are_watched(nano: Any) -> None:
     activity = observe_neurons(work(nano.graph))
     assert activity.rates.shape == (len(nano.spec.neurons), 2)
     assert activity.silent.shape == (len(nano.spec.neurons),)

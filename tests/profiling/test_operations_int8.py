@@ -8,7 +8,6 @@ import numpy.typing as npt
 import onnx
 import pytest
 
-from spikerain_edge.models import find_model
 from spikerain_edge.profiling.operations import GraphCount, LayerCount, count_operations
 from spikerain_edge.profiling.published import published_count
 from spikerain_export.conversion import Artefact, Request, convert
@@ -25,8 +24,7 @@ def origin() -> Origin:
 
 @pytest.fixture(scope="module")
 def full(origin: Origin) -> GraphCount:
-    content = find_model("nano").graph.read()
-    return count_operations(content, origin.graph.spec, HEIGHT, WIDTH)
+    return count_operations(origin.graph.spec, HEIGHT, WIDTH)
 
 
 @pytest.fixture(scope="module", params=["fp16", "int8 for onnxruntime", "int8 for tensorrt"])
@@ -38,7 +36,7 @@ def made(request: pytest.FixtureRequest, origin: Origin, noise: Noise) -> Artefa
 
 @pytest.fixture(scope="module")
 def lower(made: Artefact) -> GraphCount:
-    return count_operations(made.content, made.graph.spec, HEIGHT, WIDTH)
+    return count_operations(made.graph.spec, HEIGHT, WIDTH)
 
 
 def test_another_precision_costs_the_same_operations(full: GraphCount, lower: GraphCount) -> None:

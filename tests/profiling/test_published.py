@@ -20,7 +20,7 @@ from spikerain_edge.profiling.records import Table1Cost
 @pytest.fixture(scope="module")
 def m(exported: Callable[[str], Any]) -> PublishedCount:
     made = exported("m")
-    return published_count(count_operations(made.content, made.spec, 128, 128))
+    return published_count(count_operations(made.spec, 128, 128))
 
 
 def test_the_parts_are_those_that_the_counter_finds(m: PublishedCount) -> None:

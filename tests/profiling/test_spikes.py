@@ -82,7 +82,7 @@ def test_spikes_are_counted(nano: Any, activity: Activity, fired: Spikes) -> Non
 def test_synaptic_operations_are_dense_ones_times_the_rate_of_what_they_read(
     nano: Any, activity: Activity, fired: Spikes
 ) -> None:
-    count = count_operations(nano.content, nano.spec, SIDE, SIDE)
+    count = count_operations(nano.spec, SIDE, SIDE)
     spikes = count_spikes(nano.spec, count, activity)
     (down,) = (layer for layer in count.layers if layer.name == "down1.convolve")
     rate = fired["down1.neuron"].mean()

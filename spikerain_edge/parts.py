@@ -1,0 +1,94 @@
+"""What a network consists of: populations of neurons, convolutions and global poolings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NeuronLayer:
+    """One population of LIF neurons.
+
+    Attributes:
+        name: where in the network it stands.
+        channels: its feature channels.
+        reduction: image pixels per neuron and channel (16: a quarter of height and width).
+        spikes: names of its spike tensors in the graph, one per timestep; they hold only 0 and 1.
+    """
+
+    name: str
+    channels: int
+    reduction: int
+    spikes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Elements:
+    """Elements of tensors, over all timesteps.
+
+    Attributes:
+        per_pixel: elements per pixel of the (padded) image.
+        per_image: elements that do not grow with the image.
+        element_bytes: bytes per element, in the type that the tensors have in the graph.
+    """
+
+    per_pixel: float
+    per_image: int
+    element_bytes: int
+
+    def count(self, height: int, width: int) -> int:
+        """Elements for an image of this size, multiples of the stride."""
+        return round(self.per_pixel * height * width) + self.per_image
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One convolution, counted over all timesteps as if its input were dense.
+
+    Attributes:
+        name: where in the network it stands.
+        macs_per_pixel: multiply-accumulates per pixel of the (padded) image.
+        macs_per_image: multiply-accumulates that do not grow with the image.
+        neurons: neuron layers whose spikes it reads, in channel order; empty for an analogue
+            operation.
+        reads: its input.
+        writes: its output.
+        weights: number of weights and biases, which all timesteps share.
+        weight_bytes: bytes of weights and biases, in the types that they have in the graph.
+        biased: whether it has a bias. A spiking operation has one if a batch norm was folded into
+            it.
+    """
+
+    name: str
+    macs_per_pixel: float
+    macs_per_image: int
+    neurons: tuple[str, ...]
+    reads: Elements
+    writes: Elements
+    weights: int
+    weight_bytes: int
+    biased: bool
+
+    @property
+    def spiking(self) -> bool:
+        """Whether the input holds spikes."""
+        return bool(self.neurons)
+
+    def macs(self, height: int, width: int) -> float:
+        """Dense multiply-accumulates for an image of this size."""
+        return self.macs_per_pixel * height * width + self.macs_per_image
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """One global average pooling.
+
+    Attributes:
+        name: where in the network it stands.
+        reads_per_pixel: elements of its input over all timesteps, per pixel of the (padded) image.
+        channels: elements of its output per timestep.
+    """
+
+    name: str
+    reads_per_pixel: float
+    channels: int
