@@ -1,0 +1,147 @@
+"""What stands in for a reader's cameras, pictures, trainings and boards."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from itertools import pairwise
+
+# What takes these names: a dozen generated photographs, a clip, a picture, a short training.
+PHOTOGRAPHS = ("photos/", "rainy_photos/", "held_out/", "bsds40/")
+CLIPS = ("rain.mp4",)
+PICTURES = ("rainy.jpg",)
+RUNS = ("run/",)
+REPOSITORY = ("training/",)
+
+# Cameras: a few frames of the demo, and an RTSP server on the loopback interface.
+REPLACED = (
+    (r"--camera (0|/dev/video\d+)\b", "--camera demo --max-frames 4"),
+    (r"rtsp://camera/stream", "{rtsp}"),
+)
+
+FIVE_STEPS = "--set steps=5 --set batch=2 --set crop=48 --set warmup=2 --set compile=false"
+FEW_FRAMES = "--iterations 2 --warmup 1 --no-power"
+RUN_FILES = ("config.json", "weights.safetensors", "run.json", "log.csv", "best/config.json")
+A_RUN = tuple(f"{{output}}/{name}" for name in RUN_FILES)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How commands that begin like this one are run, and what is expected of them.
+
+    Files named by --output, --csv, --html, --json and --gallery are expected without a rule.
+
+    Args:
+        start: first words of the command; the longest rule that fits is taken
+        appended: options that make it short
+        replaced: regular expression and what replaces it
+        output: what it writes where its options name no output
+        leaves: files that it writes besides; {output} stands for the first output
+        says: regular expression to be found in what it prints
+        refusal: regular expression of what it says, and fails, where no GPU is present
+        needs: module without which the command cannot do its work on this Python
+        not_run: why the command is not run at all
+    """
+
+    start: str
+    appended: str = ""
+    replaced: tuple[str, str] = ("", "")
+    output: str = ""
+    leaves: tuple[str, ...] = ()
+    says: str = ""
+    refusal: str = ""
+    needs: str = ""
+    not_run: str = ""
+
+
+RULES = (
+    Rule("make run", not_run="a step of .ci/run"),
+    Rule("make test", not_run="a step of .ci/run"),
+    Rule(
+        "pip install .",
+        "--no-deps --no-build-isolation --target site",
+        replaced=(r"\.$", "{root}"),
+        leaves=("site/bin/spikerain-edge", "site/bin/spikerain-train"),
+    ),
+    Rule(
+        "pip install '.",
+        "--no-deps --no-build-isolation --ignore-installed --dry-run",
+        replaced=(r"'\.", "'{root}"),
+        says="Would install spikerain-edge",
+    ),
+    Rule("spikerain-edge run"),
+    Rule("spikerain-edge profile", FEW_FRAMES),
+    Rule("spikerain-edge export run", output="run.onnx"),
+    Rule(
+        "spikerain-edge export nano --int8",
+        output="nano-int8.onnx",
+        leaves=("nano-int8.probe.onnx",),
+    ),
+    Rule(
+        "spikerain-edge export nano --half --imgsz 640x480",
+        output="nano-fp16-640x480.onnx",
+        leaves=("nano-fp16-640x480.probe.onnx",),
+    ),
+    Rule(
+        "spikerain-edge export nano --format engine --fp16",
+        output="nano-fp16-tensorrt.engine",
+        refusal="finds no GPU here|TensorRT",
+    ),
+    Rule(
+        "spikerain-edge export nano --format engine --int8 --capability",
+        output="nano-int8-tensorrt.engine",
+        leaves=("nano-int8-tensorrt.onnx", "nano-int8-tensorrt.probe.onnx"),
+        says="has not been run",
+        needs="tensorrt_rtx",
+    ),
+    Rule("spikerain-edge info nano-int8.onnx", says="int8"),
+    Rule("spikerain-edge info nano-int8-tensorrt.engine", says="8.6", needs="tensorrt_rtx"),
+    Rule("spikerain-train prepare", says="12"),
+    Rule("spikerain-train fit", FIVE_STEPS, leaves=A_RUN),
+    Rule("spikerain-train fit --resume", "--set steps=8", says="step 8"),
+    Rule("spikerain-train evaluate", says="medium"),
+    Rule("tensorboard", "--inspect", says="scalars"),
+    Rule("torchrun --standalone", FIVE_STEPS, leaves=A_RUN),
+    Rule(
+        "torchrun --nnodes 2",
+        FIVE_STEPS,
+        replaced=(r"--nnodes 2 --nproc-per-node 4(.*)host:29500", r"--nnodes 1\1localhost:0"),
+        leaves=A_RUN,
+    ),
+    Rule("docker", not_run="needs a Jetson with Docker; tests/deploy checks the Dockerfile"),
+    Rule("mkdir -p recordings", output="recordings"),
+    Rule("sudo", not_run="changes the system; tests/deploy checks the unit"),
+    Rule("journalctl", not_run="needs the installed unit; tests/deploy checks it"),
+)
+
+# Files that the Python blocks of a document leave, block by block.
+PYTHON = {"README.md": (("clean.png",),)}
+
+
+def rule_for(command: str) -> Rule | None:
+    """The rule with the longest beginning that fits a command; None if there is none."""
+    fitting = [rule for rule in RULES if re.match(rf"{re.escape(rule.start)}(?!\w)", command)]
+    return max(fitting, key=lambda rule: len(rule.start), default=None)
+
+
+def stood_in(command: str, rule: Rule, **places: str) -> str:
+    """The command as it is run here; `places` are the RTSP server's URL and the repository."""
+    for pattern, replacement in (*REPLACED, rule.replaced):
+        if pattern:
+            command = re.sub(pattern, replacement.format(**places), command)
+    return f"{command} {rule.appended}".strip()
+
+
+def named_outputs(command: str) -> list[str]:
+    """Files that a command's options name as outputs; - stands for standard output."""
+    words = shlex.split(command)
+    options = ("--output", "--json", "--csv", "--html", "--gallery")
+    return [after for word, after in pairwise(words) if word in options]
+
+
+def named_inputs(command: str) -> set[str]:
+    """Names in a command for which something stands in, outputs left out."""
+    words = set(re.split(r"[\s='\"]+", command)) - set(named_outputs(command))
+    names = (*PHOTOGRAPHS, *CLIPS, *PICTURES, *RUNS, *REPOSITORY)
+    return {name for name in names if any(f"{word}/".startswith(name) for word in words)}
