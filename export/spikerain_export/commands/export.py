@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.status import Status
 from typer.core import TyperCommand
 
-from spikerain_edge.console import Debug, Logs, Verbose, command_scope, parse_shape, print_line
-from spikerain_edge.errors import InputError
-from spikerain_edge.files import require_distinct, write_whole
+from spikerain_edge.commands.extras import extra_required
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, parse_shape
 from spikerain_edge.logs import LogFormat
-from spikerain_export.commands.flags import (
-    USUAL_SIZE,
-    Format,
-    default_output,
-    read_request,
-    read_settings,
-    require_one_size,
-    sizes_for,
-)
+from spikerain_export.commands.flags import Format, read_request, read_settings, require_one_size
 
 app = typer.Typer(add_completion=False)
-_log = logging.getLogger(__name__)
-_STDOUT = "-"
 
 
 class ExportCommand(TyperCommand):
@@ -103,79 +88,21 @@ def export(
 ) -> None:
     """Turns a model into an ONNX graph or a TensorRT engine and proves what it has become."""
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as aside:
-        try:
-            from spikerain_export.artefact import require_place
-            from spikerain_export.delivery import deliver
-            from spikerain_export.origin import open_origin
-            from spikerain_export.places import places
-            from spikerain_export.tables import proof_table
-        except ImportError as error:
-            raise InputError(
-                f"exporting needs the package {error.name}",
-                "install it: pip install 'spikerain-edge[export]'",
-            ) from error
-        from spikerain_export.commands.scenes import gather
+        with extra_required("exporting", "export"):
+            from spikerain_export.commands.work import Order, carry_out
 
-        engine = kind is Format.ENGINE
         size = None if imgsz is None else parse_shape(imgsz)
-        request = read_request(fp16, int8, size, dynamic, batch, engine)
-        settings = None
-        if engine:
-            settings = read_settings(size, dynamic, workspace, capability, device)
-        elif workspace is not None or capability is not None:
-            raise InputError("--workspace and --capability are for engines", "add --format engine")
-        origin = open_origin(model, name=name, opset=opset)
-        output = output or default_output(origin.graph.spec.name, request, kind)
-        if json_to and json_to != _STDOUT:
-            require_place(Path(json_to), "--json")
-        _say(origin.note)
-        if json_to and json_to != _STDOUT:
-            require_distinct([json_to], origin.files)
-            require_distinct([*map(str, places(output)), json_to], ())
-        with aside.status("reading") as status:
-            scaled = (request.precision, request.target) == ("int8", "onnxruntime")
-            sizes = sizes_for(size or (USUAL_SIZE if engine else None))
-            material = gather(data, sizes, scales=scaled)
-            _say(material.note)
-            made = deliver(
-                origin,
-                request,
-                output,
-                material.proof,
-                calibration=material.scales,
-                verify=verify,
-                engine=settings,
-                progress=_shown_on(status),
-                tell=status.update,
-            )
-        if made.proofs:
-            aside.width = max(aside.width, 140) if not aside.is_terminal else aside.width
-            aside.print(proof_table(made.proofs, made.document["reference"]))
-        _say(*made.notes)
-        *others, last = map(str, made.files)
-        _say(f"wrote {', '.join(others)} and {last}" if others else f"wrote {last}")
-        if json_to:
-            _report(json.dumps(made.document, indent=2, allow_nan=False), json_to)
-
-
-def _say(*lines: str) -> None:
-    for line in filter(None, lines):
-        _log.info("%s", line)
-
-
-def _shown_on(status: Status) -> Callable[[str, int, int], bool]:
-    def show(phase: str, done: int, steps: int) -> bool:
-        status.update(f"building the engine: {phase} {done}/{steps}")
-        return True
-
-    return show
-
-
-def _report(text: str, place: str) -> None:
-    if place == _STDOUT:
-        print_line(text)
-        return
-    try:
-        write_whole(Path(place), f"{text}\n".encode())
-    except OSError as error:
-        raise InputError(f"cannot write {place}: {error.strerror}") from error
+        engine = kind is Format.ENGINE
+        order = Order(
+            model=model,
+            name=name,
+            opset=opset,
+            request=read_request(fp16, int8, size, dynamic, batch, engine),
+            size=size,
+            settings=read_settings(engine, size, dynamic, workspace, capability, device),
+            data=data,
+            output=output,
+            verify=verify,
+            json_to=json_to,
+        )
+        carry_out(order, aside)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.images import Size
 
 if TYPE_CHECKING:
     from spikerain_export.conversion import Request
@@ -43,7 +44,7 @@ def require_one_size(arguments: Sequence[str]) -> None:
 def read_request(
     fp16: bool,
     int8: bool,
-    size: tuple[int, int] | None,
+    size: Size | None,
     dynamic: bool,
     batch: int,
     engine: bool,
@@ -68,13 +69,22 @@ def read_request(
 
 
 def read_settings(
-    size: tuple[int, int] | None,
+    engine: bool,
+    size: Size | None,
     dynamic: bool,
     workspace: float | None,
     capability: str | None,
     device: int,
-) -> BuildSettings:
-    """How the flags want an engine built."""
+) -> BuildSettings | None:
+    """How the flags want an engine built; none where they ask for a graph alone.
+
+    Raises:
+        InputError: flags of engines without an engine.
+    """
+    if not engine:
+        if workspace is not None or capability is not None:
+            raise InputError("--workspace and --capability are for engines", "add --format engine")
+        return None
     from spikerain_edge.engine_file import Profile
     from spikerain_export.tensorrt import BuildSettings
 
@@ -104,7 +114,7 @@ def default_output(name: str, request: Request, kind: Format) -> Path:
     return Path(f"{safe}{precision}{size}{batch}.{kind.value}")
 
 
-def sizes_for(size: tuple[int, int] | None) -> list[tuple[int, int]]:
+def sizes_for(size: Size | None) -> list[Size]:
     """The two sizes, height and width, that an export is proven at."""
     first = (256, 256)
     return [first, size if size and size != first else (240, 320)]

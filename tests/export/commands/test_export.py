@@ -41,7 +41,7 @@ def export(
     """Runs the command in a folder of its own, on two pairs of small pictures."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "spikerain_export.commands.export.sizes_for", lambda imgsz: [(64, 64), imgsz or (48, 64)]
+        "spikerain_export.commands.work.sizes_for", lambda imgsz: [(64, 64), imgsz or (48, 64)]
     )
     # Of so small a picture nothing that is near its truth would stay near it.
     for seed, folder in enumerate(("rain", "norain")):

@@ -1,0 +1,142 @@
+"""What `spikerain-edge export` does once its flags are read."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.status import Status
+
+from spikerain_edge.console import print_line
+from spikerain_edge.errors import InputError
+from spikerain_edge.files import require_distinct, write_whole
+from spikerain_edge.images import Size
+from spikerain_export.artefact import require_place
+from spikerain_export.commands.flags import USUAL_SIZE, Format, default_output, sizes_for
+from spikerain_export.commands.scenes import gather
+from spikerain_export.conversion import Request
+from spikerain_export.delivery import Delivery, deliver
+from spikerain_export.origin import Origin, open_origin
+from spikerain_export.places import places
+from spikerain_export.tables import proof_table
+from spikerain_export.tensorrt import BuildSettings
+
+_STDOUT = "-"
+# Where it is no terminal that limits them, the columns of the table are not broken.
+_TABLE_WIDTH = 140
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to export and where to.
+
+    Attributes:
+        model: shipped model, checkpoint folder, ONNX file, or the name of a variant.
+        name: what to call the model; its own name if empty.
+        opset: ONNX operator set; none leaves the choice to the exporter.
+        request: precision, target and shape.
+        size: height and width to prove it at beside the usual one; none where none was given.
+        settings: how to build an engine; none for a graph alone.
+        data: rainy images; the demo if none.
+        output: file to write; named after the model if none.
+        verify: whether to prove the export.
+        json_to: file that gets the report, or `-` for standard output.
+    """
+
+    model: str
+    name: str
+    opset: int | None
+    request: Request
+    size: Size | None
+    settings: BuildSettings | None
+    data: str | None
+    output: Path | None
+    verify: bool
+    json_to: str | None
+
+
+def carry_out(order: Order, aside: Console) -> None:
+    """Exports a model, shows what was proven, writes the report.
+
+    Args:
+        order: what to export.
+        aside: console for tables and progress.
+
+    Raises:
+        SpikeRainError: see `deliver`; or the report cannot be written.
+    """
+    origin = open_origin(order.model, name=order.name, opset=order.opset)
+    kind = Format.ONNX if order.settings is None else Format.ENGINE
+    output = order.output or default_output(origin.graph.spec.name, order.request, kind)
+    _require_report_place(order.json_to, output, origin)
+    _say(origin.note)
+    with aside.status("reading") as status:
+        made = _deliver(order, origin, output, status)
+    if made.proofs:
+        aside.width = aside.width if aside.is_terminal else max(aside.width, _TABLE_WIDTH)
+        aside.print(proof_table(made.proofs, made.document["reference"]))
+    _say(*made.notes)
+    *others, last = map(str, made.files)
+    _say(f"wrote {', '.join(others)} and {last}" if others else f"wrote {last}")
+    if order.json_to:
+        _report(json.dumps(made.document, indent=2, allow_nan=False), order.json_to)
+
+
+def _deliver(order: Order, origin: Origin, output: Path, status: Status) -> Delivery:
+    request = order.request
+    usual = None if order.settings is None else USUAL_SIZE
+    scaled = (request.precision, request.target) == ("int8", "onnxruntime")
+    material = gather(order.data, sizes_for(order.size or usual), scales=scaled)
+    _say(material.note)
+    return deliver(
+        origin,
+        request,
+        output,
+        material.proof,
+        calibration=material.scales,
+        verify=order.verify,
+        engine=order.settings,
+        progress=_shown_on(status),
+        tell=status.update,
+    )
+
+
+def _require_report_place(json_to: str | None, output: Path, origin: Origin) -> None:
+    """Checks before the work that the report can be written and replaces nothing else.
+
+    Raises:
+        InputError: it cannot, or it would replace a file that is read or written.
+    """
+    if not json_to or json_to == _STDOUT:
+        return
+    require_place(Path(json_to), "--json")
+    require_distinct([json_to], origin.files)
+    require_distinct([*map(str, places(output)), json_to], ())
+
+
+def _say(*lines: str) -> None:
+    for line in filter(None, lines):
+        _log.info("%s", line)
+
+
+def _shown_on(status: Status) -> Callable[[str, int, int], bool]:
+    def show(phase: str, done: int, steps: int) -> bool:
+        status.update(f"building the engine: {phase} {done}/{steps}")
+        return True
+
+    return show
+
+
+def _report(text: str, place: str) -> None:
+    if place == _STDOUT:
+        print_line(text)
+        return
+    try:
+        write_whole(Path(place), f"{text}\n".encode())
+    except OSError as error:
+        raise InputError(f"cannot write {place}: {error.strerror}") from error

@@ -1,0 +1,28 @@
+"""Commands that need packages which a plain install leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from spikerain_edge.errors import InputError
+
+
+@contextmanager
+def extra_required(task: str, extra: str) -> Iterator[None]:
+    """Names the extra to install where an import in its body fails.
+
+    Args:
+        task: what needs the package, as the subject of a sentence.
+        extra: name of the extra that brings it.
+
+    Raises:
+        InputError: a package is missing.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise InputError(
+            f"{task} needs the package {error.name}",
+            f"install it: pip install 'spikerain-edge[{extra}]'",
+        ) from error
