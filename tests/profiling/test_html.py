@@ -130,7 +130,7 @@ def test_every_layer_is_in_the_heat_map_at_every_timestep(report: dict[str, Any]
     markup = drawn(report)
     page = Page(markup)
     assert set(NEURONS) <= set(page.row_heads)
-    _, _, heat = markup.partition("<div class='heat'>")
+    _, _, heat = markup.partition('<div class="heat">')
     assert heat.count('class="heat-4">12.3<') == len(NEURONS)
     assert heat.count('class="heat-0">0<') == len(NEURONS)
     assert "t = 1" in page.text

@@ -36,7 +36,8 @@ def test_figures_are_rounded_without_losing_whole_digits() -> None:
 
 def _schemes() -> list[dict[str, str]]:
     """The custom properties of the light and the dark scheme."""
-    style = files("spikerain_edge.profiling.html").joinpath("report.css").read_text("utf-8")
+    templates = files("spikerain_edge.profiling.html") / "templates"
+    style = (templates / "report.css").read_text("utf-8")
     blocks = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
     return [dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in blocks]
 

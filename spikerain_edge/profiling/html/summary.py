@@ -1,39 +1,24 @@
-"""The summary: every figure, a column for each size."""
+"""The figures of the summary, which has a column for each size."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from spikerain_edge.profiling.html import rows as of
-from spikerain_edge.profiling.html.rows import Row
-from spikerain_edge.profiling.html.text import (
-    GAP,
-    NONE,
-    TIMES,
-    either,
-    escaped,
-    rounded,
-    scaled,
-    size,
-)
-
-_FEW = 4
-"""Up to so many sizes leave room for two tables side by side."""
-
-_MEASURED = "Energy, measured"
-_SILENCE = "no reason given"
+from spikerain_edge.profiling.document import Report
+from spikerain_edge.profiling.energy import as_ann
+from spikerain_edge.profiling.html.text import GAP, TIMES
+from spikerain_edge.profiling.records import Latency, Macs, Row
 
 Figure = Callable[[Row], float | None]
 
 
 @dataclass(frozen=True)
-class _Line:
+class Line:
     """A line of the summary.
 
     Attributes:
-        name: what it shows, markup already.
+        name: what it shows.
         figure: its value for a size.
         unit: of all values: sizes and neighbouring lines are to be compared.
         strong: whether it stands out.
@@ -48,7 +33,7 @@ class _Line:
 
 
 @dataclass(frozen=True)
-class _Group:
+class Group:
     """Lines under one heading.
 
     Attributes:
@@ -56,176 +41,146 @@ class _Group:
         note: what holds for all of them.
         lines: from top to bottom.
         reason: why a size has no figures here; empty where it has.
+        rails: whether the power rail that was read is named below.
     """
 
     name: str
     note: str
-    lines: Sequence[_Line]
+    lines: Sequence[Line]
     reason: Callable[[Row], str]
+    rails: bool = False
+
+    def missing(self, rows: Sequence[Row]) -> str:
+        """Why no size has any of these figures; empty where one has, or reasons differ."""
+        reasons = {self.reason(row) for row in rows}
+        return reasons.pop() if len(reasons) == 1 else ""
 
 
-def summary(report: dict[str, Any]) -> str:
-    """All figures: a table for each kind, with a column for each size."""
-    rows: list[Row] = report["rows"]
-    tables = "".join(_table(group, rows) for group in _groups(report))
-    few = " few" if len(rows) <= _FEW else ""
-    return (
-        "<p>Sizes are width &times; height in pixels. A dash stands for what could not be had.</p>"
-        f'{_problems(rows)}<div class="groups{few}">{tables}</div>'
-    )
-
-
-def _problems(rows: Sequence[Row]) -> str:
-    """What went wrong, size by size."""
-    told = [
-        f"<li><strong>{size(row['imgsz'])}</strong> {escaped(row['problem'])}</li>"
-        for row in rows
-        if row["problem"]
-    ]
-    return f'<ul class="problems">{"".join(told)}</ul>' if told else ""
-
-
-def _table(group: _Group, rows: Sequence[Row]) -> str:
-    title = f"<h3>{group.name} <small>{group.note}</small></h3>"
-    reasons = {group.reason(row) for row in rows}
-    if len(reasons) == 1 and "" not in reasons:
-        # No size has any of these figures, and all for one reason: words instead of dashes.
-        return f'<div>{title}<p class="words">{escaped(reasons.pop())}</p></div>'
-    heads = "".join(f'<th scope="col">{_head(row)}</th>' for row in rows)
-    lines = "".join(_line(line, rows) for line in group.lines)
-    return (
-        f'<div>{title}<div class="scroll" tabindex="0" role="group" aria-label="{group.name}">'
-        f'<table><thead><tr><th scope="col">per frame</th>{heads}</tr></thead>'
-        f"<tbody>{lines}{_rails(rows) if group.name == _MEASURED else ''}</tbody></table>"
-        "</div></div>"
-    )
-
-
-def _head(row: Row) -> str:
-    """A size that may break after the sign, where columns are narrow."""
-    return size(row["imgsz"]).replace(f"{TIMES}{GAP}", f"{TIMES} ")
-
-
-def _line(line: _Line, rows: Sequence[Row]) -> str:
-    values = [line.figure(row) for row in rows]
-    cells = "".join(
-        f"<td>{NONE if value is None else rounded(value, line.digits)}</td>" for value in values
-    )
-    style = ' class="strong"' if line.strong else ""
-    name = f"<span>{line.name}</span> <small>{line.unit}</small>"
-    return f'<tr{style}><th scope="row"><div>{name}</div></th>{cells}</tr>'
-
-
-def _rails(rows: Sequence[Row]) -> str:
-    cells = "".join(f"<td>{either(row['measured']['rail'], NONE)}</td>" for row in rows)
-    return f'<tr class="rails"><th scope="row">rail</th>{cells}</tr>'
-
-
-def _groups(report: dict[str, Any]) -> list[_Group]:
-    frames = report["settings"]["frames"]
+def groups(report: Report) -> list[Group]:
+    """All figures, a group for each kind."""
+    frames = report.settings.frames
     shown = f"means of {frames} frames" if frames != 1 else "on one frame"
+    bytes_line = Line("moved at least", lambda row: row.bytes_moved_mb, "MB")
+    peak = Line("peak, resident", lambda row: row.peak_memory_mb, "MB", strong=True)
     return [
-        _Group("Time", "pre- and post-processing included", _time_lines(), _untimed),
-        _Group("Operations", "counted from the graph", _operation_lines(), _uncounted),
-        _Group("Spikes", shown, _spike_lines(), _unwatched),
-        _Group(
+        Group("Time", "pre- and post-processing included", _time_lines(), _untimed),
+        Group("Operations", "counted from the graph", [*_macs_lines(), bytes_line], _uncounted),
+        Group("Spikes", shown, _spike_lines(), _unwatched),
+        Group(
             "Energy, estimated",
             "from operations; not what the board draws",
             _estimate_lines(report),
             _uncounted,
         ),
-        _Group(
-            _MEASURED,
+        Group(
+            "Energy, measured",
             "what the board reports, idle power included",
             _measured_lines(),
             _unmeasured,
+            rails=True,
         ),
-        _Group(
-            "Memory",
-            "",
-            [_Line("peak, resident", lambda row: row["peak_memory_mb"], "MB", strong=True)],
-            _untimed,
-        ),
+        Group("Memory", "", [peak], _untimed),
     ]
 
 
-def _time_lines() -> list[_Line]:
-    def line(name: str, figure: str, strong: bool = False) -> _Line:
-        return _Line(name, lambda row: scaled(of.latency(row, figure), 1e3), "ms", strong)
+def _time_lines() -> list[Line]:
+    def line(name: str, figure: Callable[[Latency], float], strong: bool = False) -> Line:
+        return Line(name, _of_time(figure), "ms", strong)
 
     return [
-        line("median", "p50", strong=True),
-        *(line(f"{rank}&nbsp;% of frames within", f"p{rank}") for rank in (90, 95, 99)),
-        line("fastest", "min"),
-        line("mean", "mean"),
-        _Line("its 95&nbsp;% interval, &plusmn;", of.uncertainty_ms, "ms", digits=2),
-        _Line("frames per second", lambda row: row["fps"], "", strong=True),
-        _Line("engine alone, median", lambda row: of.stage_ms(row, "engine"), "ms"),
-        _Line("before and after it", lambda row: of.stage_ms(row, "pre", "post"), "ms"),
+        line("median", lambda time: time.p50, strong=True),
+        line(f"90{GAP}% of frames within", lambda time: time.p90),
+        line(f"95{GAP}% of frames within", lambda time: time.p95),
+        line(f"99{GAP}% of frames within", lambda time: time.p99),
+        line("fastest", lambda time: time.min),
+        line("mean", lambda time: time.mean),
+        Line(f"its 95{GAP}% interval, ±", _of_time(_margin), "ms", digits=2),
+        Line("frames per second", lambda row: row.fps, "", strong=True),
+        Line("engine alone, median", _engine, "ms"),
+        Line("before and after it", _around_engine, "ms"),
     ]
 
 
-def _operation_lines() -> list[_Line]:
-    def line(name: str, kind: str, strong: bool = False) -> _Line:
-        return _Line(name, lambda row: scaled(of.macs(row, kind), 1e-9), "GMAC", strong)
+def _of_time(figure: Callable[[Latency], float]) -> Figure:
+    return lambda row: figure(row.latency_ms) if row.latency_ms else None
+
+
+def _margin(time: Latency) -> float:
+    low, high = time.ci95
+    return (high - low) / 2
+
+
+def _engine(row: Row) -> float | None:
+    return row.stage_ms.engine if row.stage_ms else None
+
+
+def _around_engine(row: Row) -> float | None:
+    return row.stage_ms.pre + row.stage_ms.post if row.stage_ms else None
+
+
+def _macs_lines() -> list[Line]:
+    def line(name: str, figure: Callable[[Macs], float], strong: bool = False) -> Line:
+        return Line(name, lambda row: figure(row.gmacs) if row.gmacs else None, "GMAC", strong)
 
     return [
-        line("dense, all timesteps", "dense", strong=True),
-        line("of these on spikes", "spiking"),
-        line("of these analogue", "analog"),
-        _Line("moved at least", lambda row: row["bytes_moved_mb"], "MB"),
+        line("dense, all timesteps", lambda macs: macs.dense, strong=True),
+        line("of these on spikes", lambda macs: macs.spiking),
+        line("of these analogue", lambda macs: macs.analog),
     ]
 
 
-def _spike_lines() -> list[_Line]:
+def _spike_lines() -> list[Line]:
     return [
-        _Line("firing rate", lambda row: scaled(row["firing_rate"], 100), "%", strong=True),
-        _Line("spikes", lambda row: scaled(row["spikes_per_frame"], 1e-6), "million"),
-        _Line("synaptic operations", lambda row: row["gsops"], "GSOP"),
+        Line("firing rate", lambda row: _scaled(row.firing_rate, 100), "%", strong=True),
+        Line("spikes", lambda row: _scaled(row.spikes_per_frame, 1e-6), "million"),
+        Line("synaptic operations", lambda row: row.gsops, "GSOP"),
     ]
 
 
-def _estimate_lines(report: dict[str, Any]) -> list[_Line]:
-    lines: list[_Line] = []
-    for prices in report["prices"]:
-        lines += _price_lines(prices["name"])
-    if any(row["neuron_energy_mj"] is not None for row in report["rows"]):
-        lines.append(_Line("neurons, part of both", lambda row: row["neuron_energy_mj"], "mJ"))
+def _estimate_lines(report: Report) -> list[Line]:
+    lines = [line for prices in report.prices for line in _price_lines(prices.name)]
+    if any(row.neuron_energy_mj is not None for row in report.rows):
+        lines.append(Line("neurons, part of both", lambda row: row.neuron_energy_mj, "mJ"))
     return lines
 
 
-def _price_lines(prices: str) -> list[_Line]:
+def _price_lines(prices: str) -> list[Line]:
     return [
-        _Line(escaped(prices), lambda row: row["energy_mj"][prices], "mJ", strong=True),
-        _Line("as if an ANN", lambda row: row["energy_mj"][f"{prices}-as-ann"], "mJ"),
-        _Line("times less than that", lambda row: row["energy_ratio"][prices], TIMES, digits=2),
+        Line(prices, lambda row: row.energy_mj[prices], "mJ", strong=True),
+        Line("as if an ANN", lambda row: row.energy_mj[as_ann(prices)], "mJ"),
+        Line("times less than that", lambda row: row.energy_ratio[prices], TIMES, digits=2),
     ]
 
 
-def _measured_lines() -> list[_Line]:
+def _measured_lines() -> list[Line]:
     return [
-        _Line("energy", of.measured, "J", strong=True),
-        _Line("energy above idle", of.above_idle, "J"),
-        _Line("mean power", lambda row: row["measured"]["watts"], "W"),
-        _Line("idle power", lambda row: row["measured"]["idle_watts"], "W"),
+        Line("energy", lambda row: row.measured.joules_per_frame, "J", strong=True),
+        Line("energy above idle", lambda row: row.measured.net_joules_per_frame, "J"),
+        Line("mean power", lambda row: row.measured.watts, "W"),
+        Line("idle power", lambda row: row.measured.idle_watts, "W"),
     ]
 
 
 def _untimed(row: Row) -> str:
-    return f"Not timed: {row['problem'] or _SILENCE}" if row["latency_ms"] is None else ""
+    return "" if row.latency_ms else f"Not timed: {_told(row.problem)}"
 
 
 def _uncounted(row: Row) -> str:
-    return f"Not counted: {row['problem'] or _SILENCE}" if row["gmacs"] is None else ""
+    return "" if row.gmacs else f"Not counted: {_told(row.problem)}"
 
 
 def _unwatched(row: Row) -> str:
-    return (
-        "" if row["firing_rate"] is not None else f"Not known: {row['spikes_reason'] or _SILENCE}"
-    )
+    return "" if row.firing_rate is not None else f"Not known: {_told(row.spikes_reason)}"
 
 
 def _unmeasured(row: Row) -> str:
-    if of.measured(row) is not None:
-        return ""
-    return f"Not measured: {row['measured']['reason'] or _SILENCE}"
+    known = row.measured.joules_per_frame is not None
+    return "" if known else f"Not measured: {_told(row.measured.reason)}"
+
+
+def _told(reason: str | None) -> str:
+    return reason or "no reason given"
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor

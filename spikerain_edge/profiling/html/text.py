@@ -1,11 +1,9 @@
-"""Figures in words: escaped, rounded, with units a reader knows."""
+"""Figures in words: rounded, with units a reader knows."""
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
-from typing import Any
 
 _PREFIXES = {
     -15: "f",
@@ -27,16 +25,13 @@ GAP = "\N{NO-BREAK SPACE}"
 """Between a number and its unit, so that no line ends there."""
 
 
-def escaped(value: object) -> str:
-    """Text that is safe as content and inside quoted attributes."""
-    return html.escape(str(value), quote=True)
-
-
-def rounded(value: float, digits: int = 3) -> str:
+def rounded(value: float | None, digits: int = 3) -> str:
     """A number with so many significant digits, in plain notation, trailing zeros kept.
 
-    Whole digits are never rounded away: 1234 stays 1234.
+    Whole digits are never rounded away: 1234 stays 1234. None reads as a dash.
     """
+    if value is None:
+        return NONE
     if value == 0 or not math.isfinite(value):
         return f"{value:.0f}"
     places = digits - 1 - math.floor(math.log10(abs(value)))
@@ -45,16 +40,18 @@ def rounded(value: float, digits: int = 3) -> str:
     return f"{value:.{max(places, 0)}f}"
 
 
-def quantity(value: float | None, unit: str, digits: int = 3) -> str:
+def quantity(value: float | None, unit: str, scale: float = 1.0, digits: int = 3) -> str:
     """A physical quantity with an SI prefix that leaves one to three digits before the point.
 
     Args:
-        value: in the unit itself; none reads as a dash.
+        value: the number; none reads as a dash.
         unit: such as `s` or `J`.
+        scale: what the number is given in, such as 1e-3 for milliseconds.
         digits: significant digits.
     """
     if value is None:
         return NONE
+    value *= scale
     if value == 0 or not math.isfinite(value):
         return f"{value:.0f}{GAP}{unit}"
     # Rounding first, or 999.96 m would read as 1000 m.
@@ -81,23 +78,26 @@ def percent(share: float | None) -> str:
     return f"{value:.0f}{GAP}%" if value == 0 or value >= 9.95 else f"{value:.1f}{GAP}%"
 
 
-def size(imgsz: Sequence[int]) -> str:
-    """`[height, width]` as people write it: width first."""
+def per_cent(share: float) -> str:
+    """A share in per cent without the sign: `3.1`, `0`, `100`."""
+    value = share * 100
+    if 0 < value < 0.05:
+        return f"<{GAP}0.1"
+    return f"{value:.0f}" if value == 0 or value >= 99.95 else f"{value:.1f}"
+
+
+def size(imgsz: Sequence[int], breaks: bool = False) -> str:
+    """`[height, width]` as people write it: width first.
+
+    Args:
+        imgsz: height and width.
+        breaks: whether a line may end after the sign, where columns are narrow.
+    """
     height, width = imgsz
-    return f"{width}{GAP}{TIMES}{GAP}{height}"
+    return f"{width}{GAP}{TIMES}{' ' if breaks else GAP}{height}"
 
 
 def pixels(imgsz: Sequence[int]) -> int:
     """How many pixels an image has."""
     height, width = imgsz
     return height * width
-
-
-def scaled(value: float | None, factor: float) -> float | None:
-    """A value in another unit, where there is one."""
-    return None if value is None else value * factor
-
-
-def either(value: Any, otherwise: str) -> str:
-    """A value as escaped text, or words where it is missing."""
-    return otherwise if value is None or value == "" else escaped(value)
