@@ -1,15 +1,22 @@
-"""Removes rain from camera streams on edge devices with the SpikeRain spiking neural network."""
+"""Removes rain from camera streams on edge devices with the SpikeRain spiking neural network.
+
+What needs NumPy and ONNX Runtime is loaded when it is first asked for: `--help` needs neither.
+"""
 
 import logging
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 # ONNX Runtime sends usage data to its makers unless this is set before it is first imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 from spikerain_edge.errors import InputError, ModelError, SpikeRainError, StreamError
-from spikerain_edge.inference import Derainer
-from spikerain_edge.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from spikerain_edge.inference import Derainer
+    from spikerain_edge.spec import ModelSpec
 
 __all__ = [
     "Derainer",
@@ -19,3 +26,10 @@ __all__ = [
     "SpikeRainError",
     "StreamError",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    modules = {"Derainer": "spikerain_edge.inference", "ModelSpec": "spikerain_edge.spec"}
+    if name not in modules:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(modules[name]), name)

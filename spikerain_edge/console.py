@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -16,11 +15,9 @@ from typing import Annotated, TextIO
 import typer
 from rich.console import Console
 
-from spikerain_edge.errors import ComputeError, InputError, SpikeRainError, StreamError
-from spikerain_edge.inference import MIN_SIDE
+from spikerain_edge.errors import ComputeError, SpikeRainError, StreamError
 from spikerain_edge.logs import LogFormat, log_to_stderr
 
-MAX_SIDE = 16384
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and library messages.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what is being done.")]
 Logs = Annotated[
@@ -78,39 +75,6 @@ def command_scope(
             raise typer.Exit(ComputeError.exit_code) from None
         except KeyboardInterrupt:
             raise typer.Exit(128 + signal.SIGINT) from None
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Reads the size of an image, as `--imgsz` of every command takes it.
-
-    Args:
-        text: `640x480`, width x height, or `256` for a square.
-
-    Returns:
-        Width and height in pixels.
-
-    Raises:
-        InputError: the text is not a size, or a side is too small or too large.
-    """
-    found = re.fullmatch(r"(\d{1,5})(?:[xX](\d{1,5}))?", text, re.ASCII)
-    width, height = (int(side or found[1]) for side in found.groups()) if found else (0, 0)
-    if not all(MIN_SIDE <= side <= MAX_SIDE for side in (width, height)):
-        raise InputError(
-            f"{text!r} is not a valid image size",
-            "write width x height, such as --imgsz 640x480, or one number for a square; each side "
-            f"is {MIN_SIDE} to {MAX_SIDE}",
-        )
-    return width, height
-
-
-def parse_shape(text: str) -> tuple[int, int]:
-    """Reads a size as `parse_size` does and returns it as arrays have it: height, then width.
-
-    Raises:
-        InputError: the text is not a valid size.
-    """
-    width, height = parse_size(text)
-    return height, width
 
 
 def version_shower(program: str) -> Callable[[bool], None]:

@@ -25,7 +25,7 @@ from typing import Any
 
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.files import write_whole
-from spikerain_edge.images import Size
+from spikerain_edge.sizes import Size
 from spikerain_edge.spec import ModelSpec
 
 MAGIC = b"SpikeRain engine"

@@ -10,10 +10,10 @@ import cv2
 import onnx
 import pytest
 
-from spikerain_edge.console import parse_size
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.models import find_model
+from spikerain_edge.sizes import parse_size
 from spikerain_edge.stream.sinks import write_image
 
 Draw = Callable[..., Image]

@@ -11,10 +11,11 @@ import typer
 from rich.console import Console
 
 from spikerain_edge.commands.variadic import VariadicCommand
-from spikerain_edge.console import Debug, Logs, Verbose, command_scope, parse_shape, print_line
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, print_line
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct, require_writable, write_whole
 from spikerain_edge.logs import LogFormat
+from spikerain_edge.sizes import parse_shape
 
 if TYPE_CHECKING:
     from spikerain_edge.profiling.document import Report

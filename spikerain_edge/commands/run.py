@@ -18,9 +18,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from spikerain_edge.console import Debug, Logs, Verbose, command_scope, parse_size, print_line
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, print_line
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.logs import LogFormat
+from spikerain_edge.sizes import parse_size
 
 if TYPE_CHECKING:
     from spikerain_edge.session import RunOptions

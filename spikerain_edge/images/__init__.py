@@ -3,9 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Image", "Size"]
+__all__ = ["Image"]
 
 Image = npt.NDArray[np.uint8]
 """An image (H, W, 3) uint8 in OpenCV's order: blue, green, red."""
-Size = tuple[int, int]
-"""Height and width in pixels."""

@@ -13,9 +13,8 @@ from spikerain_edge.inference.engine import Activity, Closing, Engine, Images, R
 from spikerain_edge.inference.onnx_runtime import CPU, OnnxRuntimeEngine
 from spikerain_edge.inference.tensorrt import open_engine
 from spikerain_edge.models import find_model
+from spikerain_edge.sizes import MIN_SIDE
 from spikerain_edge.spec import ModelSpec
-
-MIN_SIDE = 16
 
 
 class Derainer(Closing):

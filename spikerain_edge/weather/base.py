@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from spikerain_edge.images import Image, Size
+from spikerain_edge.images import Image
+from spikerain_edge.sizes import Size
 
 Layer = npt.NDArray[np.float32]
 Colour = tuple[float, float, float]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spikerain_edge.images import Size
+from spikerain_edge.sizes import Size
 from spikerain_edge.weather.base import Layer
 
 _WAVES_PER_OCTAVE = 5

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikerain_edge.images import Image, Size
+from spikerain_edge.images import Image
+from spikerain_edge.sizes import Size
 from spikerain_edge.weather.base import Colour, Layer, sample_grey, sample_log, to_bytes, to_light
 from spikerain_edge.weather.clouds import Clouds
 

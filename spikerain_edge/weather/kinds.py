@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.images import Size
+from spikerain_edge.sizes import Size
 from spikerain_edge.weather.base import Weather
 from spikerain_edge.weather.fog import Fog, sample_fog_style
 from spikerain_edge.weather.rain import Rain, sample_downpour_style, sample_style, sample_wide_style

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spikerain_edge.images import Image, Size
+from spikerain_edge.images import Image
+from spikerain_edge.sizes import Size
 from spikerain_edge.weather.base import Colour, Layer, sample_log, to_bytes, to_light
 
 Blend = Literal["additive", "screen", "alpha"]

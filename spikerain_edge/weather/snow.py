@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from spikerain_edge.images import Image, Size
+from spikerain_edge.images import Image
+from spikerain_edge.sizes import Size
 from spikerain_edge.weather.base import Colour, Layer, sample_grey, sample_log, to_bytes, to_light
 from spikerain_edge.weather.clouds import Clouds
 

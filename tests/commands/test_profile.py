@@ -20,10 +20,10 @@ from spikerain_edge.cli import app
 from spikerain_edge.commands.frames import ScaledFrames
 from spikerain_edge.commands.profile import write_files
 from spikerain_edge.commands.variadic import repeat_options
-from spikerain_edge.console import parse_shape
 from spikerain_edge.errors import InputError
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling.document import Report
+from spikerain_edge.sizes import parse_shape
 from spikerain_edge.stream.sinks import write_image
 from spikerain_export.conversion import Request, convert
 from spikerain_export.origin import open_origin

@@ -9,8 +9,9 @@ import typer
 from typer.core import TyperCommand
 
 from spikerain_edge.commands.extras import extra_required
-from spikerain_edge.console import Debug, Logs, Verbose, command_scope, parse_shape
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope
 from spikerain_edge.logs import LogFormat
+from spikerain_edge.sizes import parse_shape
 from spikerain_export.commands.flags import Format, read_request, read_settings, require_one_size
 
 app = typer.Typer(add_completion=False)

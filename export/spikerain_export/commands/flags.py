@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.images import Size
+from spikerain_edge.sizes import Size
 
 if TYPE_CHECKING:
     from spikerain_export.conversion import Request

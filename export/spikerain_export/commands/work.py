@@ -14,7 +14,7 @@ from rich.status import Status
 from spikerain_edge.console import print_line
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct, write_whole
-from spikerain_edge.images import Size
+from spikerain_edge.sizes import Size
 from spikerain_export.artefact import require_place
 from spikerain_export.commands.flags import USUAL_SIZE, Format, default_output, sizes_for
 from spikerain_export.commands.scenes import gather
