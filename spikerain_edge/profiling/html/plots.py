@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from spikerain_edge.profiling.document import PowerLaw, Price, Report
+from spikerain_edge.profiling.html.svg import Bar, Point, Series, log_plot, stacked_bars
 from spikerain_edge.profiling.html.text import TIMES, percent, pixels, quantity, tick
 from spikerain_edge.profiling.records import LayerRow, Row, Size
-from spikerain_edge.profiling.svg import Bar, Point, Series, log_plot, stacked_bars
 
 _LEAST_POINTS = 2
 
