@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
-from rich.console import Console
 
 from spikerain_edge.errors import ComputeError, SpikeRainError, StreamError
+from spikerain_edge.files import write_whole
 from spikerain_edge.logs import LogFormat, log_to_stderr
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and library messages.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what is being done.")]
@@ -25,6 +31,7 @@ Logs = Annotated[
 ]
 
 _log = logging.getLogger(__name__)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _SMALLER = "close other programs, or use smaller images or a smaller model"
 
 
@@ -35,7 +42,7 @@ def command_scope(
     verbose: bool = False,
     log_format: LogFormat = LogFormat.TEXT,
     program: str = "spikerain-edge",
-    silence: bool = True,
+    processes: bool = False,
 ) -> Iterator[Console]:
     """Runs the body of a command: shows its messages, and its errors in one line.
 
@@ -44,17 +51,22 @@ def command_scope(
     exception is a bug and leaves with its traceback.
 
     Args:
-        debug: show the traceback of every error, every message, and what libraries print.
+        debug: show the traceback of every error, every message, and what libraries print past
+            Python, which is discarded otherwise.
         verbose: show messages of level DEBUG.
         log_format: text or lines of JSON.
         program: name of the program.
-        silence: discard what libraries print past Python. Child processes inherit this.
+        processes: the command starts others that write to standard error themselves. What
+            libraries print past Python is then shown, but for OpenCV's.
 
     Yields:
         Console on standard error for tables and progress; it prints nothing beside JSON.
     """
+    # What draws on terminals is not loaded for `--help`.
+    from rich.console import Console
+
     with (
-        nullcontext() if debug or not silence else _silent_libraries(),
+        nullcontext() if debug else _silent_opencv() if processes else _silent_libraries(),
         log_to_stderr(program, log_format, verbose=verbose or debug),
     ):
         try:
@@ -104,6 +116,45 @@ def print_line(text: str) -> None:
     print(text, flush=True)
 
 
+def write_json(document: Mapping[str, Any], target: str) -> None:
+    """Writes a document to the file `target`, whole, or to standard output for `-`.
+
+    Raises:
+        OSError: the file cannot be written, or nobody takes the output.
+        StreamError: standard output is closed.
+    """
+    text = json.dumps(document, indent=2, allow_nan=False)
+    if target == "-":
+        print_line(text)
+    else:
+        write_whole(Path(target), f"{text}\n".encode())
+
+
+def counting_bar(console: Console) -> Progress:
+    """A progress bar that counts; it is gone when done and never in a log file.
+
+    Args:
+        console: what `command_scope` yields.
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=console.quiet or not console.is_terminal,
+    )
+
+
 def _log_error(error: SpikeRainError, debug: bool) -> None:
     fields = {"cause": error.cause, "remedy": error.remedy, "exit_code": error.exit_code}
     _log.error("%s", error, exc_info=debug, extra=fields)
@@ -111,9 +162,10 @@ def _log_error(error: SpikeRainError, debug: bool) -> None:
 
 def _system_error(error: OSError) -> StreamError:
     """An error that the system gave; without the name of a file it is standard output's."""
+    remedy = "make room there" if error.errno in _FULL else "check the path and its permissions"
     if error.filename is None:
-        return StreamError(f"cannot write: {error.strerror}")
-    return StreamError(f"cannot use {error.filename}: {error.strerror}")
+        return StreamError(f"cannot write: {error.strerror or error}", remedy)
+    return StreamError(f"cannot use {error.filename}: {error.strerror}", remedy)
 
 
 def _give_up_stdout() -> None:
@@ -147,6 +199,18 @@ def _silent_libraries() -> Iterator[None]:
             sys.stderr = shown
             kept.flush()
             os.dup2(kept.fileno(), 2)
+
+
+@contextmanager
+def _silent_opencv() -> Iterator[None]:
+    import cv2
+
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def _writes_to(stream: TextIO, descriptor: int) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from spikerain_edge.errors import InputError
@@ -16,7 +16,7 @@ def write_whole(path: Path, content: bytes) -> None:
     A device or a pipe, such as `/dev/null`, is written to directly; a link stays one.
 
     Raises:
-        OSError: it cannot be written; what was there before is untouched.
+        OSError: it cannot be written, and names the file; what was there before is untouched.
     """
     write_together({path: content})
 
@@ -30,17 +30,26 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     with ExitStack() as failed:
         partials = {}
         for path, content in contents.items():
-            if _is_device(path):
-                path.write_bytes(content)
-                continue
             place = path.resolve()
-            partial = place.with_name(f".{place.name}.partial")
-            failed.callback(_remove, partial)
-            partial.write_bytes(content)
-            partials[place] = partial
+            partial = path if _is_device(path) else place.with_name(f".{place.name}.partial")
+            if partial != path:
+                failed.callback(_remove, partial)
+                partials[place] = partial
+            with _named(path):
+                partial.write_bytes(content)
         for place, partial in partials.items():
             partial.replace(place)
         failed.pop_all()
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Puts the path that a user knows into an error of the system, which may name none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def require_writable(path: Path) -> None:
@@ -56,6 +65,24 @@ def require_writable(path: Path) -> None:
         touched = [place, place.parent] if place.exists() else [place.parent]
     if place.is_dir() or not all(os.access(each, os.W_OK) for each in touched):
         raise InputError(f"cannot write {path}", "name a file in a folder that can be written")
+
+
+def require_targets(*targets: Path | str | None) -> None:
+    """Checks, before long work, that all files of its results can be written.
+
+    Args:
+        targets: files that will be written; `-`, standard output, and none are passed over.
+
+    Raises:
+        InputError: the folder of a target does not exist, or a target is a folder, cannot be
+            written to, or is named twice.
+    """
+    paths = [Path(target) for target in targets if target and str(target) != "-"]
+    for path in paths:
+        if not path.parent.is_dir():
+            raise InputError(f"no folder {path.parent}", f"create it: mkdir -p {path.parent}")
+        require_writable(path)
+    require_distinct(map(str, paths), [])
 
 
 def require_folder(folder: Path) -> None:

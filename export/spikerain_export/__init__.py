@@ -4,11 +4,14 @@ What needs torch is loaded when it is first asked for: on a board without torch,
 is rewritten and built into an engine by `spikerain_export.precision` and `.tensorrt` alone.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spikerain_export.exporter import Export, export_network
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = ["Export", "export_network"]
 

@@ -15,10 +15,9 @@ import typer
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from spikerain_edge.console import Debug, Logs, Verbose, command_scope, print_line
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar, print_line
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.logs import LogFormat
 from spikerain_edge.sizes import parse_size
@@ -102,7 +101,7 @@ def _run(options: RunOptions, console: Console, *, live: bool) -> None:
     from spikerain_edge.commands.live import REFRESHES_PER_SECOND, LiveView
     from spikerain_edge.session import Session
 
-    bar = _progress(console)
+    bar = counting_bar(console)
     task = bar.add_task("deraining", total=None)
     session = Session(options, lambda frame: bar.advance(task))
     bar.update(task, total=session.expected)
@@ -159,18 +158,6 @@ def _stop_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=console.quiet or not console.is_terminal,
-    )
 
 
 def _summary_table(summary: dict[str, Any], outputs: Sequence[str]) -> Table:

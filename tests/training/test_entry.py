@@ -36,7 +36,9 @@ def test_ctrl_c_in_the_first_seconds_is_silent() -> None:
 
 def test_the_help_lists_exit_codes_and_the_version_is_shown() -> None:
     said = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"})
-    assert "Exit codes: 0 done, 2 bad input or usage, 4 checkpoint" in said.stdout
+    assert (
+        "Exit codes: 0 done, 2 bad input or usage, 3 file not readable or writable" in said.stdout
+    )
     assert "130 stopped by Ctrl-C" in said.stdout
     shown = CliRunner().invoke(app, ["--version"])
     assert (shown.exit_code, shown.stdout) == (0, f"spikerain-train {version('spikerain-edge')}\n")

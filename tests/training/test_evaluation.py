@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
+from spikerain_edge.console import write_json
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import Quality, psnr_luma, quality
 from spikerain_training.checkpoint import save_network
-from spikerain_training.commands.console import write_json
 from spikerain_training.config import variants
 from spikerain_training.evaluation import gallery
 from spikerain_training.evaluation.insets import Inset, most_changed

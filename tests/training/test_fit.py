@@ -15,6 +15,7 @@ from spikerain_edge.images.reading import read_image
 from spikerain_training import fit as loop
 from spikerain_training.checkpoint import load_network, save_network
 from spikerain_training.config import variants
+from spikerain_training.datasets import training_samples
 from spikerain_training.fit import Data, fit
 from spikerain_training.hardware import Hardware
 from spikerain_training.logbook import Progress
@@ -60,12 +61,12 @@ def test_an_interrupted_and_resumed_run_ends_with_the_same_weights(
     whole: list[Progress] = []
     parts: list[Progress] = []
 
-    assert fit(recipe, data, tmp_path / "whole", hardware=CPU, report=whole.append) == 6
+    assert fit(recipe, data, tmp_path / "whole", hardware=CPU, progress=whole.append) == 6
     run = tmp_path / "parts"
-    assert fit(recipe, data, run, hardware=CPU, interrupted=after(stop), report=parts.append) == (
+    assert fit(recipe, data, run, hardware=CPU, interrupted=after(stop), progress=parts.append) == (
         stop
     )
-    assert fit(recipe, data, run, hardware=CPU, resume=True, report=parts.append) == 6
+    assert fit(recipe, data, run, hardware=CPU, resume=True, progress=parts.append) == 6
 
     assert [progress.step for progress in parts] == [1, 2, 3, 4, 5, 6]
     assert parts == whole
@@ -81,7 +82,7 @@ def test_training_brings_rainy_pictures_closer_to_the_truth(pairs: Path, tmp_pat
         Data({pairs: 1.0}),
         tmp_path / "run",
         hardware=CPU,
-        report=lambda progress: losses.append(progress.loss),
+        progress=lambda progress: losses.append(progress.loss),
     )
 
     network = load_network(tmp_path / "run")
@@ -104,7 +105,7 @@ def test_a_step_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
         saved.append({path.name: path.read_bytes() for path in output.glob("*.safetensors")})
 
     with pytest.raises(ComputeError, match=r"at step \d.*bad_batch"):
-        fit(recipe, Data({photographs: 1.0}), output, hardware=CPU, report=remember)
+        fit(recipe, Data({photographs: 1.0}), output, hardware=CPU, progress=remember)
 
     batch = load_file(output / "bad_batch.safetensors")
     assert batch["rainy"].shape == batch["clean"].shape == (2, 3, 32, 32)
@@ -163,9 +164,9 @@ def test_a_student_follows_its_teacher_where_the_teacher_is_right(
     taught: list[Progress] = []
     alone: list[Progress] = []
 
-    fit(recipe, Data({pairs: 1.0}), tmp_path / "taught", hardware=CPU, report=taught.append)
+    fit(recipe, Data({pairs: 1.0}), tmp_path / "taught", hardware=CPU, progress=taught.append)
     untaught = replace(recipe, teacher="", distillation=0.0)
-    fit(untaught, Data({pairs: 1.0}), tmp_path / "alone", hardware=CPU, report=alone.append)
+    fit(untaught, Data({pairs: 1.0}), tmp_path / "alone", hardware=CPU, progress=alone.append)
 
     assert taught[0].ssim == alone[0].ssim
     assert taught[0].loss > alone[0].loss + 0.01
@@ -179,9 +180,9 @@ def test_mixed_precision_begins_as_single_precision_does_and_keeps_float32_weigh
     mixed: list[Progress] = []
     data = Data({photographs: 1.0})
 
-    fit(RECIPE, data, tmp_path / "single", hardware=CPU, report=single.append)
+    fit(RECIPE, data, tmp_path / "single", hardware=CPU, progress=single.append)
     bf16 = replace(RECIPE, precision="bf16-mixed")
-    fit(bf16, data, tmp_path / "mixed", hardware=CPU, report=mixed.append)
+    fit(bf16, data, tmp_path / "mixed", hardware=CPU, progress=mixed.append)
 
     assert mixed != single
     assert mixed[0].loss == pytest.approx(single[0].loss, rel=0.03)
@@ -197,9 +198,9 @@ def test_compiled_neurons_train_alike(photographs: Path, tmp_path: Path) -> None
     data = Data({photographs: 1.0})
     recipe = replace(RECIPE, steps=3, alpha_end=6.0)
 
-    fit(recipe, data, tmp_path / "plain", hardware=CPU, report=plain.append)
+    fit(recipe, data, tmp_path / "plain", hardware=CPU, progress=plain.append)
     fused = replace(recipe, compile=True)
-    fit(fused, data, tmp_path / "compiled", hardware=CPU, report=compiled.append)
+    fit(fused, data, tmp_path / "compiled", hardware=CPU, progress=compiled.append)
 
     for one, other in zip(compiled, plain, strict=True):
         assert one.loss == pytest.approx(other.loss, rel=1e-3)
@@ -222,10 +223,10 @@ def test_reported_figures_are_those_of_the_batch(pairs: Path, tmp_path: Path) ->
         tmp_path / "run",
         hardware=CPU,
         initial=tmp_path / "start",
-        report=reports.append,
+        progress=reports.append,
     )
 
-    samples = loop.training_samples({pairs: 1.0}, recipe.crop, 2, recipe.seed)
+    samples = training_samples({pairs: 1.0}, recipe.crop, 2, recipe.seed)
     rainy, clean = (torch.stack(side) for side in zip(samples[0], samples[1], strict=True))
     error = torch.mean((rainy - clean) ** 2).item()
     structure = ssim(rainy, clean).item()

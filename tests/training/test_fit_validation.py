@@ -41,7 +41,7 @@ def test_the_averaged_weights_are_measured_and_the_best_are_kept(
         Data({photographs: 1.0}, validation=photographs),
         tmp_path,
         hardware=CPU,
-        report=note,
+        progress=note,
     )
 
     assert list(seen) == [2, 4, 6, 8]
@@ -63,7 +63,7 @@ def test_held_out_pairs_are_measured_as_they_are(
         Data({photographs: 1.0}, validation=pairs),
         tmp_path / "run",
         hardware=CPU,
-        report=reports.append,
+        progress=reports.append,
     )
 
     rainy = [read_image(path) for path in sorted((pairs / "input").iterdir())]

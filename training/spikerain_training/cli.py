@@ -17,8 +17,9 @@ app = typer.Typer(
     help="Trains SpikeRain networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 done, 2 bad input or usage, 4 checkpoint or model unusable, 130 stopped "
-    "by Ctrl-C or, in fit, by SIGTERM (the run is saved).",
+    epilog="Exit codes: 0 done, 2 bad input or usage, 3 file not readable or writable, 4 "
+    "checkpoint or model unusable, 5 training diverged or memory ran out, 130 stopped by "
+    "Ctrl-C or, in fit, by SIGTERM (the run is saved).",
 )
 
 

@@ -18,6 +18,8 @@ def main() -> None:
         with _quiet_interrupts():
             from spikerain_training.cli import app
     except ModuleNotFoundError as error:
+        if (error.name or "").startswith("spikerain"):
+            raise
         print(
             f"spikerain-train: training needs the package {error.name}; "
             "install it: pip install 'spikerain-edge[train]'",

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from spikerain_training.averaging import averaged
+from spikerain_training.batches import drawn_batches
 from spikerain_training.checkpoint import load_network, require_free
-from spikerain_training.datasets import training_samples
 from spikerain_training.distillation import Teacher, distillation_loss
 from spikerain_training.figures import Figures, Patience
 from spikerain_training.growth import grow
-from spikerain_training.hardware import Hardware, ignore_interrupts, launch
+from spikerain_training.hardware import Hardware, lack_of_memory, launch
 from spikerain_training.logbook import Progress
 from spikerain_training.losses import LossWeights, excess_firing, loss_terms, ssim
 from spikerain_training.network import SpikeRain, start_near_identity
@@ -33,11 +28,11 @@ from spikerain_training.record import Data
 from spikerain_training.run import Run, State
 from spikerain_training.schedule import learning_rate, steepen, steepness
 from spikerain_training.stability import instability, with_twins
-from spikerain_training.step_sampler import Share, StepSampler
 
-Batch = tuple[Tensor, Tensor]
+_LESS_MEMORY = "train on smaller batches or crops, such as --set batch=4 --set crop=64"
 
 
+@lack_of_memory(_LESS_MEMORY)
 def fit(
     recipe: Recipe,
     data: Data,
@@ -47,8 +42,7 @@ def fit(
     resume: bool = False,
     initial: Path | None = None,
     interrupted: Callable[[], bool] = lambda: False,
-    report: Callable[[Progress], None] = lambda progress: None,
-    say: Callable[[str], None] = lambda line: None,
+    progress: Callable[[Progress], None] = lambda reached: None,
 ) -> int:
     """Trains a network on clean images with rendered weather, or on degraded and clean pairs.
 
@@ -60,9 +54,7 @@ def fit(
         resume: continue from the training state in `output`.
         initial: checkpoint whose weights a fresh run starts from; a smaller network is grown.
         interrupted: asked after every step; once true, the run is saved and ends.
-        report: called after every step, in the first process only.
-        say: told in a few lines, before the first step and in the first process only, what is
-            trained on and where, and what has changed since the session before.
+        progress: called after every step, in the first process only.
 
     Returns:
         Steps done: `recipe.steps`, or fewer when interrupted.
@@ -72,8 +64,8 @@ def fit(
             fit each other; a resumed run has done more steps already; `output` holds another run
             or cannot be written to.
         CheckpointError: a checkpoint is damaged.
-        ComputeError: loss or gradient is no longer finite; the last checkpoint is untouched, the
-            batch is saved beside it.
+        ComputeError: memory ran out; or loss or gradient is no longer finite, and the batch is
+            saved. The last checkpoint is untouched.
     """
     if not resume:
         require_free(output)
@@ -83,13 +75,13 @@ def fit(
     run = Run(fabric, output, recipe, data, state, initial)
     if resume:
         run.restore()
-    run.announce(say)
+    run.announce()
     teacher = Teacher(Path(recipe.teacher), fabric.device) if recipe.teacher else None
     patience = Patience(recipe.precision)
     network.train()
     with (
         drawn_batches(fabric, recipe, data, state.step) as batches,
-        run.recorded(say),
+        run.recorded(),
         recorded_rates(state.network) as rates,
     ):
         while state.step < recipe.steps:
@@ -126,12 +118,12 @@ def fit(
             measured = None
             if last or state.step % recipe.validate_every == 0:
                 measured = run.validate(rainy, clean)
-            progress = figures.progress(state.step, rate, alpha, measured)
-            run.log(progress)
+            reached = figures.progress(state.step, rate, alpha, measured)
+            run.log(reached)
             if last or stopping or state.step % recipe.save_every == 0:
                 run.save()
             if fabric.is_global_zero:
-                report(progress)
+                progress(reached)
             if stopping:
                 break
     fabric.barrier()
@@ -161,52 +153,6 @@ def prepare(
     wrapped, wrapped_optimizer = fabric.setup(network, optimizer)
     state = State(network, optimizer, averaged(network, recipe.ema))
     return wrapped, wrapped_optimizer, state
-
-
-@contextmanager
-def drawn_batches(
-    fabric: Fabric, recipe: Recipe, data: Data, step: int
-) -> Iterator[Iterator[Batch]]:
-    """Batches of this process, from `step` to the end; afterwards its workers may be ended."""
-    over = multiprocessing.Event()
-    try:
-        yield iter(load(fabric, recipe, data, step, over))
-    finally:
-        over.set()
-
-
-def load(fabric: Fabric, recipe: Recipe, data: Data, step: int, over: Event) -> Any:
-    """A loader of the batches of this process, from `step` to the end.
-
-    Its workers take no SIGTERM before `over` is set.
-    """
-    share = Share(recipe.batch, fabric.global_rank, fabric.world_size)
-    count = recipe.steps * recipe.batch
-    samples = training_samples(
-        data.folders,
-        recipe.crop,
-        count,
-        recipe.seed,
-        recipe.weather,
-        recipe.dry,
-        data.rainy_half,
-    )
-    loader = DataLoader(
-        samples,
-        share.size,
-        sampler=StepSampler(share, step, recipe.steps),
-        collate_fn=collate,
-        num_workers=1 if fabric.device.type == "cpu" else 8,
-        worker_init_fn=partial(ignore_interrupts, over),
-        pin_memory=fabric.device.type == "cuda",
-    )
-    return fabric.setup_dataloaders(loader, use_distributed_sampler=False)
-
-
-def collate(samples: list[Batch]) -> Batch:
-    """Batches of images (B, 3, crop, crop), the network's input in its memory layout."""
-    rainy, clean = (torch.stack(images) for images in zip(*samples, strict=True))
-    return rainy.contiguous(memory_format=torch.channels_last), clean
 
 
 def seen(recipe: Recipe, rainy: Tensor, step: int, process: int) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-from spikerain_edge.errors import InputError
+from spikerain_edge.errors import ComputeError, InputError
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,38 @@ def _accelerator(wanted: str) -> str:
             f"the accelerator {wanted!r} is not available here", f"choose {usable}: --accelerator"
         )
     return wanted
+
+
+@contextmanager
+def lack_of_memory(remedy: str) -> Iterator[None]:
+    """Turns a lack of memory, on any device or in a data loader's worker, into one error.
+
+    Args:
+        remedy: what to do about it.
+
+    Raises:
+        ComputeError: memory ran out.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        cause = _memory_cause(error)
+        if cause is None:
+            raise
+        raise ComputeError(cause, remedy) from error
+
+
+def _memory_cause(error: Exception) -> str | None:
+    """What an error says about memory; none where it is about something else.
+
+    Only CUDA has a class for it. The CPU's allocator and the data loader raise RuntimeError.
+    """
+    text = " ".join(str(error).split())
+    if text.startswith("DataLoader worker") and ("killed by signal" in text or "exited" in text):
+        return f"a process that reads samples was ended, as when memory runs out ({text[:200]})"
+    known = isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError))
+    lacking = "out of memory" in text or "can't allocate memory" in text
+    return "out of memory" if known or lacking else None
 
 
 def ignore_interrupts(over: Event, worker: int) -> None:

@@ -1,39 +1,42 @@
-"""What a run says before its first step: what it will see, and where it trains."""
+"""What a run logs before its first step: what it will see, and where it trains."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import torch
 
-from spikerain_edge.images.pairs import find_pairing
+from spikerain_edge.images.pairs import Pairing, find_pairing
 from spikerain_edge.images.reading import image_paths
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data
-from spikerain_training.unpaired import counted, left_out
+from spikerain_training.unpaired import counted, warn_of_unpaired
+
+_log = logging.getLogger(__name__)
 
 
-def opening(recipe: Recipe, data: Data, device: torch.device, processes: int) -> list[str]:
-    """A line for every folder, with what it leaves out, and one for network and machine.
+def log_opening(recipe: Recipe, data: Data, device: torch.device, processes: int) -> None:
+    """Logs a line for every folder, what it leaves out, and a line for network and machine.
 
     Raises:
         InputError: a folder does not exist, holds no image or no pairs side by side, or its
             pictures cannot be told apart.
     """
-    lines = [
-        line
-        for folder, weight in data.folders.items()
-        for line in _folder(f"data {folder}", f", weight {weight:g}", folder, data)
-    ]
+    # All of them are looked at before the first line is written.
+    pairings = {folder: find_pairing(folder, data.rainy_half.get(folder)) for folder in data.seen}
+    for folder, weight in data.folders.items():
+        _log_folder(f"data {folder}", f", weight {weight:g}", folder, pairings[folder])
     if data.validation:
-        lines += _folder(f"validation {data.validation}", "", data.validation, data)
+        _log_folder(f"validation {data.validation}", "", data.validation, pairings[data.validation])
     count = f"{processes} processes" if processes > 1 else "1 process"
-    return [*lines, f"training {recipe.variant} on {device.type}, {count}"]
+    _log.info("training %s on %s, %s", recipe.variant, device.type, count)
 
 
-def _folder(name: str, weight: str, folder: Path, data: Data) -> list[str]:
-    pairing = find_pairing(folder, data.rainy_half.get(folder))
+def _log_folder(name: str, weight: str, folder: Path, pairing: Pairing | None) -> None:
     if pairing is None:
-        return [f"{name}: clean images, {counted(len(image_paths(folder)), 'picture')}{weight}"]
-    pairs = counted(len(pairing.pairs), "pair")
-    return [f"{name}: {pairing.layout}, {pairs}{weight}", *left_out(folder, pairing)]
+        count = counted(len(image_paths(folder)), "picture")
+        _log.info("%s: clean images, %s%s", name, count, weight)
+        return
+    _log.info("%s: %s, %s%s", name, pairing.layout, counted(len(pairing.pairs), "pair"), weight)
+    warn_of_unpaired(folder, pairing)

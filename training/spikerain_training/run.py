@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +27,14 @@ from spikerain_training.checkpoint import (
 from spikerain_training.held_out import held_out_scenes
 from spikerain_training.logbook import Logbook, Progress
 from spikerain_training.network import SpikeRain
-from spikerain_training.opening import opening
+from spikerain_training.opening import log_opening
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data, append_session, changes, describe, read_sessions
 from spikerain_training.restore import restore
 from spikerain_training.seeded_rain import Measured, measure
 from spikerain_training.sheets import batch_sheet, scene_sheet, write_sheet
 
+_log = logging.getLogger(__name__)
 SAMPLES, BAD_BATCH = "samples", "bad_batch.safetensors"
 
 
@@ -117,8 +119,8 @@ class Run:
                 f"give --steps above {state.step}",
             )
 
-    def announce(self, say: Callable[[str], None]) -> None:
-        """Says in a few lines what is trained on and where; the first process alone does.
+    def announce(self) -> None:
+        """Logs what is trained on and where; the first process alone does.
 
         Raises:
             InputError: a folder does not exist, holds no image, or its pictures cannot be told
@@ -126,16 +128,11 @@ class Run:
         """
         if self.fabric.is_global_zero:
             device, processes = self.fabric.device, self.fabric.world_size
-            for line in opening(self.recipe, self.data, device, processes):
-                say(line)
+            log_opening(self.recipe, self.data, device, processes)
 
     @contextmanager
-    def recorded(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Records the session and keeps the logs open while it lasts.
-
-        Args:
-            say: told in one line what a resumed run sees that the session before did not.
-        """
+    def recorded(self) -> Iterator[None]:
+        """Records the session and keeps the logs open while it lasts."""
         if not self.fabric.is_global_zero:
             yield
             return
@@ -144,7 +141,7 @@ class Run:
         earlier = read_sessions(self.folder) if step else []
         changed = changes(earlier[-1], session) if earlier else []
         if changed:
-            say(f"changed since the last session: {', '.join(changed)}")
+            _log.info("changed since the last session: %s", ", ".join(changed))
         with Logbook(self.folder, step) as self._logbook:
             append_session(self.folder, session)
             yield

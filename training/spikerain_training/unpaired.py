@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from spikerain_edge.images.pairs import Pairing
 
+_log = logging.getLogger(__name__)
 _NAMED = 3
 
 
-def left_out(folder: Path, pairing: Pairing) -> list[str]:
-    """A warning that names the first files without a partner; empty where there are none.
+def warn_of_unpaired(folder: Path, pairing: Pairing) -> None:
+    """Warns of files without a partner, which no pair uses; names the first of them.
 
     Args:
         folder: what was looked at.
         pairing: what `find_pairing` found in it.
     """
     if not pairing.unpaired:
-        return []
+        return
     named = [path.name for path in pairing.unpaired[:_NAMED]]
     more = len(pairing.unpaired) - len(named)
     named += [f"{more} more"] if more else []
-    return [
-        f"warning: {counted(len(pairing.unpaired), 'file')} of {folder} without a partner left "
-        f"out: {', '.join(named)}; list them: spikerain-train prepare {folder} --json"
-    ]
+    _log.warning(
+        "%s of %s without a partner left out: %s; list them: spikerain-train prepare %s --json",
+        counted(len(pairing.unpaired), "file"),
+        folder,
+        ", ".join(named),
+        folder,
+    )
 
 
 def counted(number: int, what: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +10,16 @@ import torch
 import typer
 from rich.console import Console
 
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar
 from spikerain_edge.errors import InputError
+from spikerain_edge.logs import LogFormat
 from spikerain_training.averaging import between, renew_statistics
 from spikerain_training.checkpoint import load_network, require_free, save_network
-from spikerain_training.commands.console import counting_bar, one_line_errors, print_line
+from spikerain_training.commands.options import PROGRAM
 from spikerain_training.datasets import training_batches
 from spikerain_training.network import SpikeRain
+
+_log = logging.getLogger(__name__)
 
 
 def average(
@@ -30,14 +35,18 @@ def average(
             "they are averaged like the weights."
         ),
     ] = None,
+    verbose: Verbose = False,
+    log_format: Logs = LogFormat.TEXT,
+    debug: Debug = False,
 ) -> None:
     """Averages the weights of two stages of one training, which can keep the virtues of both.
 
     The second has to have been trained from the first (Wortsman et al., 2022): weights of separate
     runs have nothing in common. A smaller first network is grown, as `fit --initial` does.
     """
-    console = Console(stderr=True)
-    with one_line_errors(console):
+    with command_scope(
+        debug=debug, verbose=verbose, log_format=log_format, program=PROGRAM
+    ) as console:
         require_free(output)
         start, end = load_network(first), load_network(second)
         try:
@@ -48,8 +57,11 @@ def average(
         if data:
             _renew(mean, data, console)
         save_network(output, mean.config, mean.state_dict())
-    line = f"weights in {output}; next: spikerain-train evaluate --model {output} --data held_out/"
-    print_line(console, line)
+        _log.info(
+            "weights in %s; next: spikerain-train evaluate --model %s --data held_out/",
+            output,
+            output,
+        )
 
 
 def _renew(network: SpikeRain, folder: Path, console: Console) -> None:

@@ -13,17 +13,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar, write_json
 from spikerain_edge.errors import InputError
-from spikerain_edge.files import require_folder
+from spikerain_edge.files import require_folder, require_targets
 from spikerain_edge.images.pairs import Half
-from spikerain_training.commands.console import (
-    counting_bar,
-    one_line_errors,
-    print_line,
-    require_targets,
-    write_json,
-)
-from spikerain_training.commands.options import RainyHalf, half
+from spikerain_edge.logs import LogFormat
+from spikerain_training.commands.options import PROGRAM, RainyHalf, half
 from spikerain_training.evaluation import gallery as pages
 from spikerain_training.evaluation.methods import open_method
 from spikerain_training.evaluation.outcomes import (
@@ -86,13 +81,20 @@ def evaluate(
         typer.Option(help="Write rainy and restored images as FOLDER/METHOD/RAIN/NAME.png."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    verbose: Verbose = False,
+    log_format: Logs = LogFormat.TEXT,
+    debug: Debug = False,
 ) -> None:
     """Measures methods on clean images behind seeded rain, or on rainy and clean pairs.
 
     PSNR and SSIM, on MATLAB luma and on RGB, against the rainy input, with 95 % intervals.
     """
-    console = Console(stderr=True)
-    with one_line_errors(console), ExitStack() as stack:
+    with (
+        command_scope(
+            debug=debug, verbose=verbose, log_format=log_format, program=PROGRAM
+        ) as console,
+        ExitStack() as stack,
+    ):
         require_targets(csv, json, gallery)
         if save_images:
             require_folder(save_images)
@@ -146,7 +148,7 @@ def _measured_scenes(
 ) -> list[EvalScene]:
     with counting_bar(console) as bar:
         track = partial(bar.track, description="checking")
-        return measured_scenes(data, rainy_half, limit, track, partial(print_line, console))
+        return measured_scenes(data, rainy_half, limit, track)
 
 
 def _measure(

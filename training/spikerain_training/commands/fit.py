@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar
 from spikerain_edge.errors import InputError
+from spikerain_edge.logs import LogFormat
 from spikerain_training import fit as training
 from spikerain_training.checkpoint import require_run
-from spikerain_training.commands.console import counting_bar, one_line_errors, print_line
-from spikerain_training.commands.options import RainyHalves, folders_of, halves
+from spikerain_training.commands.options import PROGRAM, RainyHalves, folders_of, halves
 from spikerain_training.hardware import Hardware, interruptible
 from spikerain_training.logbook import Progress
 from spikerain_training.processes import is_first_process
 from spikerain_training.recipe import Recipe, overridden, read_recipe
 from spikerain_training.record import Data, recorded_data, recorded_recipe
 
+_log = logging.getLogger(__name__)
 _INTERRUPTED = 130
 
 
@@ -60,14 +61,18 @@ def fit(
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines; see torchrun.")] = 1,
+    verbose: Verbose = False,
+    log_format: Logs = LogFormat.TEXT,
+    debug: Debug = False,
 ) -> None:
     """Trains a network on clean images with weather rendered on the fly, or on pairs.
 
     Ctrl-C saves and stops; --resume goes on. On several devices or machines, start it with
     torchrun: torchrun --nproc-per-node 2 -m spikerain_training fit ...
     """
-    console = Console(stderr=True)
-    with one_line_errors(console):
+    with command_scope(
+        debug=debug, verbose=verbose, log_format=log_format, program=PROGRAM, processes=True
+    ) as console:
         if resume and initial:
             raise InputError("--resume and --initial exclude each other", "drop one")
         seen = Data(folders_of(data or []), validation=validation)
@@ -92,16 +97,20 @@ def fit(
                 resume=resume,
                 initial=initial,
                 interrupted=interrupted,
-                report=_reporter(bar, recipe),
-                say=partial(print_line, console),
+                progress=_shown_on(bar, recipe),
             )
-    if not is_first_process():
-        raise typer.Exit(_INTERRUPTED if done < recipe.steps else 0)
+        if is_first_process():
+            _log_end(done, recipe, output)
+        if done < recipe.steps:
+            raise typer.Exit(_INTERRUPTED)
+
+
+def _log_end(done: int, recipe: Recipe, output: Path) -> None:
     if done < recipe.steps:
-        line = f"stopped and saved at step {done}; go on: spikerain-train fit --resume --output"
-        print_line(console, f"{line} {output}")
-        raise typer.Exit(_INTERRUPTED)
-    print_line(console, f"weights in {output}; next: spikerain-edge export {output}")
+        resume = f"spikerain-train fit --resume --output {output}"
+        _log.info("stopped and saved at step %d; go on: %s", done, resume)
+    else:
+        _log.info("weights in %s; next: spikerain-edge export %s", output, output)
 
 
 def _resumed(given: Data, output: Path) -> Data:
@@ -124,7 +133,7 @@ def _resumed(given: Data, output: Path) -> Data:
     return seen
 
 
-def _reporter(bar: Bar, recipe: Recipe) -> Callable[[Progress], None]:
+def _shown_on(bar: Bar, recipe: Recipe) -> Callable[[Progress], None]:
     """Shows every step on a terminal; keeps a line per validation, and per save elsewhere."""
     tasks: list[TaskID] = []
 
@@ -143,6 +152,6 @@ def _reporter(bar: Bar, recipe: Recipe) -> Callable[[Progress], None]:
                 f"; held out: {measured.psnr:.2f} dB PSNR-Y ({gain:+.2f}), SSIM {measured.ssim:.4f}"
             )
         if measured or (not bar.console.is_terminal and progress.step % recipe.save_every == 0):
-            print_line(bar.console, f"step {progress.step}: {text}")
+            _log.info("step %d: %s", progress.step, text, extra=asdict(progress))
 
     return show

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, write_json
 from spikerain_edge.errors import InputError
-from spikerain_edge.files import require_distinct
+from spikerain_edge.files import require_distinct, require_targets
+from spikerain_edge.logs import LogFormat
 from spikerain_training.checkpoint import require_free, save_network
-from spikerain_training.commands.console import (
-    one_line_errors,
-    print_line,
-    require_targets,
-    write_json,
-)
+from spikerain_training.commands.options import PROGRAM
 from spikerain_training.config import variants
 from spikerain_training.importing.authors import Comparison, Entry, compare, fitting
 from spikerain_training.importing.state_file import read_state
 
+_log = logging.getLogger(__name__)
 _SHOWN = 20
 
 
@@ -43,14 +41,16 @@ def import_weights(
     json: Annotated[
         str | None, typer.Option(help="Write what became of every tensor; - prints.")
     ] = None,
+    verbose: Verbose = False,
+    log_format: Logs = LogFormat.TEXT,
+    debug: Debug = False,
 ) -> None:
     """Imports weights that the authors' published code has saved, all of them or none.
 
     The file is read without running anything in it. Exits with 2 where a tensor is missing,
     unexpected, of another shape or unusable, and writes no checkpoint then.
     """
-    console = Console(stderr=True)
-    with one_line_errors(console):
+    with command_scope(debug=debug, verbose=verbose, log_format=log_format, program=PROGRAM):
         require_free(output)
         reports = [json] if json and json != "-" else []
         require_targets(json)
@@ -62,11 +62,11 @@ def import_weights(
             document = {"file": str(file), "variant": variant.value, **found.to_dict()}
             write_json(document, json)
         for line in _lines(found):
-            print_line(console, line)
+            _log.info("%s", line)
         if not found.complete:
             raise InputError(f"{file} does not fit {variant.value}", _remedy(fitting(state)))
         save_network(output, config, found.weights)
-        print_line(console, f"weights in {output}; next: spikerain-edge export {output}")
+        _log.info("weights in %s; next: spikerain-edge export %s", output, output)
 
 
 def _remedy(others: list[str]) -> str:

@@ -13,6 +13,8 @@ import typer
 from spikerain_edge.errors import InputError
 from spikerain_edge.images.pairs import Half
 
+PROGRAM = "spikerain-train"
+
 
 class Side(str, Enum):
     """Half of a picture, as typed."""

@@ -2,41 +2,57 @@
 
 from __future__ import annotations
 
+import logging
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from spikerain_training.commands.console import counting_bar, one_line_errors, write_json
-from spikerain_training.commands.options import RainyHalf, half
+from spikerain_edge.console import (
+    Debug,
+    Logs,
+    Verbose,
+    command_scope,
+    counting_bar,
+    print_line,
+    write_json,
+)
+from spikerain_edge.errors import InputError
+from spikerain_edge.logs import LogFormat
+from spikerain_training.commands.options import PROGRAM, RainyHalf, half
 from spikerain_training.inspection import Inspection, Sizes, inspect
+
+_log = logging.getLogger(__name__)
 
 
 def prepare(
     folder: Annotated[Path, typer.Argument(help="Pairs in any known layout, or clean images.")],
     rainy_half: RainyHalf = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
+    verbose: Verbose = False,
+    log_format: Logs = LogFormat.TEXT,
+    debug: Debug = False,
 ) -> None:
     """Checks a data set: counts, sizes, unpaired, unreadable and mismatched files.
 
     Exits with 2 where something cannot be used.
     """
-    console = Console(stderr=True)
-    with one_line_errors(console), counting_bar(console) as bar:
-        found = inspect(
-            folder, half(rainy_half), lambda pairs: bar.track(pairs, description="reading")
-        )
-    if json:
-        write_json(found.to_dict(), "-")
-    else:
-        for line in _lines(found):
-            typer.echo(line)
-    problems = found.problems()
-    for problem in problems:
-        typer.echo(f"spikerain-train: {problem}", err=True)
-    if problems:
-        raise typer.Exit(2)
+    with command_scope(
+        debug=debug, verbose=verbose, log_format=log_format, program=PROGRAM
+    ) as console:
+        with counting_bar(console) as bar:
+            track = partial(bar.track, description="reading")
+            found = inspect(folder, half(rainy_half), track)
+        if json:
+            write_json(found.to_dict(), "-")
+        else:
+            print_line("\n".join(_lines(found)))
+        problems = found.problems()
+        for problem in problems:
+            _log.error("%s", problem)
+        if problems:
+            raise typer.Exit(InputError.exit_code)
 
 
 def _lines(found: Inspection) -> list[str]:

@@ -19,7 +19,7 @@ from spikerain_training.seeded_rain import (
     seeded_rain,
     severities,
 )
-from spikerain_training.unpaired import left_out
+from spikerain_training.unpaired import warn_of_unpaired
 
 Checks = Sequence[Callable[[], None]]
 Track = Callable[[Checks], Iterable[Callable[[], None]]]
@@ -52,7 +52,6 @@ def measured_scenes(
     rainy_half: Half | None = None,
     limit: int | None = None,
     track: Track = lambda checks: checks,
-    say: Callable[[str], None] = lambda line: None,
 ) -> list[EvalScene]:
     """Scenes with truth: the pairs of a folder, or its clean pictures behind seeded rain.
 
@@ -63,7 +62,6 @@ def measured_scenes(
         rainy_half: for side-by-side pictures, see `find_pairs`.
         limit: take only so many pictures, the first by name.
         track: wraps the checks while they are made, for a progress bar.
-        say: takes a warning of pictures that are left out.
 
     Raises:
         InputError: no such folder, or no pictures in it; the pictures of a pair cannot be told
@@ -74,8 +72,7 @@ def measured_scenes(
         scenes, checks = _behind_rain(image_paths(folder)[:limit])
     else:
         scenes, checks = _paired(pairing.pairs[:limit])
-        for line in left_out(folder, pairing):
-            say(line)
+        warn_of_unpaired(folder, pairing)
     for check in track(checks):
         check()
     return scenes
