@@ -18,14 +18,14 @@ class ScaledFrames:
 
     Args:
         folder: folder or glob of images, of which the first few are used; the built-in rainy
-            scene where none.
+            scene if None.
 
     Attributes:
-        note: how many images of how many these are.
+        note: a sentence that says how many of how many images are used.
         paths: the files of the folder.
 
     Raises:
-        InputError: there are no such images.
+        InputError: there are no images, or one cannot be decoded.
         StreamError: reading them fails.
     """
 

@@ -1,4 +1,4 @@
-"""`spikerain-edge info`: what a model file is."""
+"""`spikerain-edge info`: describes a model file."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def _engine_facts(path: Path) -> dict[str, Any]:
 
 
 def _costs(spec: ModelSpec) -> dict[str, float]:
-    """Dense multiply-accumulates of an image of 256x256."""
+    """Dense multiply-accumulates for an image of 256x256."""
     macs, analog = spec.macs(256, 256), spec.analog_macs(256, 256)
     return {"macs_at_256x256": macs, "analog_macs_at_256x256": analog}
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    """The facts a reader looks for; lists of layers are counted."""
+    """Selects the facts to print; lists of layers become their length."""
     height, width = facts["height"], facts["width"]
     macs, analog = facts["macs_at_256x256"], facts["analog_macs_at_256x256"]
     kept = facts["full_precision"]

@@ -1,4 +1,4 @@
-"""What `run --profile` shows while frames go through."""
+"""The table that `run --profile` shows while it runs."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _RATE_WINDOW = 5 * REFRESHES_PER_SECOND
 
 
 class LiveView:
-    """A table of the moment; drawn anew each time rich asks for it.
+    """A table of the current figures, which rich draws again at each refresh.
 
-    Times are percentiles of the latest 256 frames, the frame rate is that of the latest seconds.
+    Times are percentiles over the latest 256 frames; the frame rate covers the latest seconds.
 
     Args:
-        traffic: what has gone through.
-        cost: mean cost of a frame so far, spikes from sampled frames.
-        clock: seconds, from any start.
+        traffic: counts and times of the frames so far.
+        cost: returns the mean cost of a frame so far, spikes from sampled frames.
+        clock: returns seconds from any origin.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class LiveView:
         return self._drawn(f"{self._rate():.1f} frames per second, {self._counts()}")
 
     def finished(self) -> Group:
-        """The same after the last frame: the summary gives the rate of the whole run."""
+        """The table after the last frame, without the rate, which the summary gives."""
         return self._drawn(self._counts())
 
     def _drawn(self, progress: str) -> Group:
@@ -76,7 +76,7 @@ class LiveView:
     def _spent(self) -> str:
         cost = self._cost()
         if cost is None:
-            return "no frame yet"
+            return "no frames yet"
         dense = f"{cost.gmacs:.2f} dense GMACs per frame"
         if cost.firing_rate is None:
             return f"{dense}; spikes not known: the model has no probe graph"

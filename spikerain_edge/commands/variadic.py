@@ -9,22 +9,22 @@ from typer.core import TyperCommand
 
 
 class VariadicCommand(TyperCommand):
-    """A command whose repeatable options may also be given once, with several values.
+    """A command whose repeatable options also take several values at once.
 
-    For commands without arguments, since a value could otherwise be either.
+    Only for commands without arguments, since a value could be an argument otherwise.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Repeats the option for each of its values and goes on as usual."""
+        """Repeats the option before each of its values, then parses as usual."""
         repeatable = {name for option in self.params if _repeats(option) for name in option.opts}
         return super().parse_args(ctx, repeat_options(args, repeatable))
 
 
 def repeat_options(arguments: Sequence[str], repeatable: Collection[str]) -> list[str]:
-    """`--imgsz 256 512` as `--imgsz 256 --imgsz 512`.
+    """Turns `--imgsz 256 512` into `--imgsz 256 --imgsz 512`.
 
     Args:
-        arguments: what was typed.
+        arguments: words of the command line.
         repeatable: names of the options that may repeat.
     """
     repeated: list[str] = []

@@ -1,4 +1,4 @@
-"""Finds the rainy and clean halves of a data set in the layouts that data sets come in.
+"""Finds pairs of a rainy and a clean image in the layouts that public data sets use.
 
 - Two folders, `input|rain|rainy|rainy_image|data` beside `target|norain|gt|ground_truth|clean`,
   pictures matched by name: the same stem (Rain100, Rain800), a known prefix or suffix (`rain-001`,
@@ -8,8 +8,8 @@
   `norain-001.png` (Rain100 as PReNet hands it on).
 - One folder with both: `rain-001.png` and `norain-001.png` (Rain12, Rain100).
 - One list file: lines of two paths, rainy then clean, below the list's folder (SPA-Data).
-- One picture that holds both side by side (Rain800, Rain1200); only when asked for, since which
-  half is which cannot be told from the file, and only where the halves are alike.
+- One picture that holds both side by side (Rain800, Rain1200). Only on request, since the file
+  does not say which half is rainy, and only if the two halves show the same scene.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """What a folder holds.
+    """The pairs that a folder holds.
 
     Attributes:
         layout: the layout in words.
         pairs: sorted by the name of the rainy file.
-        unpaired: pictures that no pair uses, or list entries without a file.
+        unpaired: pictures that belong to no pair, and list entries without a file.
     """
 
     layout: str
@@ -108,26 +108,32 @@ def size_text(image: Image) -> str:
 
 
 def find_pairs(folder: Path, rainy_half: Half | None = None) -> tuple[Pair, ...] | None:
-    """The pairs of a folder, unpaired pictures left out; none where it has no layout of pairs.
+    """Finds the pairs of a folder and leaves out pictures without a partner.
 
     Args:
-        folder: see the module for the layouts.
-        rainy_half: every picture holds both; this half of it is the rainy one.
+        folder: a data set in one of the layouts that the module lists.
+        rainy_half: the rainy half of pictures that hold a pair side by side.
+
+    Returns:
+        The pairs, at least one; None if the folder has no layout of pairs.
 
     Raises:
-        InputError: there is no such folder, it holds no picture, nothing in its layout of pairs
-            matches, or its pictures do not hold the halves that are asked for.
+        InputError: the folder is missing or has no image, no names match, or the images do not
+            hold a pair side by side though `rainy_half` says so.
     """
     pairing = usable_pairing(folder, rainy_half)
     return None if pairing is None else pairing.pairs
 
 
 def usable_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | None:
-    """What `find_pairing` finds, at least one pair; none where the folder has no layout of pairs.
+    """Finds the pairs and the leftovers of a folder, and requires at least one pair.
+
+    Returns:
+        The pairs; None if the folder has no layout of pairs.
 
     Raises:
-        InputError: there is no such folder, it holds no picture, nothing in its layout of pairs
-            matches, or its pictures do not hold the halves that are asked for.
+        InputError: the folder is missing or has no image, no names match, or the images do not
+            hold a pair side by side though `rainy_half` says so.
     """
     pairing = find_pairing(folder, rainy_half)
     if pairing is not None and not pairing.pairs:
@@ -139,11 +145,14 @@ def usable_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | No
 
 
 def find_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | None:
-    """Pairs and leftovers of a folder; none where it has no layout of pairs.
+    """Finds the pairs and the leftovers of a folder.
+
+    Returns:
+        The pairs, perhaps not one; None if the folder has no layout of pairs.
 
     Raises:
-        InputError: there is no such folder, or no picture where one is due; two clean pictures
-            have the same name; halves are asked for, and the folder holds no pairs side by side.
+        InputError: the folder is missing or has no image, two clean images have the same name, or
+            the images do not hold a pair side by side though `rainy_half` says so.
     """
     if not folder.is_dir():
         raise InputError(f"no folder {folder}", "check the path")
@@ -179,15 +188,15 @@ def _one_folder(folder: Path) -> Pairing | None:
 
 
 def _inside(rainy: Path, folder: Path) -> Pairing | None:
-    """Pairs of the pictures below `rainy` and those in `folder` itself, if there are any."""
+    """Pairs the images below `rainy` with those in `folder` itself."""
     inner = [path for path in rainy.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
-    # A folder beside photographs may be called `data` for reasons of its own.
+    # A folder called `data` beside photographs need not hold rainy images.
     pairing = _match(f"{rainy.name}/ inside the clean images", inner, image_paths(folder))
     return pairing if pairing.pairs else None
 
 
 def _listed(folder: Path) -> Pairing | None:
-    """Pairs from a list file, if the folder holds exactly one text file and that is a list."""
+    """Reads pairs from a list file, which must be the only text file of the folder."""
     lists = sorted(folder.glob("*.txt"))
     if len(lists) != 1:
         return None
@@ -226,7 +235,7 @@ def _match(layout: str, rainy: Collection[Path], cleans: Collection[Path]) -> Pa
 
 
 def _keys(stem: str) -> list[str]:
-    """Names the clean picture of a rainy one may have, the most specific first."""
+    """Lists the names that the clean image of a rainy one may have, most specific first."""
     stems = [stem, _VARIATION.sub("", stem)]
     words = (_RAINY_NAME, _CLEAN_NAME)
     return [*stems, *(pattern.sub("", name) for name in stems for pattern in words)]

@@ -1,4 +1,4 @@
-"""Tells pictures that hold a rainy and a clean half from ordinary ones."""
+"""Recognises images that hold a rainy and a clean half side by side."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from spikerain_edge.images.reading import read_image
 
 _LOOKED_AT = 9
 _SIDE = 16
-# Of 150 photographs 99 % lie below, and 99 % of the same ones behind heavy rain or snow above.
+# Measured on 150 photographs: the halves of 99 % correlate less, and 99 % of the photographs
+# correlate more with themselves behind heavy rain or snow.
 _ALIKE = 0.4
 _REMEDY = (
     "leave out --rainy-half; of several folders, fit takes the one it is meant for: "
@@ -25,19 +26,19 @@ _REMEDY = (
 
 
 def require_alike(folder: Path, paths: Sequence[Path]) -> None:
-    """Refuses pictures whose halves do not show the same: they would be trained on as pairs.
+    """Checks that the two halves of images show the same scene.
 
-    Looks at a few pictures, evenly spread; what cannot be read is left to who reads it.
+    Reads a few images, evenly spread, and skips those that cannot be decoded.
 
     Args:
-        folder: what the message names.
-        paths: the pictures.
+        folder: the folder that messages name.
+        paths: the images.
 
     Raises:
-        InputError: there are none, or the halves differ in most of those that were looked at.
+        InputError: there are no images, or the halves of most of them differ.
     """
     if not paths:
-        raise InputError(f"{folder} itself holds no pictures, whose halves could be pairs", _REMEDY)
+        raise InputError(f"{folder} itself holds no images that could be cut into pairs", _REMEDY)
     step = -(-len(paths) // _LOOKED_AT)
     found = {path: alike for path in paths[::step] if (alike := _read_likeness(path)) is not None}
     if found and median(found.values()) < _ALIKE:
@@ -49,19 +50,21 @@ def require_alike(folder: Path, paths: Sequence[Path]) -> None:
 
 
 def likeness(image: Image) -> float | None:
-    """How much the halves of a picture (H, W, 3) uint8 BGR show the same: 1 all, about 0 nothing.
+    """Correlates the two halves of an image (H, W, 3) uint8 BGR.
 
-    The mean of every row is left out: sky above ground is in both halves of any photograph.
+    The mean of every row is removed first, since both halves of any photograph have a bright sky
+    above a dark ground.
 
     Returns:
-        The correlation of both halves; none where one of them shows nothing.
+        The correlation: 1 for equal halves, about 0 for unrelated ones; None if a half is empty or
+        has no contrast.
     """
     width = image.shape[1] // 2
     if not width:
         return None
     left, right = _structure(image[:, :width]), _structure(image[:, -width:])
     norms = [float(np.linalg.norm(half)) for half in (left, right)]
-    # A contrast of less than a grey level is noise, which is like nothing.
+    # A contrast below one grey level is noise.
     return float((left * right).sum()) / (norms[0] * norms[1]) if min(norms) > _SIDE else None
 
 

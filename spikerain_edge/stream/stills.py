@@ -11,22 +11,21 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.images.reading import read_image
 from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
 
-# Files that one line of a message names.
+# Number of files that a message names.
 _NAMED = 3
 
 
 class ImageSource:
-    """Image files. Grey, alpha and 16-bit files are read as 8-bit BGR, turned as EXIF says.
+    """Reads image files as frames; see `read_image`.
 
-    One that cannot be read keeps its number to itself and does not keep the others from being
-    shown.
+    A file that cannot be decoded is skipped, and its number stays unused.
 
     Args:
-        paths: the files, in order. Frames are named as their files, without suffix where that
-            keeps them apart.
+        paths: the files, in order. A frame has the name of its file, without the suffix if that
+            is unambiguous.
 
     Raises:
-        InputError: after the last frame: files that could not be read.
+        InputError: after the last frame, if files could not be decoded.
     """
 
     live = False
@@ -56,7 +55,7 @@ class ImageSource:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Names without a suffix, or with suffix and folder where files would share one."""
+    """Names files without suffix, or with suffix and folder if names would clash otherwise."""
     stems = Counter(path.stem for path in paths)
     names = Counter(path.name for path in paths)
     chosen: dict[str, None] = {}

@@ -68,7 +68,7 @@ def test_after_the_last_frame_the_rate_is_left_to_the_summary(traffic: Traffic) 
 
 
 def test_before_the_first_frame_and_without_a_probe() -> None:
-    assert "no frame yet" in shown(LiveView(Traffic(), lambda: None))
+    assert "no frames yet" in shown(LiveView(Traffic(), lambda: None))
     unprobed = FrameCost(3.0, None, None, None)
     assert "no probe graph" in shown(LiveView(Traffic(), lambda: unprobed))
 

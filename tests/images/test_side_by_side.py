@@ -65,5 +65,5 @@ def test_pairs_are_found_where_some_pictures_cannot_be_told(tmp_path: Path) -> N
 
 
 def test_a_folder_without_pictures_of_its_own_has_no_halves(pairs: Path) -> None:
-    with pytest.raises(InputError, match="itself holds no pictures"):
+    with pytest.raises(InputError, match="itself holds no images"):
         find_pairs(pairs, "left")

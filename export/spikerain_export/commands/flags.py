@@ -28,7 +28,7 @@ class Format(str, Enum):
 
 
 def require_one_size(arguments: Sequence[str]) -> None:
-    """Refuses `--imgsz 480 640`, of which the second number would be taken for the model.
+    """Refuses `--imgsz 480 640`, whose second number would be read as the model.
 
     Raises:
         InputError: `--imgsz` is followed by two numbers.
@@ -49,15 +49,15 @@ def read_request(
     batch: int,
     engine: bool,
 ) -> Request:
-    """What the flags ask for.
+    """Reads precision, target and shape from the flags.
 
     Raises:
-        InputError: they contradict each other.
+        InputError: flags exclude each other.
     """
     from spikerain_export.conversion import Request
 
     if fp16 and int8:
-        raise InputError("--fp16 and --int8 exclude each other", "export twice")
+        raise InputError("--fp16 and --int8 exclude each other", "run export once for each")
     if dynamic and size and not engine:
         raise InputError("--imgsz and --dynamic exclude each other for a graph", "drop one")
     return Request(
@@ -76,10 +76,13 @@ def read_settings(
     capability: str | None,
     device: int,
 ) -> BuildSettings | None:
-    """How the flags want an engine built; none where they ask for a graph alone.
+    """Reads the settings of an engine build from the flags.
+
+    Returns:
+        The settings; None for a graph.
 
     Raises:
-        InputError: flags of engines without an engine.
+        InputError: flags for engines are given for a graph.
     """
     if not engine:
         if workspace is not None or capability is not None:
@@ -100,10 +103,10 @@ def read_settings(
 
 
 def default_output(name: str, request: Request, kind: Format) -> Path:
-    """`nano-fp16-640x480.onnx`: the model, and what differs from its plain graph.
+    """Names the output after the model and its options, such as `nano-fp16-640x480.onnx`.
 
-    The model's name is part of a file: of it only what is no place is kept. An engine of INT8 has
-    another graph beside it than the one for ONNX Runtime, and so another name.
+    Characters of the model's name that could lead to another folder are replaced. An INT8 engine
+    has `-tensorrt` in its name, since the INT8 graph for ONNX Runtime differs from its own.
     """
     precision = "" if request.precision == "fp32" else f"-{request.precision}"
     if (request.precision, request.target) == ("int8", "tensorrt"):
@@ -115,6 +118,6 @@ def default_output(name: str, request: Request, kind: Format) -> Path:
 
 
 def sizes_for(size: Size | None) -> list[Size]:
-    """The two sizes, height and width, that an export is proven at."""
+    """The two sizes (height, width) that an export is proven at."""
     first = (256, 256)
     return [first, size if size and size != first else (240, 320)]

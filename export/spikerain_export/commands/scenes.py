@@ -1,4 +1,4 @@
-"""Rainy scenes that an export is proven on, and the images that its scales are chosen on."""
+"""Collects the images that an export is proven on and those that its scales are chosen on."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _Picture = tuple[Image, "Image | None"]
 _Found = TypeVar("_Found")
 # Spread over the demo's six seconds, since neighbouring frames are nearly equal.
 _DEMO_MOMENTS = (0, 25, 50, 75, 100, 125)
-# Another street in other rain than the one that proves.
+# A street and rain that differ from those of the proof.
 _SCALES_SEED = 8
 
 
 @dataclass(frozen=True)
 class Material:
-    """What an export is made and proven with; no image is used for both.
+    """The images of an export. No image is used for both purposes.
 
     Attributes:
-        proof: the same rainy scenes at several sizes, with the truth where it is known.
-        scales: rainy images (H, W, 3) uint8 BGR to choose INT8 scales on; none where not wanted.
-        note: what the user should know about them; empty where nothing.
+        proof: the same rainy scenes at several sizes, with the clean image if it is known.
+        scales: rainy images (H, W, 3) uint8 BGR to choose INT8 scales on; empty if not asked for.
+        note: what the user should know about the choice; empty if nothing.
     """
 
     proof: list[list[Scene]]
@@ -39,16 +39,16 @@ class Material:
 
 
 def gather(data: str | None, sizes: Sequence[tuple[int, int]], *, scales: bool) -> Material:
-    """Images for an export: every other one proves it, the others choose its scales.
+    """Collects images for an export: every other one for the proof, the rest for the scales.
 
     Args:
-        data: image, folder, glob or folder of pairs; the built-in rainy scenes unless given.
-            What proves without truth is joined by frames of such a scene, whose truth is known.
-        sizes: height and width that the scenes are scaled to; the scales' images to the first.
-        scales: whether scales are to be chosen; if not, all images prove.
+        data: image, folder, glob or folder of pairs; the built-in scene if None. If no clean
+            image is known, frames of the built-in scene join the proof.
+        sizes: height and width of the scenes; images for scales get the first size.
+        scales: whether to keep images for choosing scales; otherwise all go to the proof.
 
     Raises:
-        InputError: there are no such images, or it is a camera.
+        InputError: there are no images, one cannot be decoded, or `data` is a camera.
     """
     if data is None or data == "demo":
         return _material(_demo(), _other_demo() if scales else [], sizes)
@@ -57,8 +57,8 @@ def gather(data: str | None, sizes: Sequence[tuple[int, int]], *, scales: bool) 
         return _material(_with_truth(pictures), [], sizes)
     if len(pictures) == 1:
         note = (
-            f"the only image of {data} chooses the scales and cannot prove them too: the built-in "
-            "scene proves the export"
+            f"{data} has one image, which is used to choose the scales; the export is proven on "
+            "the built-in scene"
         )
         return _material(_demo(), [rainy for rainy, _ in pictures], sizes, note)
     chosen = [rainy for rainy, _ in pictures[1::2]]
@@ -95,14 +95,14 @@ def _other_demo() -> list[Image]:
 
 
 def _with_truth(pictures: Sequence[_Picture]) -> list[_Picture]:
-    """Pictures of which some show what is lost against the truth."""
+    """Adds frames of the built-in scene if no clean image is known."""
     if any(clean is not None for _, clean in pictures):
         return list(pictures)
     return [*pictures, *_demo()]
 
 
 def _read(data: str, most: int) -> list[_Picture]:
-    """The first images of `data`, with the truth where they are pairs."""
+    """Reads the first images of `data`, with the clean image if they are pairs."""
     pairs = _pairs(Path(data)) if Path(data).is_dir() else []
     if pairs:
         return [_checked(data, read) for read in pairs[:most]]
@@ -110,7 +110,7 @@ def _read(data: str, most: int) -> list[_Picture]:
 
 
 def _pairs(folder: Path) -> list[Callable[[], tuple[Image, Image]]]:
-    """What reads each pair of a folder; nothing where it has no layout of pairs."""
+    """Lists functions that read one pair each; empty if the folder has no layout of pairs."""
 
     def found() -> list[Callable[[], tuple[Image, Image]]]:
         return [pair.read for pair in find_pairs(folder) or ()]
@@ -119,7 +119,7 @@ def _pairs(folder: Path) -> list[Callable[[], tuple[Image, Image]]]:
 
 
 def _checked(data: str, read: Callable[[], _Found]) -> _Found:
-    """What reads pairs, with errors that name what was given with `--data`.
+    """Reads pairs, and names the value of `--data` in errors.
 
     Raises:
         InputError: the pairs cannot be used.

@@ -88,7 +88,7 @@ def test_an_only_image_chooses_the_scales_and_that_is_said(
     monkeypatch.setattr("spikerain_export.commands.scenes.DemoScene", lambda: DemoScene(64, 96))
     done = export("nano", "--int8", "--no-verify", "--data", "pairs/rain/1.png")
     assert done.returncode == 0, done.stderr
-    assert "the only image of pairs/rain/1.png chooses the scales" in done.stderr
+    assert "pairs/rain/1.png has one image, which is used to choose the scales" in done.stderr
 
 
 def test_what_was_compared_with_itself_only_is_said_to_be(export: Export) -> None:

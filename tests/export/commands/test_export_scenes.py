@@ -130,7 +130,7 @@ def test_a_users_images_are_shared_out_in_turn(data: Path, picture: Draw) -> Non
 def test_an_only_image_chooses_the_scales_and_the_user_is_told(data: Path, picture: Draw) -> None:
     material = collected(data)
     np.testing.assert_array_equal(material.scales, [picture()])
-    assert f"the only image of {data}" in material.note
+    assert f"{data} has one image" in material.note
     assert len(material.proof[0]) == len(proving(None))
 
 
