@@ -10,7 +10,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -18,11 +17,12 @@ import typer
 
 from spikerain_edge.errors import ComputeError, SpikeRainError, StreamError
 from spikerain_edge.files import write_whole
-from spikerain_edge.logs import LogFormat, log_to_stderr
+from spikerain_edge.logs import LogFormat, StatusHandler, attached, log_to_stderr
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+    from rich.status import Status
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and library messages.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what is being done.")]
@@ -98,6 +98,8 @@ def version_shower(program: str) -> Callable[[bool], None]:
 
     def show(wanted: bool) -> None:
         if wanted:
+            from importlib.metadata import version
+
             typer.echo(f"{program} {version('spikerain-edge')}")
             raise typer.Exit
 
@@ -128,6 +130,21 @@ def write_json(document: Mapping[str, Any], target: str) -> None:
         print_line(text)
     else:
         write_whole(Path(target), f"{text}\n".encode())
+
+
+@contextmanager
+def live_status(console: Console, text: str) -> Iterator[Status]:
+    """A line on a terminal with the latest message of any level; it is gone when done.
+
+    Args:
+        console: what `command_scope` yields.
+        text: what it shows first.
+    """
+    from rich.markup import escape
+
+    status = console.status(text)
+    with status, attached(StatusHandler(lambda message: status.update(escape(message)))):
+        yield status
 
 
 def counting_bar(console: Console) -> Progress:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from enum import Enum
@@ -77,6 +77,38 @@ class StderrHandler(logging.Handler):
                 print(self.format(record), file=sys.stderr, flush=True)
 
 
+class StatusHandler(logging.Handler):
+    """Shows the latest message in one place.
+
+    Args:
+        show: called with every message.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        super().__init__()
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Shows one record."""
+        self._show(record.getMessage())
+
+
+@contextmanager
+def attached(handler: logging.Handler) -> Iterator[None]:
+    """Sends every message of the packages, down to the handler's level, to it."""
+    loggers = [logging.getLogger(package) for package in PACKAGES]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+
+
 @contextmanager
 def log_to_stderr(program: str, log_format: LogFormat, *, verbose: bool) -> Iterator[None]:
     """Shows the messages of the packages on standard error within the context.
@@ -86,17 +118,8 @@ def log_to_stderr(program: str, log_format: LogFormat, *, verbose: bool) -> Iter
         log_format: text for people or lines of JSON.
         verbose: also show DEBUG; otherwise INFO and above.
     """
-    handler = StderrHandler()
+    handler = StderrHandler(logging.DEBUG if verbose else logging.INFO)
     text = log_format is LogFormat.TEXT
     handler.setFormatter(TextFormatter(program) if text else JsonFormatter())
-    loggers = [logging.getLogger(package) for package in PACKAGES]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.addHandler(handler)
-        logger.setLevel(logging.DEBUG if verbose else logging.INFO)
-    try:
+    with attached(handler):
         yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.removeHandler(handler)
-            logger.setLevel(level)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from spikerain_edge.stream.pipeline import Pipeline, Traffic
 from spikerain_edge.stream.sinks import Sink, may_replace, open_sink
 from spikerain_edge.stream.sources import Source, open_source, without_password
 
+_log = logging.getLogger(__name__)
 _PROBE_EVERY = 16
 
 
@@ -45,14 +47,14 @@ class Session:
 
     Args:
         options: what the user asked for.
-        report: called with every frame written.
+        progress: called with every frame written.
 
     Raises:
         SpikeRainError: something cannot be opened; nothing has been written.
     """
 
     def __init__(
-        self, options: RunOptions, report: Callable[[Frame], None] = lambda frame: None
+        self, options: RunOptions, progress: Callable[[Frame], None] = lambda frame: None
     ) -> None:
         if options.json not in (None, "-"):
             require_writable(Path(options.json))
@@ -71,6 +73,10 @@ class Session:
                 sinks.append(open_sink(name, self._source.rate, self.expected))
                 opened.callback(sinks[-1].close)
             opened.pop_all()
+        _log.debug("running %s on %s", self._derainer.spec.name, self._derainer.backend)
+        _log.debug("reading %s", without_password(options.camera))
+        for name in options.outputs:
+            _log.debug("writing %s", name)
         self._costs = CostMeter(self._derainer.spec)
         self._seen = 0
         self._sinks = sinks
@@ -81,7 +87,7 @@ class Session:
             size=options.size,
             max_frames=options.max_frames,
             side_by_side=options.side_by_side,
-            report=report,
+            progress=progress,
         )
 
     @property

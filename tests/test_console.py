@@ -8,6 +8,7 @@ import logging
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -15,11 +16,17 @@ import pytest
 import typer
 from rich.console import Console
 from rich.progress import Progress
+from rich.spinner import Spinner
+from typer.testing import CliRunner
 
-from spikerain_edge.console import command_scope
+from spikerain_edge.cli import COMMANDS, app
+from spikerain_edge.console import command_scope, live_status
 from spikerain_edge.errors import InputError, ModelError, StreamError
+from spikerain_edge.images import Image
 from spikerain_edge.logs import PACKAGES, LogFormat, log_to_stderr
+from spikerain_edge.stream.sinks import write_image
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
 Captured = pytest.CaptureFixture[str]
 LOG = logging.getLogger("spikerain_edge.somewhere")
 
@@ -131,6 +138,15 @@ def test_a_message_stands_above_a_progress_bar(capsys: Captured) -> None:
     assert sum("[bold]b.png" in line and "deraining" not in line for line in lines) == 1
 
 
+def test_a_status_shows_the_latest_message(capsys: Captured) -> None:
+    console = Console(stderr=True, force_terminal=True, width=60)
+    with command_scope(), live_status(console, "starting") as status:
+        LOG.debug("timing [bold]")
+        assert isinstance(status.renderable, Spinner)
+        assert str(status.renderable.text) == "timing [bold]"
+    assert "DEBUG" not in capsys.readouterr().err
+
+
 def test_a_program_without_a_standard_error_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     assert fail(InputError("no file a.png")) == 2
@@ -155,3 +171,29 @@ def test_the_library_says_nothing_by_itself() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_the_options_of_messages(command: str) -> None:
+    said = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
+    for option in ("--verbose", "-v", "--log-format", "--debug"):
+        assert option in said
+
+
+def test_a_run_in_json_prints_lines_of_json_alone(
+    spikerain: Run, tmp_path: Path, picture: Callable[..., Image]
+) -> None:
+    write_image(tmp_path / "a.png", picture())
+    done = spikerain("--camera", "a.png", "--output", "b.png", "--log-format", "json")
+    assert done.returncode == 0
+    (record,) = [json.loads(line) for line in done.stderr.splitlines()]
+    assert record["message"] == "frames written: 1"
+    assert record["summary"]["options"]["outputs"] == ["b.png"]
+
+
+def test_a_verbose_run_says_what_it_opens_but_no_password(spikerain: Run) -> None:
+    done = spikerain("--camera", "rtsp://me:s3cret@127.0.0.1:9/x", "--verbose")
+    assert done.returncode == 3
+    assert "loading " in done.stderr
+    assert "nano.onnx" in done.stderr
+    assert "s3cret" not in done.stderr

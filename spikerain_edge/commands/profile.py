@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from spikerain_edge.commands.variadic import VariadicCommand
-from spikerain_edge.console import Debug, Logs, Verbose, command_scope, print_line
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, live_status, print_line
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct, require_writable, write_whole
 from spikerain_edge.logs import LogFormat
@@ -105,8 +105,8 @@ def profile(
             neuron_cost=neuron_cost,
             board=board,
         )
-        with aside.status("starting") as status:
-            report = measure(options, frames, status.update)
+        with live_status(aside, "starting"):
+            report = measure(options, frames)
         shown = aside if _STDOUT in destinations else Console()
         shown.width = min(WIDTH, shown.width) if shown.is_terminal else WIDTH
         shown.print(report_tables(report, table1=table1, per_layer=per_layer))

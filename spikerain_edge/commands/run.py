@@ -133,7 +133,7 @@ def _show(summary: dict[str, Any], options: RunOptions, console: Console) -> Non
 
     failed = summary["error"] is not None
     if console.quiet:
-        _log.info("derained %d frames", summary["frames"], extra={"summary": summary})
+        _log.info("frames written: %d", summary["frames"], extra={"summary": summary})
     elif summary["frames"] or not failed:
         console.print(_summary_table(summary, () if failed else options.outputs))
     if options.json == "-":

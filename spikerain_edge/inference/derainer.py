@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from spikerain_edge.inference.tensorrt import open_engine
 from spikerain_edge.models import find_model
 from spikerain_edge.sizes import MIN_SIDE
 from spikerain_edge.spec import ModelSpec
+
+_log = logging.getLogger(__name__)
 
 
 class Derainer(Closing):
@@ -64,6 +67,7 @@ class Derainer(Closing):
             ModelError: the model cannot be used.
         """
         files = find_model(model)
+        _log.debug("loading %s", files.graph.path)
         if is_engine_file(files.graph.path):
             return cls(_open_engine(files.graph.path, provider))
         engine = OnnxRuntimeEngine(files.graph.read(), str(files.graph.path), provider, threads)

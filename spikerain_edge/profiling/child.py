@@ -5,6 +5,7 @@ Its memory is its own, and if the system ends it for want of memory the caller g
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -19,10 +20,12 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from spikerain_edge.errors import SpikeRainError
+from spikerain_edge.logs import attached
 
 # What the new process executes. The working directory is no place to import from.
 _PROGRAM = f"import sys; sys.path[:] = filter(None, sys.path); from {__name__} import main; main()"
 
+_LOGGED = "logged"
 _NO_MEMORY = "does not fit: memory could not be had"
 
 _Arguments = ParamSpec("_Arguments")
@@ -73,7 +76,7 @@ class Child:
         """
         try:
             self._connection.send((function, args, kwargs))
-            outcome, value = self._connection.recv()
+            outcome, value = self._answer()
         except (EOFError, ConnectionError):
             raise DoesNotFitError(_last_words(self._process.wait())) from None
         except MemoryError:
@@ -82,6 +85,29 @@ class Child:
             raise value
         result: _Result = value
         return result
+
+    def _answer(self) -> tuple[str, Any]:
+        """How a call ended; what is logged over there meanwhile is logged here."""
+        while True:
+            outcome, value = self._connection.recv()
+            if outcome != _LOGGED:
+                return outcome, value
+            logger = logging.getLogger(value.name)
+            if logger.isEnabledFor(value.levelno):
+                logger.handle(value)
+
+
+class _Sender(logging.Handler):
+    """Sends what is logged to the parent, which decides what of it is shown."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # Of arguments and of a traceback only the text travels.
+        text = {"msg": self.format(record), "args": None, "exc_info": None, "exc_text": None}
+        self._connection.send((_LOGGED, logging.makeLogRecord({**vars(record), **text})))
 
 
 def _last_words(status: int) -> str:
@@ -96,7 +122,11 @@ def main() -> None:
     """Serves calls that arrive on the inherited socket until the parent hangs up."""
     _go_first()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with Connection(int(sys.argv[1])) as connection, suppress(EOFError, ConnectionError):
+    with (
+        Connection(int(sys.argv[1])) as connection,
+        suppress(EOFError, ConnectionError),
+        attached(_Sender(connection)),
+    ):
         while True:
             function, args, kwargs = connection.recv()
             connection.send(_attempt(function, args, kwargs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ from spikerain_edge.profiling.rows import Findings
 from spikerain_edge.spec import ModelSpec
 
 Frames = Callable[[int, int], Sequence[Image]]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,6 @@ def examine(
     size: Size,
     spec: ModelSpec,
     frames: Frames,
-    tell: Callable[[str], None],
     start: Callable[[], Child],
 ) -> Findings:
     """Times, counts and observes one size.
@@ -81,7 +83,6 @@ def examine(
         size: height and width.
         spec: the model.
         frames: makes the frames of a size.
-        tell: called with what is being done.
         start: makes the process.
 
     Returns:
@@ -97,7 +98,7 @@ def examine(
         return replace(found, problem="does not fit: no memory for the pictures")
     with start() as child:
         try:
-            tell(f"{label}: timing")
+            _log.debug("timing %s at %s", spec.name, label)
             timing = child.call(time_frames, work)
         except SpikeRainError as error:
             return replace(found, problem=error.cause)
@@ -105,7 +106,7 @@ def examine(
         if find_model(options.model).probe is None:
             return replace(found, spikes_reason="the model came without a probe graph")
         try:
-            tell(f"{label}: watching neurons")
+            _log.debug("observing the neurons of %s at %s", spec.name, label)
             activity = child.call(observe_neurons, work)
         except SpikeRainError as error:
             return replace(found, spikes_reason=f"probe graph: {error.cause}")

@@ -40,7 +40,6 @@ from spikerain_edge.spec import ModelSpec
 def profile(
     options: ProfileOptions,
     frames: Frames,
-    tell: Callable[[str], None] = lambda text: None,
     start: Callable[[], Child] = Child,
 ) -> Report:
     """Measures and counts everything and returns the report, as docs/profile.md describes it.
@@ -51,7 +50,6 @@ def profile(
     Args:
         options: what to profile.
         frames: makes the frames (height, width, 3 uint8 BGR) of a size.
-        tell: called with what is being done.
         start: makes the process that a size runs in.
 
     Raises:
@@ -63,7 +61,7 @@ def profile(
         spec, backend = derainer.spec, derainer.backend
     reference = _count_reference(spec)
     before = read_health()
-    found = [examine(options, size, spec, frames, tell, start) for size in options.sizes]
+    found = [examine(options, size, spec, frames, start) for size in options.sizes]
     threads = options.threads or len(os.sched_getaffinity(0))
     device = describe_device(before, read_health(), threads=threads, backend=backend)
     return rounded(assemble(options, device, spec, reference, found))

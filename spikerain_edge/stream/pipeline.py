@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -20,6 +21,7 @@ from spikerain_edge.stream.handover import Handover
 from spikerain_edge.stream.sinks import Sink
 from spikerain_edge.stream.sources import Source
 
+_log = logging.getLogger(__name__)
 _CAPACITY = 4
 _TIMES_KEPT = 1 << 16
 # Failures that one line of a message names beside the first.
@@ -69,7 +71,7 @@ class Pipeline:
         size: width and height to scale frames to first.
         max_frames: stop after so many frames; dropped ones do not count.
         side_by_side: write the input left of the result.
-        report: called with every frame written.
+        progress: called with every frame written.
     """
 
     def __init__(
@@ -81,7 +83,7 @@ class Pipeline:
         size: tuple[int, int] | None = None,
         max_frames: int | None = None,
         side_by_side: bool = False,
-        report: Callable[[Frame], None] = lambda frame: None,
+        progress: Callable[[Frame], None] = lambda frame: None,
     ) -> None:
         self._source = source
         self._process = process
@@ -89,7 +91,7 @@ class Pipeline:
         self._size = size
         self._max_frames = max_frames
         self._side_by_side = side_by_side
-        self._report = report
+        self._progress = progress
         self._captured: Handover[Frame] = Handover(_CAPACITY, drop_oldest=source.live)
         self._finished: Handover[tuple[Frame, Image]] = Handover(_CAPACITY)
         self._stopped = False
@@ -158,6 +160,7 @@ class Pipeline:
                 # Of a video or a camera all frames are alike, and so is what is wrong with them.
                 if len(self._source.paths) <= 1:
                     raise
+                _log.debug("leaving out %s: %s", frame.name, error.cause)
                 failures.append(error)
                 self.traffic.refused += 1
                 continue
@@ -189,7 +192,7 @@ class Pipeline:
                 self.traffic.frames += 1
                 self.traffic.writing.append(end - start)
                 self.traffic.whole_way.append(end - frame.captured)
-                self._report(frame)
+                self._progress(frame)
         except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
             failures.append(error)
         finally:

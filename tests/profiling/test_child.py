@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import math
 import os
 import resource
@@ -16,7 +17,7 @@ import pytest
 from spikerain_edge.errors import InputError
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling.child import Child, DoesNotFitError
-from spikerain_edge.profiling.measurement import peak_memory
+from spikerain_edge.profiling.measurement import Workload, peak_memory, time_frames
 
 
 def test_functions_run_in_a_process_of_their_own() -> None:
@@ -44,6 +45,15 @@ def test_errors_of_ours_arrive_whole() -> None:
 def test_other_errors_arrive_with_their_traceback() -> None:
     with Child() as child, pytest.raises(RuntimeError, match="math domain error"):
         child.call(math.sqrt, -1.0)
+
+
+def test_what_is_logged_over_there_is_logged_here(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "spikerain_edge"), Child() as child:
+        child.call(time_frames, Workload("nano", (np.zeros((16, 16, 3), np.uint8),), power=False))
+    assert [(one.name, one.levelname) for one in caplog.records] == [
+        ("spikerain_edge.inference.derainer", "DEBUG")
+    ]
+    assert "nano.onnx" in caplog.text
 
 
 def test_being_ended_for_want_of_memory_is_survived() -> None:

@@ -100,7 +100,7 @@ def test_side_by_side_shows_the_input_left_of_the_result(shades: ImageSource) ->
 
 def test_frames_written_are_reported(shades: ImageSource) -> None:
     reported: list[str] = []
-    Pipeline(shades, inverted, [], report=lambda frame: reported.append(frame.name)).run()
+    Pipeline(shades, inverted, [], progress=lambda frame: reported.append(frame.name)).run()
     assert reported == [f"{number:02d}" for number in range(40)]
 
 

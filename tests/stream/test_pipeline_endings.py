@@ -52,7 +52,7 @@ def test_stops_though_the_camera_sends_nothing_any_more() -> None:
             pipeline.stop()
 
     sink = Last()
-    pipeline = Pipeline(camera, inverted, [sink], report=stop_after_two)
+    pipeline = Pipeline(camera, inverted, [sink], progress=stop_after_two)
     pipeline.run()
 
     assert sink.numbers == [0, 1, 2]
