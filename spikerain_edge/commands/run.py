@@ -1,4 +1,4 @@
-"""`spikerain-edge run`: derains a stream and says what it took."""
+"""`spikerain-edge run`: derains a stream and reports times, losses and cost."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def run(
 
 
 def _run(options: RunOptions, console: Console, *, live: bool) -> None:
-    """Runs to the end, also to a bad one: what was done until then is told as well."""
+    """Runs the stream and shows the summary, also after an error."""
     from spikerain_edge.commands.live import REFRESHES_PER_SECOND, LiveView
     from spikerain_edge.session import Session
 
@@ -120,7 +120,7 @@ def _run(options: RunOptions, console: Console, *, live: bool) -> None:
             console.print(view.finished())
         _show(summary, options, console)
     finally:
-        # Also where the summary cannot be written: it is what came first.
+        # The error of the stream came first, so it wins over one of the summary.
         if failure is not None:
             raise failure
     if received:
@@ -128,7 +128,7 @@ def _run(options: RunOptions, console: Console, *, live: bool) -> None:
 
 
 def _show(summary: dict[str, Any], options: RunOptions, console: Console) -> None:
-    """Shows the summary, but not that nothing was done, and writes the JSON asked for."""
+    """Shows the summary unless no frame came through, and writes the JSON on request."""
     from spikerain_edge.session import write_summary
 
     failed = summary["error"] is not None
@@ -144,7 +144,7 @@ def _show(summary: dict[str, Any], options: RunOptions, console: Console) -> Non
 
 @contextmanager
 def _stop_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """The first Ctrl-C (or SIGTERM) asks for an end in order; a second one kills."""
+    """Stops the stream cleanly at the first Ctrl-C or SIGTERM; a second one kills."""
     received: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:

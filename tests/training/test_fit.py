@@ -18,7 +18,7 @@ from spikerain_training.config import variants
 from spikerain_training.datasets import training_samples
 from spikerain_training.fit import Data, fit
 from spikerain_training.hardware import Hardware
-from spikerain_training.logbook import Progress
+from spikerain_training.logbook import StepReport
 from spikerain_training.losses import ssim
 from spikerain_training.network import SpikeRain
 from spikerain_training.recipe import Recipe, adapted
@@ -58,8 +58,8 @@ def test_an_interrupted_and_resumed_run_ends_with_the_same_weights(
     folders = {photographs: 1.0, pairs: 2.0} if mixed else {photographs: 1.0}
     data = Data(folders)
     recipe = replace(RECIPE, alpha_end=8.0, optimizer=optimizer, stability=0.01)
-    whole: list[Progress] = []
-    parts: list[Progress] = []
+    whole: list[StepReport] = []
+    parts: list[StepReport] = []
 
     assert fit(recipe, data, tmp_path / "whole", hardware=CPU, progress=whole.append) == 6
     run = tmp_path / "parts"
@@ -100,7 +100,7 @@ def test_a_step_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
     output = tmp_path / "run"
     saved: list[dict[str, bytes]] = []
 
-    def remember(progress: Progress) -> None:
+    def remember(progress: StepReport) -> None:
         assert math.isfinite(progress.loss)
         saved.append({path.name: path.read_bytes() for path in output.glob("*.safetensors")})
 
@@ -161,8 +161,8 @@ def test_a_student_follows_its_teacher_where_the_teacher_is_right(
     teacher = tmp_path / "teacher"
     fit(replace(RECIPE, steps=30, batch=4, ema=0.9), Data({pairs: 1.0}), teacher, hardware=CPU)
     recipe = replace(RECIPE, steps=2, teacher=str(teacher), distillation=5.0, firing_penalty=0.0)
-    taught: list[Progress] = []
-    alone: list[Progress] = []
+    taught: list[StepReport] = []
+    alone: list[StepReport] = []
 
     fit(recipe, Data({pairs: 1.0}), tmp_path / "taught", hardware=CPU, progress=taught.append)
     untaught = replace(recipe, teacher="", distillation=0.0)
@@ -176,8 +176,8 @@ def test_a_student_follows_its_teacher_where_the_teacher_is_right(
 def test_mixed_precision_begins_as_single_precision_does_and_keeps_float32_weights(
     photographs: Path, tmp_path: Path
 ) -> None:
-    single: list[Progress] = []
-    mixed: list[Progress] = []
+    single: list[StepReport] = []
+    mixed: list[StepReport] = []
     data = Data({photographs: 1.0})
 
     fit(RECIPE, data, tmp_path / "single", hardware=CPU, progress=single.append)
@@ -193,8 +193,8 @@ def test_mixed_precision_begins_as_single_precision_does_and_keeps_float32_weigh
 
 
 def test_compiled_neurons_train_alike(photographs: Path, tmp_path: Path) -> None:
-    plain: list[Progress] = []
-    compiled: list[Progress] = []
+    plain: list[StepReport] = []
+    compiled: list[StepReport] = []
     data = Data({photographs: 1.0})
     recipe = replace(RECIPE, steps=3, alpha_end=6.0)
 
@@ -215,7 +215,7 @@ def test_reported_figures_are_those_of_the_batch(pairs: Path, tmp_path: Path) ->
         network.output.bias.zero_()  # type: ignore[union-attr]
     save_network(tmp_path / "start", network.config, network.state_dict())
     recipe = replace(RECIPE, steps=1, firing_penalty=0.0)
-    reports: list[Progress] = []
+    reports: list[StepReport] = []
 
     fit(
         recipe,

@@ -16,7 +16,7 @@ from spikerain_edge.images.metrics import psnr_luma
 from spikerain_edge.images.reading import read_image
 from spikerain_training.fit import Data, fit
 from spikerain_training.hardware import Hardware
-from spikerain_training.logbook import Progress
+from spikerain_training.logbook import StepReport
 from spikerain_training.recipe import Recipe
 
 CPU = Hardware("cpu")
@@ -30,7 +30,7 @@ def test_the_averaged_weights_are_measured_and_the_best_are_kept(
     recipe = replace(RECIPE, steps=8, validate_every=2, learning_rate=0.3, warmup=8, ema=0.0)
     seen: dict[int, float] = {}
 
-    def note(progress: Progress) -> None:
+    def note(progress: StepReport) -> None:
         if progress.measured:
             seen[progress.step] = progress.measured.psnr
             assert progress.measured.rainy_psnr == pytest.approx(25, abs=0.1)
@@ -56,7 +56,7 @@ def test_held_out_pairs_are_measured_as_they_are(
     photographs: Path, pairs: Path, tmp_path: Path
 ) -> None:
     recipe = replace(RECIPE, steps=1)
-    reports: list[Progress] = []
+    reports: list[StepReport] = []
 
     fit(
         recipe,

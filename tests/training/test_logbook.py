@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from spikerain_training.logbook import Logbook, Progress
-from spikerain_training.seeded_rain import Measured
+from spikerain_training.logbook import Logbook, StepReport
+from spikerain_training.seeded_rain import HeldOutQuality
 
 
-def progress(step: int, loss: float, measured: Measured | None = None) -> Progress:
-    return Progress(step, loss, 20.0 + step, 0.5, 0.2, 1.5, 1e-3, 4.0, measured)
+def progress(step: int, loss: float, measured: HeldOutQuality | None = None) -> StepReport:
+    return StepReport(step, loss, 20.0 + step, 0.5, 0.2, 1.5, 1e-3, 4.0, measured)
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -22,7 +22,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 def test_every_step_has_a_row_with_all_figures(tmp_path: Path) -> None:
     with Logbook(tmp_path, 0) as logbook:
         logbook.write(progress(1, 0.5))
-        logbook.write(progress(2, 0.25, Measured(25.0, 29.5, 0.9)))
+        logbook.write(progress(2, 0.25, HeldOutQuality(25.0, 29.5, 0.9)))
 
     first, second = rows(tmp_path)
     assert (first["step"], float(first["loss"]), float(first["psnr"])) == ("1", 0.5, 21.0)
@@ -74,7 +74,7 @@ def test_a_resumed_log_holds_its_past_before_anything_new_is_logged(tmp_path: Pa
 def test_tensorboard_reads_the_same_figures(tmp_path: Path) -> None:
     with Logbook(tmp_path, 0) as logbook:
         logbook.write(progress(1, 0.5))
-        logbook.write(progress(2, 0.25, Measured(25.0, 29.5, 0.9)))
+        logbook.write(progress(2, 0.25, HeldOutQuality(25.0, 29.5, 0.9)))
 
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 0.5), (2, 0.25)]

@@ -19,14 +19,14 @@ from safetensors.torch import load_file, save_file
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from spikerain_training import fit as loop
+from spikerain_training import batches
 from spikerain_training.config import variants
 from spikerain_training.fit import Data, fit, recorded_rates
 from spikerain_training.hardware import Hardware
 from spikerain_training.losses import excess_firing
 from spikerain_training.processes import SharedBatchNorm, share_batch_norms
 from spikerain_training.recipe import read_recipe
-from spikerain_training.step_sampler import Share
+from spikerain_training.step_sampler import BatchShare
 
 RECIPE = """\
 steps = 6
@@ -81,7 +81,7 @@ def gradients(rank: int, processes: int, folder: str) -> None:
     images = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)).double()
     # Far from alike: a share's own statistics would be others.
     images *= torch.tensor([0.1, 0.3, 0.8, 1.0])[:, None, None, None]
-    share = images[Share(4, rank, processes).size * rank :][: 4 // processes]
+    share = images[BatchShare(4, rank, processes).size * rank :][: 4 // processes]
     trained = DistributedDataParallel(network) if processes > 1 else network
     with recorded_rates(network) as rates:
         restored = trained(share)
@@ -138,6 +138,8 @@ def test_two_processes_train_as_one_does(
     assert two == pytest.approx(one, rel=5e-3)
 
     # A process that trained on its half alone would not follow that curve.
-    monkeypatch.setattr(loop, "Share", lambda batch, rank, processes: Share(batch, 0, 2))
+    monkeypatch.setattr(
+        batches, "BatchShare", lambda batch, rank, processes: BatchShare(batch, 0, 2)
+    )
     fit(recipe, data, tmp_path / "half", hardware=cpu)
     assert losses(tmp_path / "half") != pytest.approx(one, rel=5e-2)

@@ -10,7 +10,7 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import psnr_luma
 from spikerain_training.seeded_rain import (
-    measure,
+    held_out_quality,
     rainy_scenes,
     read_scenes,
     seeded_rain,
@@ -103,7 +103,7 @@ def test_seeded_rain_is_the_same_for_the_same_seed_only() -> None:
 def test_doing_nothing_gains_nothing() -> None:
     scenes = rainy_scenes([scene(seed) for seed in range(3)], severities()["medium"])
 
-    measured = measure(scenes, [rainy for rainy, _ in scenes])
+    measured = held_out_quality(scenes, [rainy for rainy, _ in scenes])
 
     assert measured.psnr == measured.rainy_psnr == pytest.approx(TARGETS["medium"], abs=0.05)
     assert 0 < measured.ssim < 1
@@ -115,7 +115,7 @@ def test_halving_the_rain_gains_six_decibels() -> None:
         np.rint((rainy.astype(np.float64) + clean) / 2).astype(np.uint8) for rainy, clean in scenes
     ]
 
-    measured = measure(scenes, halved)
+    measured = held_out_quality(scenes, halved)
 
     assert measured.psnr - measured.rainy_psnr == pytest.approx(20 * np.log10(2), abs=0.1)
 
@@ -123,7 +123,7 @@ def test_halving_the_rain_gains_six_decibels() -> None:
 def test_the_truth_has_a_similarity_of_one() -> None:
     cleans = [scene(seed) for seed in range(2)]
 
-    measured = measure(rainy_scenes(cleans, severities()["light"]), cleans)
+    measured = held_out_quality(rainy_scenes(cleans, severities()["light"]), cleans)
 
     assert measured.ssim == pytest.approx(1)
     assert measured.psnr == np.inf

@@ -3,18 +3,18 @@ from __future__ import annotations
 import pytest
 
 from spikerain_edge.errors import InputError
-from spikerain_training.step_sampler import Share, StepSampler
+from spikerain_training.step_sampler import BatchShare, StepSampler
 
 
 def test_one_process_sees_every_sample_once_in_order() -> None:
-    assert list(StepSampler(Share(4), 0, 3)) == list(range(12))
+    assert list(StepSampler(BatchShare(4), 0, 3)) == list(range(12))
 
 
 @pytest.mark.parametrize("processes", [2, 3, 6])
 def test_processes_share_each_batch_without_overlap(processes: int) -> None:
     batch, steps = 6, 4
     shares = [
-        list(StepSampler(Share(batch, rank, processes), 0, steps)) for rank in range(processes)
+        list(StepSampler(BatchShare(batch, rank, processes), 0, steps)) for rank in range(processes)
     ]
     size = batch // processes
     for step in range(steps):
@@ -23,8 +23,8 @@ def test_processes_share_each_batch_without_overlap(processes: int) -> None:
 
 
 def test_a_resumed_run_goes_on_with_the_next_batch() -> None:
-    whole = list(StepSampler(Share(6, 1, 2), 0, 5))
-    first, rest = StepSampler(Share(6, 1, 2), 0, 2), StepSampler(Share(6, 1, 2), 2, 5)
+    whole = list(StepSampler(BatchShare(6, 1, 2), 0, 5))
+    first, rest = StepSampler(BatchShare(6, 1, 2), 0, 2), StepSampler(BatchShare(6, 1, 2), 2, 5)
 
     assert [*first, *rest] == whole
     assert (len(first), len(rest)) == (6, 9)
@@ -32,4 +32,4 @@ def test_a_resumed_run_goes_on_with_the_next_batch() -> None:
 
 def test_a_batch_that_cannot_be_shared_names_one_that_can() -> None:
     with pytest.raises(InputError, match=r"12 cannot be shared by 5 processes.*batch=5"):
-        Share(12, 0, 5)
+        BatchShare(12, 0, 5)

@@ -19,7 +19,7 @@ from spikerain_training.datasets import training_samples
 from spikerain_training.hardware import ignore_interrupts
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data
-from spikerain_training.step_sampler import Share, StepSampler
+from spikerain_training.step_sampler import BatchShare, StepSampler
 
 Batch = tuple[Tensor, Tensor]
 
@@ -61,7 +61,7 @@ def load(fabric: Fabric, recipe: Recipe, data: Data, step: int, over: Event) -> 
 
     Its workers take no SIGTERM before `over` is set.
     """
-    share = Share(recipe.batch, fabric.global_rank, fabric.world_size)
+    share = BatchShare(recipe.batch, fabric.global_rank, fabric.world_size)
     count = recipe.steps * recipe.batch
     samples = training_samples(
         data.folders,

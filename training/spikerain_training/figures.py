@@ -10,8 +10,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from spikerain_training.logbook import Progress
-from spikerain_training.seeded_rain import Measured
+from spikerain_training.logbook import StepReport
+from spikerain_training.seeded_rain import HeldOutQuality
 
 PATIENCE = 25
 
@@ -67,11 +67,11 @@ class Figures:
         return cls(*mean.tolist())  # type: ignore[union-attr]
 
     def progress(
-        self, step: int, learning_rate: float, alpha: float, measured: Measured | None
-    ) -> Progress:
+        self, step: int, learning_rate: float, alpha: float, measured: HeldOutQuality | None
+    ) -> StepReport:
         """The figures as they are reported and logged."""
         psnr = math.inf if self.error == 0 else -10 * math.log10(self.error)
-        return Progress(
+        return StepReport(
             step,
             self.loss,
             psnr,

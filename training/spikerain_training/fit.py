@@ -17,7 +17,7 @@ from spikerain_training.distillation import Teacher, distillation_loss
 from spikerain_training.figures import Figures, Patience
 from spikerain_training.growth import grow
 from spikerain_training.hardware import Hardware, lack_of_memory, launch
-from spikerain_training.logbook import Progress
+from spikerain_training.logbook import StepReport
 from spikerain_training.losses import LossWeights, excess_firing, loss_terms, ssim
 from spikerain_training.network import SpikeRain, start_near_identity
 from spikerain_training.neuron import LIF, compile_neurons
@@ -42,7 +42,7 @@ def fit(
     resume: bool = False,
     initial: Path | None = None,
     interrupted: Callable[[], bool] = lambda: False,
-    progress: Callable[[Progress], None] = lambda reached: None,
+    progress: Callable[[StepReport], None] = lambda reached: None,
 ) -> int:
     """Trains a network on clean images with rendered weather, or on degraded and clean pairs.
 

@@ -12,7 +12,7 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.images.pairs import Half, Pair, Picture, find_pairing
 from spikerain_edge.images.reading import image_paths
 
-Track = Callable[[list[Pair]], Iterable[Pair]]
+TrackPairs = Callable[[list[Pair]], Iterable[Pair]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Inspection:
 
 
 def inspect(
-    folder: Path, rainy_half: Half | None = None, track: Track = lambda pairs: pairs
+    folder: Path, rainy_half: Half | None = None, track: TrackPairs = lambda pairs: pairs
 ) -> Inspection:
     """Reads every picture of a paired data set or of a folder of clean images once.
 

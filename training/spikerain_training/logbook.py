@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from spikerain_edge.files import create_folder
 from spikerain_training.checkpoint import write_text
-from spikerain_training.seeded_rain import Measured
+from spikerain_training.seeded_rain import HeldOutQuality
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard.writer import SummaryWriter
@@ -21,8 +21,8 @@ LOG = "log.csv"
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What the loop reports after a step; means over the batch.
+class StepReport:
+    """The figures of a training step; means over the batch.
 
     Attributes:
         step: optimiser steps done.
@@ -44,7 +44,7 @@ class Progress:
     gradient_norm: float
     learning_rate: float
     alpha: float
-    measured: Measured | None = None
+    measured: HeldOutQuality | None = None
 
 
 class Logbook:
@@ -58,8 +58,8 @@ class Logbook:
     def __init__(self, folder: Path, step: int) -> None:
         from torch.utils.tensorboard.writer import SummaryWriter
 
-        self._names = [item.name for item in fields(Progress) if item.name != "measured"]
-        self._names += [f"validation_{item.name}" for item in fields(Measured)]
+        self._names = [item.name for item in fields(StepReport) if item.name != "measured"]
+        self._names += [f"validation_{item.name}" for item in fields(HeldOutQuality)]
         create_folder(folder)
         kept = _rows_up_to(folder / LOG, step, self._names) if step else []
         # Whole, since a run that is killed before it has logged anything must not lose its past.
@@ -70,7 +70,7 @@ class Logbook:
             str(folder / "tensorboard"), purge_step=step + 1 if step else None
         )
 
-    def write(self, progress: Progress) -> None:
+    def write(self, progress: StepReport) -> None:
         """Logs one step."""
         row = {key: value for key, value in asdict(progress).items() if key != "measured"}
         if progress.measured:

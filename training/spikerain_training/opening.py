@@ -11,7 +11,7 @@ from spikerain_edge.images.pairs import Pairing, find_pairing
 from spikerain_edge.images.reading import image_paths
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data
-from spikerain_training.unpaired import counted, warn_of_unpaired
+from spikerain_training.unpaired import plural, warn_of_unpaired
 
 _log = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ def log_opening(recipe: Recipe, data: Data, device: torch.device, processes: int
 
 def _log_folder(name: str, weight: str, folder: Path, pairing: Pairing | None) -> None:
     if pairing is None:
-        count = counted(len(image_paths(folder)), "picture")
+        count = plural(len(image_paths(folder)), "picture")
         _log.info("%s: clean images, %s%s", name, count, weight)
         return
-    _log.info("%s: %s, %s%s", name, pairing.layout, counted(len(pairing.pairs), "pair"), weight)
+    _log.info("%s: %s, %s%s", name, pairing.layout, plural(len(pairing.pairs), "pair"), weight)
     warn_of_unpaired(folder, pairing)

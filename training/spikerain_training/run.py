@@ -25,13 +25,13 @@ from spikerain_training.checkpoint import (
     write_tensors,
 )
 from spikerain_training.held_out import held_out_scenes
-from spikerain_training.logbook import Logbook, Progress
+from spikerain_training.logbook import Logbook, StepReport
 from spikerain_training.network import SpikeRain
 from spikerain_training.opening import log_opening
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data, append_session, changes, describe, read_sessions
 from spikerain_training.restore import restore
-from spikerain_training.seeded_rain import Measured, measure
+from spikerain_training.seeded_rain import HeldOutQuality, held_out_quality
 from spikerain_training.sheets import batch_sheet, scene_sheet, write_sheet
 
 _log = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ class Run:
             append_session(self.folder, session)
             yield
 
-    def log(self, progress: Progress) -> None:
+    def log(self, progress: StepReport) -> None:
         """Writes the figures of a step."""
         if self._logbook:
             self._logbook.write(progress)
@@ -168,7 +168,7 @@ class Run:
         )
         self._logbook.flush()
 
-    def validate(self, rainy: Tensor, clean: Tensor) -> Measured | None:
+    def validate(self, rainy: Tensor, clean: Tensor) -> HeldOutQuality | None:
         """Measures the averaged weights, keeps them if they are the best, saves sample images.
 
         Args:
@@ -188,7 +188,7 @@ class Run:
             return None
         restored = [restore(network, shown) for shown, _ in self.scenes]
         write_sheet(sample, scene_sheet(self.scenes, restored))
-        measured = measure(self.scenes, restored)
+        measured = held_out_quality(self.scenes, restored)
         if measured.psnr > self.state.best:
             self.state.best = measured.psnr
             save_network(self.folder / BEST, network.config, network.state_dict())

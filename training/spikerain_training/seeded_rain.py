@@ -26,7 +26,7 @@ class Severity:
 
 
 @dataclass(frozen=True)
-class Measured:
+class HeldOutQuality:
     """Means over held-out images behind seeded rain.
 
     Attributes:
@@ -141,11 +141,13 @@ def read_scenes(paths: Iterable[Path], severity: Severity) -> list[tuple[Image, 
     return scenes
 
 
-def measure(scenes: Sequence[tuple[Image, Image]], restored: Sequence[Image]) -> Measured:
+def held_out_quality(
+    scenes: Sequence[tuple[Image, Image]], restored: Sequence[Image]
+) -> HeldOutQuality:
     """Compares restored images with the truth of `scenes`."""
     rows = [
         (psnr_luma(rainy, clean), psnr_luma(image, clean), ssim(luma(image), luma(clean)))
         for (rainy, clean), image in zip(scenes, restored, strict=True)
     ]
     before, after, structure = np.mean(rows, axis=0).tolist()
-    return Measured(before, after, structure)
+    return HeldOutQuality(before, after, structure)

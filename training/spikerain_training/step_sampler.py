@@ -11,7 +11,7 @@ from spikerain_edge.errors import InputError
 
 
 @dataclass(frozen=True)
-class Share:
+class BatchShare:
     """Part of every batch that one of several processes works on.
 
     Attributes:
@@ -47,7 +47,7 @@ class StepSampler(Sampler[int]):
     is the same however many processes share it, and a resumed run goes on where it stopped.
     """
 
-    def __init__(self, share: Share, first: int, last: int) -> None:
+    def __init__(self, share: BatchShare, first: int, last: int) -> None:
         self.share = share
         self.first = first
         self.last = last

@@ -25,13 +25,13 @@ def warn_of_unpaired(folder: Path, pairing: Pairing) -> None:
     named += [f"{more} more"] if more else []
     _log.warning(
         "%s of %s without a partner left out: %s; list them: spikerain-train prepare %s --json",
-        counted(len(pairing.unpaired), "file"),
+        plural(len(pairing.unpaired), "file"),
         folder,
         ", ".join(named),
         folder,
     )
 
 
-def counted(number: int, what: str) -> str:
+def plural(number: int, what: str) -> str:
     """`1 pair`, `2 pairs`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -19,7 +19,7 @@ from spikerain_training import fit as training
 from spikerain_training.checkpoint import require_run
 from spikerain_training.commands.options import PROGRAM, RainyHalves, folders_of, halves
 from spikerain_training.hardware import Hardware, interruptible
-from spikerain_training.logbook import Progress
+from spikerain_training.logbook import StepReport
 from spikerain_training.processes import is_first_process
 from spikerain_training.recipe import Recipe, overridden, read_recipe
 from spikerain_training.record import Data, recorded_data, recorded_recipe
@@ -133,11 +133,11 @@ def _resumed(given: Data, output: Path) -> Data:
     return seen
 
 
-def _shown_on(bar: Bar, recipe: Recipe) -> Callable[[Progress], None]:
+def _shown_on(bar: Bar, recipe: Recipe) -> Callable[[StepReport], None]:
     """Shows every step on a terminal; keeps a line per validation, and per save elsewhere."""
     tasks: list[TaskID] = []
 
-    def show(progress: Progress) -> None:
+    def show(progress: StepReport) -> None:
         if not tasks:
             tasks.append(bar.add_task("", total=recipe.steps))
         text = (

@@ -22,7 +22,7 @@ from spikerain_training.seeded_rain import (
 from spikerain_training.unpaired import warn_of_unpaired
 
 Checks = Sequence[Callable[[], None]]
-Track = Callable[[Checks], Iterable[Callable[[], None]]]
+TrackChecks = Callable[[Checks], Iterable[Callable[[], None]]]
 
 NO_RAIN = "none"
 PAIRED = "paired"
@@ -51,7 +51,7 @@ def measured_scenes(
     folder: Path,
     rainy_half: Half | None = None,
     limit: int | None = None,
-    track: Track = lambda checks: checks,
+    track: TrackChecks = lambda checks: checks,
 ) -> list[EvalScene]:
     """Scenes with truth: the pairs of a folder, or its clean pictures behind seeded rain.
 
