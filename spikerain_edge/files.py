@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -31,7 +32,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         partials = {}
         for path, content in contents.items():
             place = path.resolve()
-            partial = path if _is_device(path) else place.with_name(f".{place.name}.partial")
+            partial = path if _is_device(path) else partial_name(place)
             if partial != path:
                 failed.callback(_remove, partial)
                 partials[place] = partial
@@ -50,6 +51,14 @@ def _named(path: Path) -> Iterator[None]:
     except OSError as error:
         error.filename = str(path)
         raise
+
+
+def partial_name(path: Path) -> Path:
+    """A hidden name beside `path` for a file that is not complete; no two calls give the same one.
+
+    It keeps the suffix and is never longer than a file system allows.
+    """
+    return path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.partial{path.suffix[:16]}")
 
 
 def require_writable(path: Path) -> None:

@@ -132,7 +132,6 @@ class Session:
             "error": failure and failure.cause,
             "frames": traffic.frames,
             "dropped": traffic.dropped,
-            "repeated": max((sink.repeated for sink in self._sinks), default=0),
             "missing": self._source.missing + traffic.refused,
             "seconds": round(traffic.elapsed, 3),
             "fps": round(fps, 3),

@@ -14,7 +14,7 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.models import find_model
 from spikerain_edge.sizes import parse_size
-from spikerain_edge.stream.sinks import write_image
+from spikerain_edge.stream.image_sinks import write_image
 
 Draw = Callable[..., Image]
 ReadVideo = Callable[[Path], list[Image]]

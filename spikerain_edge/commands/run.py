@@ -165,8 +165,6 @@ def _summary_table(summary: dict[str, Any], outputs: Sequence[str]) -> Table:
     table.add_column("", style="bold")
     table.add_column("", justify="right")
     table.add_row("frames", f"{summary['frames']}, {summary['dropped']} dropped")
-    if summary["repeated"]:
-        table.add_row("pictures repeated", f"{summary['repeated']} in the place of dropped frames")
     if summary["missing"]:
         table.add_row("frames missing", f"{summary['missing']} could not be used", style="red")
     table.add_row("frames per second", f"{summary['fps']:.2f}")

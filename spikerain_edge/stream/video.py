@@ -193,7 +193,7 @@ def video_stream(container: InputContainer, label: str) -> VideoStream:
 def nominal_rate(stream: VideoStream) -> float:
     """Frames per second of a stream, in the mean where they vary."""
     rate = stream.average_rate or stream.guessed_rate
-    return float(rate) if rate and 0 < rate <= 1000 else DEFAULT_RATE
+    return float(rate) if rate and 1e-5 < rate <= 1000 else DEFAULT_RATE
 
 
 def upright(frame: VideoFrame) -> tuple[Image, bool]:

@@ -24,7 +24,7 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling.document import Report
 from spikerain_edge.sizes import parse_shape
-from spikerain_edge.stream.sinks import write_image
+from spikerain_edge.stream.image_sinks import write_image
 from spikerain_export.conversion import Request, convert
 from spikerain_export.origin import open_origin
 

@@ -16,8 +16,6 @@ from spikerain_edge.stream.frame import Frame
 class Recorder:
     """A sink that remembers, does something with every frame, and says when it is closed."""
 
-    repeated = 0
-
     def __init__(self, then: Callable[[int], None] = lambda number: None) -> None:
         self.frames: list[Frame] = []
         self.images: list[Image] = []

@@ -12,10 +12,11 @@ from stream_parts import Camera, Recorder, inverted, shade, wait
 
 from spikerain_edge.images import Image
 from spikerain_edge.images.reading import read_image
+from spikerain_edge.stream.image_sinks import FolderSink, write_image
 from spikerain_edge.stream.pipeline import Pipeline
-from spikerain_edge.stream.sinks import FolderSink, VideoSink, write_image
 from spikerain_edge.stream.sources import open_source
 from spikerain_edge.stream.stills import ImageSource
+from spikerain_edge.stream.video_sink import VideoSink
 
 Files = Callable[[Path], list[str]]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -11,11 +12,13 @@ from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.images import Image
 from spikerain_edge.images.reading import read_image
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.sinks import Sink, may_replace, open_sink, write_image
+from spikerain_edge.stream.image_sinks import write_image
+from spikerain_edge.stream.sinks import Sink, may_replace, open_sink
 
 Draw = Callable[..., Image]
 ReadVideo = Callable[[Path], list[Image]]
 Files = Callable[[Path], list[str]]
+FrameTimes = Callable[[Path], list[float]]
 VIDEOS = ["out.mp4", "out.m4v", "out.mov", "out.mkv", "out.avi", "OUT.MP4"]
 
 
@@ -109,39 +112,110 @@ def test_a_video_looks_as_what_was_sent(
         assert np.abs(shown.astype(int) - image).mean() < 12
 
 
+@pytest.mark.parametrize("name", VIDEOS)
 def test_a_picture_stays_where_frames_after_it_were_dropped(
-    tmp_path: Path, read_video: ReadVideo
+    tmp_path: Path, read_video: ReadVideo, frame_times: FrameTimes, name: str
 ) -> None:
-    sink = open_sink(str(tmp_path / "out.mp4"), 25)
+    sink = open_sink(str(tmp_path / name), 25)
     for number, level in ((2, 40), (5, 120), (6, 200)):
         send(sink, np.full((48, 64, 3), level, np.uint8), first=number)
     sink.close()
 
-    levels = [shown.mean() for shown in read_video(tmp_path / "out.mp4")]
-    assert levels == pytest.approx([40, 40, 40, 120, 200], abs=3)
-    assert sink.repeated == 2
+    levels = [shown.mean() for shown in read_video(tmp_path / name)]
+    assert levels == pytest.approx([40, 120, 200], abs=3)
+    assert frame_times(tmp_path / name) == pytest.approx([0, 0.12, 0.16], abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+def test_frames_are_shown_at_their_own_times(
+    tmp_path: Path, picture: Draw, frame_times: FrameTimes, name: str
+) -> None:
+    times = [3.0, 3.0, 3.015, 3.5, 12.7, 4000.123]
+    sink = open_sink(str(tmp_path / name), 25)
+    for number, moment in enumerate(times):
+        sink.write(Frame(picture(), number, 0.0, "shot", moment, 0.1), picture())
+    sink.close()
+    # Two frames cannot be shown at once: the second comes a tick later.
+    shown = [0, 0, 0.015, 0.5, 9.7, 3997.123]
+    assert frame_times(tmp_path / name) == pytest.approx(shown, abs=1.1e-3)
 
 
 def test_a_long_stall_does_not_fill_the_disk(
-    tmp_path: Path, picture: Draw, read_video: ReadVideo
+    tmp_path: Path, picture: Draw, frame_times: FrameTimes
 ) -> None:
-    sink = open_sink(str(tmp_path / "out.mp4"), 5)
-    send(sink, picture(0))
-    send(sink, picture(1), first=1_000_000)
-    sink.close()
-    assert len(read_video(tmp_path / "out.mp4")) == 2 + 10 * 5
+    for name in ("out.mp4", "out.avi"):
+        sink = open_sink(str(tmp_path / name), 5)
+        for number in (0, 1_000_000, 1_000_001):
+            send(sink, picture(), first=number)
+        sink.close()
+        assert (tmp_path / name).stat().st_size < 50_000
+    assert frame_times(tmp_path / "out.mp4") == pytest.approx([0, 21_600, 21_600.2])
+    assert frame_times(tmp_path / "out.avi") == pytest.approx([0, 10, 10.2])
 
 
-@pytest.mark.parametrize("destination", ["out/", "out/img_%02d.png"])
-def test_images_are_not_repeated(
-    tmp_path: Path, picture: Draw, files: Files, destination: str
+@pytest.mark.parametrize("name", VIDEOS)
+def test_a_video_keeps_colours_and_detail(
+    tmp_path: Path, picture: Draw, read_video: ReadVideo, name: str
 ) -> None:
-    sink = open_sink(f"{tmp_path}/{destination}", 25)
-    send(sink, picture(0))
-    send(sink, picture(1), first=5)
+    sink = open_sink(str(tmp_path / name), 25)
+    send(sink, *(picture(seed, 96, 128) for seed in range(3)))
     sink.close()
-    assert len(files(tmp_path / "out")) == 2
-    assert sink.repeated == 0
+    for seed, shown in enumerate(read_video(tmp_path / name)):
+        image = picture(seed, 96, 128)
+        assert shown.mean(axis=(0, 1)) == pytest.approx(image.mean(axis=(0, 1)), abs=2)
+        assert cv2.PSNR(shown, image) > 34
+
+
+def test_a_video_plays_in_a_browser(
+    tmp_path: Path, picture: Draw, stream_entry: Callable[[Path, str], str]
+) -> None:
+    sink = open_sink(str(tmp_path / "out.mp4"), 25)
+    send(sink, picture())
+    sink.close()
+    assert stream_entry(tmp_path / "out.mp4", "codec_name") == "h264"
+    assert stream_entry(tmp_path / "out.mp4", "pix_fmt") == "yuv420p"
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+def test_a_video_keeps_the_shape_of_its_pixels(
+    tmp_path: Path, picture: Draw, stream_entry: Callable[[Path, str], str], name: str
+) -> None:
+    sink = open_sink(str(tmp_path / name), 25)
+    sink.write(Frame(picture(), 0, 0.0, "shot", pixel_shape=Fraction(16, 11)), picture())
+    sink.close()
+    assert stream_entry(tmp_path / name, "sample_aspect_ratio") == "16:11"
+
+
+def test_a_video_that_its_format_cannot_hold_is_said(tmp_path: Path, files: Files) -> None:
+    sink = open_sink(str(tmp_path / "wide.mp4"), 25)
+    with pytest.raises(StreamError, match=r"wide\.mp4 cannot hold 20000x16 .*--imgsz"):
+        send(sink, np.zeros((16, 20000, 3), np.uint8))
+    sink.close()
+    assert files(tmp_path) == []
+
+
+def test_two_recordings_of_one_name_do_not_disturb_each_other(
+    tmp_path: Path, picture: Draw, read_video: ReadVideo, files: Files
+) -> None:
+    first, second = (open_sink(str(tmp_path / "out.mp4"), 25) for _ in range(2))
+    for sink, count in ((first, 3), (second, 5)):
+        send(sink, *(picture(seed) for seed in range(count)))
+    first.close()
+    assert len(read_video(tmp_path / "out.mp4")) == 3
+    second.close()
+    assert files(tmp_path) == ["out.mp4"]
+    assert len(read_video(tmp_path / "out.mp4")) == 5
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".png"])
+def test_a_name_may_be_as_long_as_the_file_system_allows(
+    tmp_path: Path, picture: Draw, files: Files, suffix: str
+) -> None:
+    name = "x" * (255 - len(suffix)) + suffix
+    sink = open_sink(str(tmp_path / name), 25)
+    send(sink, picture())
+    sink.close()
+    assert files(tmp_path) == [name]
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.avi"])

@@ -10,7 +10,8 @@ import pytest
 from spikerain_edge.errors import StreamError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.sinks import Sink, open_sink, write_image
+from spikerain_edge.stream.image_sinks import write_image
+from spikerain_edge.stream.sinks import Sink, open_sink
 
 Draw = Callable[..., Image]
 ReadVideo = Callable[[Path], list[Image]]
@@ -34,21 +35,23 @@ def fill_the_disk(sink: Sink, limit: int = 20_000) -> str:
 
 
 def test_a_video_of_which_nothing_plays_is_taken_back(tmp_path: Path, files: Files) -> None:
-    said = fill_the_disk(open_sink(str(tmp_path / "new" / "out.mp4"), 25))
+    said = fill_the_disk(open_sink(str(tmp_path / "new" / "out.mp4"), 25), limit=100)
     assert "out.mp4 could not be completed, nothing of it plays" in said
     assert files(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["out.avi", "out.mkv"])
+@pytest.mark.parametrize("name", ["out.avi", "out.mkv", "out.mp4"])
 def test_what_plays_of_a_video_is_kept_under_another_name(
     tmp_path: Path, read_video: ReadVideo, files: Files, name: str
 ) -> None:
     said = fill_the_disk(open_sink(str(tmp_path / name), 25))
     (kept,) = files(tmp_path)
-    assert kept == f".out.partial{Path(name).suffix}"
+    assert kept.startswith(".out.")
+    assert kept.endswith(f".partial{Path(name).suffix}")
     held = len(read_video(tmp_path / kept))
     assert 0 < held < 20
-    assert f"{kept} holds {held} of 20 frames" in said
+    # The last of those that are there may be a part of one, which does not play.
+    assert any(f"{kept} holds {count} of 20 frames" in said for count in (held, held + 1))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +72,7 @@ def test_a_video_that_lacks_no_more_than_its_end_is_not_complete(
 
 
 @pytest.mark.parametrize("name", VIDEOS)
-@pytest.mark.parametrize("rate", [1.0, 30000 / 1001, 240.0])
+@pytest.mark.parametrize("rate", [1 / 3600, 1.0, 30000 / 1001, 66.667, 240.0])
 def test_a_video_of_one_frame_is_complete(
     tmp_path: Path, picture: Draw, read_video: ReadVideo, name: str, rate: float
 ) -> None:

@@ -14,7 +14,7 @@ from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_edge.models import find_model
 from spikerain_edge.stream.demo import DemoScene
-from spikerain_edge.stream.sinks import write_image
+from spikerain_edge.stream.image_sinks import write_image
 from spikerain_edge.stream.sources import Source, open_source
 from spikerain_export.commands.flags import Format, default_output
 from spikerain_export.conversion import Request

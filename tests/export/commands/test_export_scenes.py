@@ -12,7 +12,7 @@ import pytest
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.demo import DemoScene
-from spikerain_edge.stream.sinks import write_image
+from spikerain_edge.stream.image_sinks import write_image
 from spikerain_export.commands.flags import sizes_for
 from spikerain_export.commands.scenes import Material, gather
 from spikerain_export.verification import Scene
