@@ -10,10 +10,8 @@ import cv2
 import onnx
 import pytest
 
-from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.models import find_model
-from spikerain_edge.sizes import parse_size
 from spikerain_edge.stream.image_sinks import write_image
 
 Draw = Callable[..., Image]
@@ -243,18 +241,3 @@ def test_a_reader_that_went_away_is_no_news(tmp_path: Path, picture: Draw) -> No
     assert ended.returncode == 3, ended.stderr
     assert "spikerain-edge: " not in ended.stderr
     assert "BrokenPipe" not in ended.stderr
-
-
-@pytest.mark.parametrize("text", ["640x480", "640X480"])
-def test_a_size_is_width_times_height(text: str) -> None:
-    assert parse_size(text) == (640, 480)
-
-
-def test_one_number_is_a_square() -> None:
-    assert parse_size("256") == (256, 256)
-
-
-@pytest.mark.parametrize("text", ["", "x", "15", "64x", "6 4x48", "15x64", "64x15", "99999x64"])
-def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match=r"is not a valid image size.*--imgsz 640x480"):
-        parse_size(text)

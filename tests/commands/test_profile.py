@@ -23,7 +23,6 @@ from spikerain_edge.commands.variadic import repeat_options
 from spikerain_edge.errors import InputError
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling.document import Report
-from spikerain_edge.sizes import parse_shape
 from spikerain_edge.stream.image_sinks import write_image
 from spikerain_export.conversion import Request, convert
 from spikerain_export.origin import open_origin
@@ -231,19 +230,6 @@ def test_pictures_that_cannot_be_decoded_are_not_passed_over(tmp_path: Path) -> 
 
     with pytest.raises(InputError, match=r"1 of the pictures in .* cannot be decoded"):
         ScaledFrames(str(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("text", "size"), [("256", (256, 256)), ("640x480", (480, 640)), ("16X17", (17, 16))]
-)
-def test_sizes_are_sides_or_width_x_height(text: str, size: tuple[int, int]) -> None:
-    assert parse_shape(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "15", "x", "640x", "640x480x3", "99999", "-256", "1e3"])
-def test_other_texts_are_no_sizes(text: str) -> None:
-    with pytest.raises(InputError, match="is not a valid image size"):
-        parse_shape(text)
 
 
 @pytest.mark.parametrize(
