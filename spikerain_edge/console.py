@@ -114,7 +114,7 @@ def print_line(text: str) -> None:
         StreamError: standard output is closed.
     """
     if sys.stdout is None:
-        raise StreamError("standard output is closed")
+        raise StreamError("standard output is closed", "open it, or name a file instead of -")
     print(text, flush=True)
 
 

@@ -223,12 +223,17 @@ def read_engine_file(path: Path) -> EngineFile:
     limit = _PREFIX.size + MAX_HEADER_BYTES + MAX_PLAN_BYTES
     try:
         if path.stat().st_size > limit:
-            raise ModelError(f"{path} is too large for an engine ({path.stat().st_size >> 20} MiB)")
+            raise ModelError(
+                f"{path} is too large for an engine ({path.stat().st_size >> 20} MiB)",
+                "build it again: spikerain-edge export MODEL --format engine",
+            )
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise InputError(f"no engine file {path}") from error
+        raise InputError(f"no engine file {path}", "check the path") from error
     except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+        raise ModelError(
+            f"cannot read {path}: {error.strerror}", "check its permissions"
+        ) from error
     return parse_engine_file(content, str(path))
 
 

@@ -176,7 +176,9 @@ def write_summary(summary: dict[str, Any], path: Path) -> None:
     try:
         write_whole(path, f"{json.dumps(summary, indent=2)}\n".encode())
     except OSError as error:
-        raise StreamError(f"cannot write {path}: {error.strerror}") from error
+        raise StreamError(
+            f"cannot write {path}: {error.strerror}", "name another file with --json"
+        ) from error
 
 
 def _check_places(options: RunOptions, source: Source) -> None:

@@ -164,7 +164,7 @@ def write_files(
     """Writes the reports that were asked for, `-` to standard output.
 
     Raises:
-        InputError: a file cannot be written.
+        OSError: a file cannot be written; the message names it.
     """
     from spikerain_edge.profiling.document import as_json
     from spikerain_edge.profiling.html import render
@@ -179,12 +179,5 @@ def write_files(
         if place == _STDOUT:
             print_line(make(report).removesuffix("\n"))
         elif place:
-            _write(Path(place), make(report))
+            write_whole(Path(place), make(report).encode())
             _log.info("wrote %s", place)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_whole(path, text.encode())
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error

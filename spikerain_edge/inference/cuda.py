@@ -96,7 +96,9 @@ class Cuda:
         self.use()
         error, free, _ = self._runtime.cudaMemGetInfo()
         if error != self._runtime.cudaError_t.cudaSuccess:
-            raise ModelError(f"cudaMemGetInfo failed ({self._explain(error)})")
+            raise ModelError(
+                f"cudaMemGetInfo failed ({self._explain(error)})", "check the driver: nvidia-smi"
+            )
         return int(free)
 
     def stream(self) -> Any:

@@ -164,12 +164,14 @@ class Derainer(Closing):
             )
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise InputError(
-                f"expected an image uint8 (H, W, 3) BGR, got {image.dtype} {image.shape}"
+                f"expected an image uint8 (H, W, 3) BGR, got {image.dtype} {image.shape}",
+                "read it with cv2.imread(path, cv2.IMREAD_COLOR)",
             )
         height, width = image.shape[:2]
         if min(height, width) < MIN_SIDE:
             raise InputError(
-                f"the image is {width}x{height}, the smallest is {MIN_SIDE}x{MIN_SIDE}"
+                f"the image is {width}x{height}, the smallest is {MIN_SIDE}x{MIN_SIDE}",
+                "scale it up: run --imgsz WxH",
             )
         padded_height, padded_width = self.padded_size(image)
         below, beside = padded_height - height, padded_width - width

@@ -102,6 +102,8 @@ class OnnxRuntimeEngine(Closing):
                 outputs, {self.spec.image_input: images}
             )
         except Exception as error:
+            if not _is_of_onnx_runtime(error):
+                raise
             raise ModelError(
                 f"ONNX Runtime failed on an image of {images.shape[2]}x{images.shape[1]} "
                 f"({_reason(error)})",
@@ -119,16 +121,25 @@ def _require_images(images: Images, spec: ModelSpec) -> None:
     expected, stride = (spec.batch, 3), spec.stride
     if images.ndim != 4 or images.dtype != np.uint8 or images.shape[0::3] != expected:
         raise InputError(
-            f"expected uint8 ({spec.batch}, H, W, 3), got {images.dtype} {images.shape}"
+            f"expected uint8 ({spec.batch}, H, W, 3), got {images.dtype} {images.shape}",
+            "make it with Derainer.prepare(image)",
         )
     height, width = images.shape[1:3]
     if height % stride or width % stride:
-        raise InputError(f"height and width must be multiples of {stride}: {images.shape}")
+        raise InputError(
+            f"height and width must be multiples of {stride}: {images.shape}",
+            "pad them with Derainer.prepare(image)",
+        )
     if spec.height and (height, width) != (spec.height, spec.width):
         raise InputError(
             f"{spec.name} takes images of {spec.width}x{spec.height} only, not {width}x{height}",
             f"scale them (run --imgsz {spec.width}x{spec.height}), or export it without --imgsz",
         )
+
+
+def _is_of_onnx_runtime(error: Exception) -> bool:
+    """Whether ONNX Runtime raised it; its classes share no base."""
+    return isinstance(error, RuntimeError) or type(error).__module__.startswith("onnxruntime")
 
 
 def provider_named(name: str) -> str:
@@ -155,6 +166,8 @@ def _open(
     try:
         session = onnxruntime.InferenceSession(content, options, providers=[provider])
     except Exception as error:
+        if not _is_of_onnx_runtime(error):
+            raise
         raise ModelError(
             f"{origin} is no usable ONNX graph ({_reason(error)})", "export it again"
         ) from error

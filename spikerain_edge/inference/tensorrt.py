@@ -38,11 +38,15 @@ def choose_profile(images: Images, spec: ModelSpec, profiles: Sequence[Profile])
     expected = (spec.batch, _CHANNELS)
     if images.ndim != 4 or images.dtype != np.uint8 or images.shape[0::3] != expected:
         raise InputError(
-            f"expected uint8 ({spec.batch}, H, W, 3), got {images.dtype} {images.shape}"
+            f"expected uint8 ({spec.batch}, H, W, 3), got {images.dtype} {images.shape}",
+            "make it with Derainer.prepare(image)",
         )
     height, width = images.shape[1:3]
     if height % spec.stride or width % spec.stride:
-        raise InputError(f"height and width must be multiples of {spec.stride}: {images.shape}")
+        raise InputError(
+            f"height and width must be multiples of {spec.stride}: {images.shape}",
+            "pad them with Derainer.prepare(image)",
+        )
     serving = [n for n, profile in enumerate(profiles) if profile.serves((height, width))]
     if not serving:
         raise InputError(

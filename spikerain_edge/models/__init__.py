@@ -63,7 +63,9 @@ def find_model(name: str) -> Model:
     try:
         return _find(name)
     except OSError as error:
-        raise ModelError(f"cannot read {name}: {error.strerror}") from error
+        raise ModelError(
+            f"cannot read {name}: {error.strerror}", "check its permissions"
+        ) from error
 
 
 def _find(name: str) -> Model:
@@ -100,9 +102,14 @@ def _read_bounded(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > MAX_MODEL_BYTES:
-            raise ModelError(f"{path} is too large for a model ({size >> 20} MiB)")
+            raise ModelError(
+                f"{path} is too large for a model ({size >> 20} MiB)",
+                "name a file written by: spikerain-edge export",
+            )
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise InputError(f"no model file {path}") from error
+        raise InputError(f"no model file {path}", "check the path") from error
     except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+        raise ModelError(
+            f"cannot read {path}: {error.strerror}", "check its permissions"
+        ) from error

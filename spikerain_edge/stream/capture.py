@@ -50,7 +50,9 @@ class CaptureSource:
             index += 1
         if index == 0:
             raise _not_opened(self._label)
-        raise StreamError(f"{self._label} stopped sending frames after {index}")
+        raise StreamError(
+            f"{self._label} stopped sending frames after {index}", "check its cable or network"
+        )
 
     def close(self) -> None:
         """Releases the camera."""

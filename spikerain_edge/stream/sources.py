@@ -89,7 +89,9 @@ def open_source(uri: str) -> Source:
     try:
         return _open_files(path)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+        raise InputError(
+            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
+        ) from error
 
 
 def without_password(uri: str) -> str:

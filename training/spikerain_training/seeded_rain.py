@@ -15,6 +15,8 @@ from spikerain_edge.images.metrics import SSIM_WINDOW, luma, psnr_luma, ssim
 from spikerain_edge.images.pairs import Picture
 from spikerain_edge.weather import Rain, sample_style
 
+_WITHOUT = "remove it, or measure without it"
+
 
 @dataclass(frozen=True)
 class Severity:
@@ -85,18 +87,20 @@ def require_measurable(clean: Image, levels: Iterable[Severity], seed: int) -> N
     height, width = clean.shape[:2]
     if min(height, width) < SSIM_WINDOW:
         wanted = f"{SSIM_WINDOW}x{SSIM_WINDOW}"
-        raise InputError(f"{width}x{height} pixels are too few for SSIM, which needs {wanted}")
+        raise InputError(
+            f"{width}x{height} pixels are too few for SSIM, which needs {wanted}", _WITHOUT
+        )
     for severity in levels:
         _bracket(clean, severity, seed)
 
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Adds the name of a picture, and what to do, to the `InputError` it causes."""
+    """Adds the name of a picture to the `InputError` it causes."""
     try:
         yield
     except InputError as error:
-        raise InputError(f"{path}: {error.cause}", "remove it, or measure without it") from error
+        raise InputError(f"{path}: {error.cause}", error.remedy) from error
 
 
 def _bracket(clean: Image, severity: Severity, seed: int) -> tuple[Rain, float, float]:
@@ -117,7 +121,7 @@ def _bracket(clean: Image, severity: Severity, seed: int) -> tuple[Rain, float, 
             style = replace(style, coverage=2 * style.coverage, blend="alpha", colour=(0.8,) * 3)
             shower, low, high = Rain(style, clean.shape[:2], seed), 0.0, 1.0
         if style.coverage > 64:
-            raise InputError(f"no rain takes this picture down to {severity.psnr} dB")
+            raise InputError(f"no rain takes this picture down to {severity.psnr} dB", _WITHOUT)
     return shower, low, high
 
 

@@ -72,7 +72,9 @@ def read_state(file: Path, largest: int = LARGEST_FILE) -> dict[str, Any]:
         try:
             held: Any = load_file(file)
         except (SafetensorError, ValueError) as error:
-            raise InputError(f"{file} is damaged or no safetensors file: {error}") from error
+            raise InputError(
+                f"{file} is damaged or not a safetensors file: {error}", "copy it again"
+            ) from error
     else:
         _require_archive(file, largest)
         held = _load_tensors(file)
@@ -99,7 +101,7 @@ def _require_archive(file: Path, largest: int) -> None:
             f"{file} is no file of PyTorch 1.6 or newer, or is cut off", _SAVE_AGAIN
         ) from error
     if damaged:
-        raise InputError(f"{file} is damaged: {damaged} has another checksum")
+        raise InputError(f"{file} is damaged: {damaged} has another checksum", "copy it again")
 
 
 def _load_tensors(file: Path) -> Any:
