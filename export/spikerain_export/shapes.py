@@ -48,6 +48,7 @@ def infer_tensors(
 
     Raises:
         onnx.shape_inference.InferenceError: the nodes do not fit together.
+        ValueError: the shape of a tensor depends on values.
     """
     sized = onnx.ModelProto()
     sized.CopyFrom(model)
@@ -64,7 +65,10 @@ def infer_tensors(
     }
     for value in (*inferred.input, *inferred.value_info):
         kind = value.type.tensor_type
-        shape = tuple(dimension.dim_value for dimension in kind.shape.dim)
+        dimensions = kind.shape.dim
+        if not all(dimension.HasField("dim_value") for dimension in dimensions):
+            raise ValueError(f"the shape of {value.name} cannot be inferred")
+        shape = tuple(dimension.dim_value for dimension in dimensions)
         tensors[value.name] = TensorType(shape, _bytes(kind.elem_type))
     return tensors
 

@@ -135,6 +135,14 @@ def test_other_multiplications_are_not_passed_over(origin: Origin) -> None:
         counted(model, origin.graph.spec)
 
 
+def test_a_shape_that_depends_on_values_is_not_counted_as_nothing(origin: Origin) -> None:
+    model = onnx.ModelProto()
+    model.CopyFrom(origin.graph.model)
+    model.graph.node.append(helper.make_node("NonZero", ["residual"], ["places"]))
+    with pytest.raises(ValueError, match="places"):
+        counted(model, origin.graph.spec)
+
+
 def test_an_operation_reads_the_same_neurons_at_every_timestep(origin: Origin) -> None:
     first, second, *others = origin.graph.spec.neurons
     swapped = replace(first, spikes=(first.spikes[0], *second.spikes[1:]))
