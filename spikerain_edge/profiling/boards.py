@@ -1,4 +1,4 @@
-"""What a board's public peak rates allow at best: a roofline, not a measurement.
+"""Bounds from a board's public peak rates: a roofline, not a measurement.
 
 S. Williams, A. Waterman, D. Patterson: Roofline, Communications of the ACM 52 (4), 2009.
 """
@@ -27,7 +27,7 @@ _MEANING = (
 
 @dataclass(frozen=True)
 class ElementBytes:
-    """How many bytes an element of a tensor takes on a board, whatever it takes in the graph."""
+    """Bytes of an element of a tensor on a board, independent of its type in the graph."""
 
     weight: int
     spike: int
@@ -35,7 +35,7 @@ class ElementBytes:
 
     @classmethod
     def of(cls, precision: BoardPrecision) -> ElementBytes:
-        """Sizes in a precision.
+        """Returns the sizes of a precision.
 
         In `int8`, weights and spikes have 8 bits and other features 16: what charges a membrane
         has to resolve the neighbourhood of the threshold.
@@ -44,7 +44,7 @@ class ElementBytes:
         return sizes[precision]
 
     def moved(self, layer: LayerCount) -> int:
-        """Bytes of a convolution's weights, input and output, each once."""
+        """Returns the bytes of a convolution's weights, input and output, each once."""
         read = layer.inputs * (self.spike if layer.spiking else self.feature)
         return layer.weights * self.weight + read + layer.outputs * self.feature
 
@@ -69,19 +69,19 @@ class Board:
 
 
 def find_board(name: str) -> Board:
-    """A board by its short name.
+    """Finds a board by its short name.
 
     Raises:
         InputError: it is not in `boards.json`.
     """
     boards = json.loads(Path(__file__).with_name("boards.json").read_text())
     if name not in boards:
-        raise InputError(f"no board {name!r}", f"choose one of {', '.join(boards)}")
+        raise InputError(f"{name!r} is not a known board", f"choose one of {', '.join(boards)}")
     return Board(**boards[name])
 
 
 def outlook(board_name: str, counts: Sequence[tuple[Size, GraphCount]]) -> Outlook:
-    """Bounds for every size and precision.
+    """Returns bounds for every size and precision.
 
     Args:
         board_name: short name of the board.
@@ -106,7 +106,7 @@ def outlook(board_name: str, counts: Sequence[tuple[Size, GraphCount]]) -> Outlo
 
 
 def _bound(board: Board, size: Size, count: GraphCount, precision: BoardPrecision) -> Bound:
-    """`max(MACs / peak rate, bytes / bandwidth)` per frame, in milliseconds."""
+    """Computes `max(MACs / peak rate, bytes / bandwidth)` per frame, in milliseconds."""
     fp16_macs, int8_macs = count.dense_macs, 0
     if precision == "int8":
         fp16_macs, int8_macs = count.analog_macs, count.spiking_macs

@@ -22,11 +22,11 @@ from typing import Any, ParamSpec, TypeVar
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.logs import attached
 
-# What the new process executes. The working directory is no place to import from.
+# What the new process executes. It must not import from the working directory.
 _PROGRAM = f"import sys; sys.path[:] = filter(None, sys.path); from {__name__} import main; main()"
 
 _LOGGED = "logged"
-_NO_MEMORY = "does not fit: memory could not be had"
+_NO_MEMORY = "does not fit: not enough memory"
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -70,7 +70,7 @@ class Child:
         """Calls a function over there.
 
         Raises:
-            DoesNotFitError: the process was killed, or memory could not be had.
+            DoesNotFitError: the process was killed, or memory ran out.
             SpikeRainError: what the function raised.
             RuntimeError: any other exception of the function, with its traceback.
         """
@@ -133,13 +133,13 @@ def main() -> None:
 
 
 def _go_first() -> None:
-    """Where memory runs out, the system shall end this process and no other."""
+    """Asks the system to end this process before any other if memory runs out."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _end_with_parent() -> None:
-    """A parent that was ended hangs up in the middle of a call, which is then for nobody."""
+    """Ends this process with its parent, even in the middle of a call."""
     while os.read(0, 1):
         pass
     os._exit(1)

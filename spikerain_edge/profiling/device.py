@@ -1,4 +1,4 @@
-"""What the measuring machine is and how it is set. Reads files only; what is not there is null."""
+"""Describes the machine that measures and its settings, from files; what is missing is null."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _PACKAGE = "spikerain-edge"
 
 @dataclass(frozen=True)
 class Health:
-    """What changes while a machine works.
+    """The part of a machine's state that changes while it works.
 
     Attributes:
-        temperature: hottest thermal zone, degrees Celsius; none where there is no zone.
+        temperature: hottest thermal zone, degrees Celsius; None without a zone.
         throttled: times that the processor was slowed down since it was switched on, for heat or
             current; none where nothing counts that.
     """
@@ -36,7 +36,7 @@ class Health:
 
 
 def read_health(root: Path = Path("/")) -> Health:
-    """Temperature and throttling now.
+    """Reads temperature and throttling.
 
     Args:
         root: where the file system starts.
@@ -59,7 +59,7 @@ def read_health(root: Path = Path("/")) -> Health:
 def describe_device(
     before: Health, after: Health, *, threads: int, backend: str, root: Path = Path("/")
 ) -> Device:
-    """The machine, and how it is set.
+    """Describes the machine and its settings.
 
     Args:
         before: health before the first size.
@@ -93,13 +93,13 @@ def describe_device(
 
 
 def total_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that processes here can have at most: the machine's, or a container's limit."""
+    """Returns the bytes that processes can have: the machine's, or a container's limit."""
     limits = [_meminfo(root, "MemTotal"), *(limit for limit, _ in _containers(root))]
     return min((limit for limit in limits if limit is not None), default=None)
 
 
 def available_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that a new process could have now."""
+    """Returns the bytes that a new process could have now."""
     free = [_meminfo(root, "MemAvailable"), *(limit - used for limit, used in _containers(root))]
     return min((value for value in free if value is not None), default=None)
 
@@ -137,7 +137,7 @@ def _processor(root: Path) -> str | None:
 
 
 def _governor(root: Path) -> str | None:
-    """Governors of all cores; a core that is offline answers that it is busy."""
+    """Governors of all cores. A core that is offline cannot be read (EBUSY)."""
     paths = root.glob(f"{_CPU}/cpu[0-9]*/cpufreq/scaling_governor")
     named = {_text(root, str(path.relative_to(root))) for path in paths}
     return ", ".join(sorted(named - {""})) or None

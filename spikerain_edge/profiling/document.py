@@ -182,12 +182,12 @@ class Report(Record, frozen=True, kw_only=True):
 
 
 def as_json(report: Report) -> str:
-    """The JSON document, indented."""
+    """Writes the report as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
 
 
 def rounded(report: Report) -> Report:
-    """The report with floats of `DIGITS` significant digits.
+    """Rounds all floats of a report to `DIGITS` significant digits.
 
     Raises:
         ValueError: one of them is not finite.
@@ -208,7 +208,7 @@ def _rounded(value: Any) -> Any:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a report."""
+    """Returns the JSON Schema (2020-12) of a report."""
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {**dialect, **msgspec.json.schema(Report)}
 

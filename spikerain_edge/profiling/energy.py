@@ -10,7 +10,7 @@ VLIF_NEURON_PJ = 3.7
 
 @dataclass(frozen=True)
 class PriceList:
-    """What an operation costs.
+    """Prices of operations.
 
     Attributes:
         name: how reports refer to it.
@@ -28,37 +28,37 @@ class PriceList:
 
     @property
     def leaves_out(self) -> str:
-        """What a report has to say next to its figures."""
+        """What the prices do not include."""
         updates = "neuron updates" if self.neuron is None else "updates of neurons that stay silent"
         return f"memory traffic, {updates}, attention, concatenation, control"
 
 
 def snn_derain(neuron: float | None = None) -> PriceList:
-    """The prices of the spiking deraining papers."""
+    """Returns the prices of the spiking deraining papers."""
     source = "SNN deraining literature; SpikeRain, WACV 2026"
     return PriceList("snn-derain", 12.5, 0.077, source, neuron)
 
 
 def cmos45(neuron: float | None = None) -> PriceList:
-    """32-bit floating point in 45 nm CMOS: a multiplication 3.7 pJ, an addition 0.9 pJ."""
+    """Returns 32-bit float in 45 nm CMOS: a multiplication 3.7 pJ, an addition 0.9 pJ."""
     source = "M. Horowitz, Computing's energy problem, ISSCC 2014; 45 nm CMOS, 32-bit float"
     return PriceList("cmos45", 4.6, 0.9, source, neuron)
 
 
 def price_lists(neuron: float | None = None) -> tuple[PriceList, ...]:
-    """Every price list that reports use."""
+    """Returns every price list that reports use."""
     return snn_derain(neuron), cmos45(neuron)
 
 
 def as_ann(name: str) -> str:
-    """What reports call the energy at a price list of the network as if it were an ANN."""
+    """Names the energy of the network as if it were an ANN, at a price list."""
     return f"{name}-as-ann"
 
 
 def energy_mj(
     analog_macs: float, synaptic_operations: float, prices: PriceList, spikes: float = 0.0
 ) -> float:
-    """`E = mac * MACs(analogue) + sop * SOPs(spiking) + neuron * spikes`, in millijoules.
+    """Computes `E = mac * MACs(analogue) + sop * SOPs(spiking) + neuron * spikes` in millijoules.
 
     Args:
         analog_macs: multiply-accumulates of convolutions that read no spikes.
@@ -75,5 +75,5 @@ def energy_mj(
 
 
 def ann_energy_mj(dense_macs: float, prices: PriceList) -> float:
-    """The same network as if it were an ANN: every multiply-accumulate is one, in millijoules."""
+    """Prices every multiply-accumulate as one, as if the network were an ANN; millijoules."""
     return energy_mj(dense_macs, 0.0, prices)

@@ -1,4 +1,4 @@
-"""Finds out everything about one image size, each size in a process of its own."""
+"""Times, counts and observes one image size in a process of its own."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ProfileOptions:
     board: str | None = None
 
     def workload(self, images: Sequence[Image]) -> Workload:
-        """What to run on images of one size."""
+        """Returns what to run on images of one size."""
         return Workload(
             self.model,
             tuple(images),
@@ -86,7 +86,7 @@ def examine(
         start: makes the process.
 
     Returns:
-        The findings; what could not be run, mostly for want of memory, is missing and said so.
+        The findings. What could not be run, mostly for lack of memory, is None with a reason.
     """
     height, width = size
     label = f"{width}x{height}"
@@ -95,7 +95,7 @@ def examine(
     try:
         work = options.workload(frames(height, width))
     except (MemoryError, cv2.error):
-        return replace(found, problem="does not fit: no memory for the pictures")
+        return replace(found, problem="does not fit: not enough memory for the images")
     with start() as child:
         try:
             _log.debug("timing %s at %s", spec.name, label)
@@ -104,7 +104,7 @@ def examine(
             return replace(found, problem=error.cause)
         found = replace(found, timing=timing, count=count_operations(spec, *padded))
         if find_model(options.model).probe is None:
-            return replace(found, spikes_reason="the model came without a probe graph")
+            return replace(found, spikes_reason="the model has no probe graph")
         try:
             _log.debug("observing the neurons of %s at %s", spec.name, label)
             activity = child.call(observe_neurons, work)

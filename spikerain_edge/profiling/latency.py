@@ -10,7 +10,7 @@ import numpy as np
 
 
 def percentiles_ms(seconds: Sequence[float]) -> dict[str, float]:
-    """p50, p90, p95 and p99 in milliseconds; empty where nothing was measured."""
+    """Returns p50, p90, p95 and p99 in milliseconds; empty if nothing was measured."""
     if not seconds:
         return {}
     ranks = (50, 90, 95, 99)
@@ -19,10 +19,9 @@ def percentiles_ms(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
-    """Confidence interval of the mean of independent values, Student's t.
+    """Returns the confidence interval of the mean of independent values, by Student's t.
 
-    With a single value nothing is known about the spread: the interval is infinite in truth, and
-    given as the value itself.
+    A single value says nothing about the spread; the interval is then the value itself.
     """
     mean = fmean(values)
     if len(values) < 2:
@@ -33,7 +32,7 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[fl
 
 
 def student_quantile(probability: float, freedom: int) -> float:
-    """Quantile of Student's t distribution.
+    """Returns a quantile of Student's t distribution.
 
     One and two degrees of freedom have closed forms; beyond, the expansion around the normal
     quantile of Abramowitz and Stegun, 26.7.5, is good to 1 % at three degrees and 0.1 % at five.

@@ -1,4 +1,4 @@
-"""What frames cost while they run: dense operations of all, spikes of sampled ones."""
+"""Cost of frames while they run: operations of all frames, spikes of sampled ones."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class FrameCost:
 
     Attributes:
         gmacs: dense multiply-accumulates, 1e9, all timesteps and layers.
-        firing_rate: share of neurons that fire in a timestep, mean over the sampled frames; none
-            if unprobed.
-        gsops: synaptic operations, 1e9; none if unprobed.
-        energy_mj: estimated energy of the operations, millijoules; none if unprobed.
+        firing_rate: share of neurons that fire in a timestep, mean over the sampled frames;
+            None if unprobed.
+        gsops: synaptic operations, 1e9; None if unprobed.
+        energy_mj: estimated energy of the operations, millijoules; None if unprobed.
     """
 
     gmacs: float
@@ -55,7 +55,7 @@ class CostMeter:
         self._macs_of_size: dict[tuple[int, int], tuple[float, float]] = {}
 
     def add(self, height: int, width: int, rates: npt.NDArray[np.float32] | None = None) -> None:
-        """Notes a frame of a (padded) size; `rates` (layers, T) where it was probed."""
+        """Adds a frame of a (padded) size, with `rates` (layers, T) if it was probed."""
         macs, analog = self._macs(height, width)
         totals = self._totals
         noted = replace(
@@ -75,7 +75,7 @@ class CostMeter:
         self._totals = noted  # all at once, for the thread that draws the live table
 
     def mean(self) -> FrameCost | None:
-        """Mean cost over all frames noted; none before the first."""
+        """Returns the mean cost of the frames so far; None before the first."""
         totals = self._totals
         if not totals.frames:
             return None
@@ -91,7 +91,7 @@ class CostMeter:
         )
 
     def _macs(self, height: int, width: int) -> tuple[float, float]:
-        """All MACs and the analogue ones; adding up the layers anew would cost every frame."""
+        """Returns all MACs and the analogue ones, added up once per size."""
         size = height, width
         if size not in self._macs_of_size:
             known = self._spec.macs(height, width), self._spec.analog_macs(height, width)

@@ -1,4 +1,4 @@
-"""What is measured at one image size. Runs in a process of its own, see `child`."""
+"""Measures one image size. Runs in a process of its own, see `child`."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Timing:
 
 
 def time_frames(work: Workload) -> Timing:
-    """Derains frames one after the other and times each.
+    """Derains frames one after the other and times each of them.
 
     Raises:
         SpikeRainError: the model cannot be loaded.
@@ -124,7 +124,7 @@ def time_frames(work: Workload) -> Timing:
 
 
 def observe_neurons(work: Workload) -> Activity:
-    """Firing rates and silent channels, mean over all images.
+    """Returns firing rates and silent channels, mean over all images.
 
     Raises:
         InputError: the model has no probe graph.
@@ -134,7 +134,7 @@ def observe_neurons(work: Workload) -> Activity:
 
 
 def peak_memory() -> int:
-    """Largest resident memory of this process so far, bytes.
+    """Returns the largest resident memory of this process so far, in bytes.
 
     Linux's getrusage also remembers the process that started this one, so its own mark is read.
     """
@@ -143,12 +143,12 @@ def peak_memory() -> int:
 
 
 def resident_memory() -> int:
-    """Resident memory of this process now, bytes; its peak where the system does not tell."""
+    """Returns the resident memory of this process in bytes; its peak if that is all there is."""
     return _own_memory("VmRSS") or peak_memory()
 
 
 def _own_memory(key: str) -> int | None:
-    """What Linux notes about this process, bytes."""
+    """Reads what Linux says about the memory of this process, in bytes."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:
@@ -171,8 +171,8 @@ def _time(derainer: Derainer, image: Image, stages: StageTimes) -> None:
 
 
 def _open_meters(work: Workload) -> tuple[list[power.PowerMeter], str]:
-    """The rails that can be read, and why there are none."""
+    """Opens the rails that can be read, or says why there are none."""
     if not work.power:
-        return [], "not asked for (--no-power)"
+        return [], "switched off by --no-power"
     engine = is_engine_file(find_model(work.model).graph.path)
     return power.open_meters(gpu=engine or work.provider not in _PROCESSOR_PROVIDERS)

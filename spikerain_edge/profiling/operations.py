@@ -1,4 +1,4 @@
-"""What a frame of a size costs, from the counts in the model's description."""
+"""Operations of a frame of a size, from the counts in the model's description."""
 
 from __future__ import annotations
 
@@ -98,12 +98,12 @@ class GraphCount:
 
     @property
     def moved_bytes(self) -> int:
-        """Bytes that execution one convolution at a time cannot avoid to move."""
+        """Bytes that must be moved when convolutions run one at a time."""
         return sum(layer.moved_bytes for layer in self.layers)
 
 
 def count_operations(spec: ModelSpec, height: int, width: int) -> GraphCount:
-    """What one frame of a size costs, by the model's description.
+    """Returns what one frame of a size costs by the model's description.
 
     Args:
         spec: the description; it was counted from the graph when the graph was made.

@@ -1,4 +1,4 @@
-"""The convention behind Table 1 of the SpikeRain paper, to be comparable with it.
+"""The convention behind Table 1 of the SpikeRain paper, for comparison with it.
 
 The table is reproduced to every printed digit by `FLOPs = T * c * (N / 128)^2` and 12.5 pJ for
 each, with `c = 0.808 G`: what the operation counter thop finds for M at 128x128, rounded to three
@@ -68,7 +68,7 @@ def published_count(reference: GraphCount) -> PublishedCount:
 
 
 def published_cost(count: PublishedCount, timesteps: int, height: int, width: int) -> Table1Cost:
-    """What the convention makes of an image size, rounded as the table is.
+    """Applies the convention to an image size and rounds as the table does.
 
     Args:
         count: the count at 128x128.
@@ -83,7 +83,7 @@ def published_cost(count: PublishedCount, timesteps: int, height: int, width: in
 
 
 def printed_cost(variant: str, height: int, width: int) -> Table1Cost | None:
-    """The row of the paper's Table 1 for M at this size; none where it has no such row."""
+    """Returns the row of the paper's Table 1 for M at this size; None if it has no such row."""
     printed = {
         256: Table1Cost(12.928, 161.6),
         512: Table1Cost(51.712, 646.4),
@@ -95,7 +95,7 @@ def printed_cost(variant: str, height: int, width: int) -> Table1Cost | None:
 def table1_row(
     count: PublishedCount, variant: str, timesteps: int, height: int, width: int
 ) -> Table1Row:
-    """The convention beside the printed table."""
+    """Returns the convention's figures beside the printed ones."""
     cost = published_cost(count, timesteps, height, width)
     printed = printed_cost(variant, height, width)
     matches = None if printed is None else cost == printed
@@ -103,7 +103,7 @@ def table1_row(
 
 
 def table1_summary(count: PublishedCount) -> Table1:
-    """The convention, and how it differs from the dense count."""
+    """Returns the convention and how it differs from the dense count."""
     return Table1(
         gflops_at_128=count.total * 1e-9,
         parts=Table1Parts(

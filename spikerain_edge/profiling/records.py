@@ -1,7 +1,7 @@
 """One row of a report: what a frame of one image size costs.
 
 These records are the JSON document itself: a field's name, type and description here are those of
-`docs/profile.schema.json`. Units are in the names; `null` stands for what could not be had.
+`docs/profile.schema.json`. Units are in the names; `null` stands for what is not known.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PerPrices = Annotated[dict[str, float | None], Meta(extra_json_schema=_PER_PRICE
 
 
 def about(description: str, **limits: Any) -> Meta:
-    """What the schema says of a field.
+    """Describes a field in the schema.
 
     Args:
         description: in words, with the unit.

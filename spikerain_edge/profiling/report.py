@@ -1,4 +1,4 @@
-"""Profiles a model at several image sizes and makes the report that every format is made from."""
+"""Profiles a model at several image sizes and makes the report of it."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def profile(
     frames: Frames,
     start: Callable[[], Child] = Child,
 ) -> Report:
-    """Measures and counts everything and returns the report, as docs/profile.md describes it.
+    """Profiles a model and returns the report that docs/profile.md describes.
 
-    Every size runs in a process of its own: its peak memory is that size's alone, and a size that
-    does not fit costs a row and not the report.
+    Every size runs in a process of its own, so that its peak memory is not that of another size,
+    and a size that does not fit costs its row and not the report.
 
     Args:
         options: what to profile.
@@ -53,7 +53,7 @@ def profile(
         start: makes the process that a size runs in.
 
     Raises:
-        SpikeRainError: the model cannot be used, or there is no such provider or board.
+        SpikeRainError: the model cannot be used, or the provider or the board is not known.
     """
     if options.board:
         find_board(options.board)
@@ -68,7 +68,7 @@ def profile(
 
 
 def _count_reference(spec: ModelSpec) -> GraphCount | None:
-    """Operations at the size that Table 1 starts from; none where the model does not take it."""
+    """Counts at the size that Table 1 starts from; None if the model does not take that size."""
     size = (REFERENCE_SIDE, REFERENCE_SIDE)
     if spec.height and (spec.height, spec.width) != size:
         return None
@@ -82,13 +82,13 @@ def assemble(
     reference: GraphCount | None,
     found: Sequence[Findings],
 ) -> Report:
-    """The report of what was found out.
+    """Makes the report of what was found out.
 
     Args:
         options: what was profiled.
         device: the machine.
         spec: the model.
-        reference: its operations at 128x128; none where it does not take that size.
+        reference: its operations at 128x128; None if it does not take that size.
         found: what was found out about each size.
     """
     prices = price_lists(VLIF_NEURON_PJ if options.neuron_cost else None)

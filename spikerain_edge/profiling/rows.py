@@ -1,4 +1,4 @@
-"""One row of a report: everything known about one image size."""
+"""Makes the row of a report for one image size."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from spikerain_edge.spec import ModelSpec
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found out about one size; what could not be is none.
+    """What was found out about one size; None where that failed.
 
     Attributes:
         size: height and width asked for.
@@ -41,8 +41,8 @@ class Findings:
         timing: measured times, memory and power.
         count: operations.
         activity: what the neurons did.
-        problem: why timing or count is missing; empty where they are not.
-        spikes_reason: why activity is missing; empty where it is not.
+        problem: why timing or count is missing; else empty.
+        spikes_reason: why activity is missing; else empty.
     """
 
     size: Size
@@ -66,13 +66,13 @@ def build_row(
     prices: Sequence[PriceList],
     published: PublishedCount | None,
 ) -> Row:
-    """One row of a report.
+    """Makes one row of a report.
 
     Args:
         found: what is known about the size.
         spec: the model.
         prices: what operations cost.
-        published: what Table 1's convention counts at 128x128; none where that is not known.
+        published: what Table 1's convention counts at 128x128; None if that is not known.
     """
     timing, count, activity = found.timing, found.count, found.activity
     spikes = count_spikes(spec, count, activity) if count and activity else None
@@ -106,7 +106,7 @@ def build_row(
 
 
 def latency_ms(seconds: Sequence[float]) -> Latency:
-    """Statistics of times.
+    """Summarises times.
 
     Args:
         seconds: wall time of each frame, at least one.
@@ -122,7 +122,7 @@ def latency_ms(seconds: Sequence[float]) -> Latency:
 
 
 def neuron_rows(spec: ModelSpec, activity: Activity, height: int, width: int) -> list[NeuronRow]:
-    """What every layer of neurons did on images of a (padded) size."""
+    """Returns what every layer of neurons did on images of a (padded) size."""
     return [
         NeuronRow(
             name=layer.name,
@@ -185,7 +185,7 @@ def _layer(layer: LayerCount, spikes: Spikes | None, prices: Sequence[PriceList]
 
 
 def _measured(timing: Timing | None, problem: str) -> Measured:
-    """What the rails said. The first stands for the machine; they may overlap."""
+    """Returns what the rails said. The first stands for the machine; they may overlap."""
     used = timing.power if timing else None
     if timing is None or used is None or used.rail is None:
         return Measured(

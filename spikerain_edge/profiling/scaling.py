@@ -11,12 +11,12 @@ import numpy as np
 from spikerain_edge.profiling.document import PowerLaw
 
 LEAST_GROWTH = 50_000_000
-"""Bytes that frames must add before they are extrapolated: what the runtime and the allocator set
-aside once comes to tens of megabytes, and is no measure of an image."""
+"""Bytes that frames must add before they are extrapolated: the runtime and the allocator set tens
+of megabytes aside once, whatever the size of the image."""
 
 
 def fit_power_law(pixels: Sequence[float], values: Sequence[float]) -> PowerLaw | None:
-    """Fits the law; none with fewer than two different sizes.
+    """Fits the law; returns None with fewer than two different sizes.
 
     Args:
         pixels: image areas.
@@ -52,10 +52,10 @@ class MemoryUse:
 
 
 def largest_side(uses: Sequence[MemoryUse], available: int, stride: int) -> int | None:
-    """Side of the largest square image that is expected to fit.
+    """Estimates the side of the largest square image that fits.
 
-    What a frame adds to the loaded model is taken as proportional to its pixels; the largest
-    image measured says by how much, being the closest to what is asked.
+    What a frame adds to the loaded model is taken as proportional to its pixels. The factor is that
+    of the largest image measured, which is closest to the result.
 
     Args:
         uses: one per size measured.
@@ -63,7 +63,7 @@ def largest_side(uses: Sequence[MemoryUse], available: int, stride: int) -> int 
         stride: the side is a multiple of this.
 
     Returns:
-        Pixels; none where nothing was measured, or too little was added to tell.
+        Pixels; None if nothing was measured, or too little was added to tell.
     """
     use = largest_use(uses)
     if use is None or use.growth < LEAST_GROWTH:
@@ -73,5 +73,5 @@ def largest_side(uses: Sequence[MemoryUse], available: int, stride: int) -> int 
 
 
 def largest_use(uses: Sequence[MemoryUse]) -> MemoryUse | None:
-    """Memory of the largest image measured; none where nothing was."""
+    """Returns the memory of the largest image measured; None without one."""
     return max(uses, key=lambda use: use.pixels, default=None)

@@ -1,4 +1,4 @@
-"""What firing rates amount to on an image of a certain size."""
+"""Spikes and synaptic operations on an image of a size, from firing rates."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Spikes:
 
 
 def count_spikes(spec: ModelSpec, count: GraphCount, activity: Activity) -> Spikes:
-    """`SOPs = dense MACs * firing rate of the input`, for every spiking convolution."""
+    """Computes `SOPs = dense MACs * firing rate of the input` of every spiking convolution."""
     rates = spec.input_rates(activity.rates)
     return Spikes(
         per_frame=spikes_per_frame(spec, activity.rates, count.height, count.width),
@@ -50,7 +50,7 @@ def count_spikes(spec: ModelSpec, count: GraphCount, activity: Activity) -> Spik
 
 
 def mean_activity(activities: Sequence[Activity]) -> Activity:
-    """Mean over images of one size."""
+    """Returns the mean over images of one size."""
     return Activity(
         np.mean([each.rates for each in activities], axis=0),
         np.mean([each.silent for each in activities], axis=0),
@@ -58,12 +58,12 @@ def mean_activity(activities: Sequence[Activity]) -> Activity:
 
 
 def neuron_count(layer: NeuronLayer, height: int, width: int) -> int:
-    """Neurons of a layer on a (padded) image."""
+    """Counts the neurons of a layer on a (padded) image."""
     return layer.channels * height * width // layer.reduction
 
 
 def spikes_per_frame(spec: ModelSpec, rates: Rates, height: int, width: int) -> float:
-    """Spikes that all neurons emit over all timesteps.
+    """Counts the spikes that all neurons emit over all timesteps.
 
     Each feature is turned into spikes once, as the graph does; the network as published repeats
     neurons whose spikes are the same.
@@ -82,6 +82,6 @@ def spikes_per_frame(spec: ModelSpec, rates: Rates, height: int, width: int) -> 
 
 
 def firing_rate(spec: ModelSpec, rates: Rates) -> float:
-    """Share of all neurons that fire in a timestep; rates (layers, T)."""
+    """Returns the share of all neurons that fire in a timestep; rates (layers, T)."""
     sizes = np.array([layer.channels / layer.reduction for layer in spec.neurons])
     return float(sizes @ rates.mean(axis=1, dtype=np.float64) / sizes.sum())

@@ -13,7 +13,7 @@ from spikerain_edge.profiling.document import Report
 
 
 def rows_as_csv(report: Report) -> str:
-    """One line per image size, nested names joined by a dot, nothing where a value is unknown.
+    """Writes one line per image size. A dot joins nested names; unknown values are empty.
 
     Sizes take two columns each, height and width. Layers, neurons and rails are left to the JSON.
 

@@ -26,7 +26,7 @@ Column = tuple[str, Callable[[Line], str]]
 def report_tables(
     report: Report, *, table1: bool = False, per_layer: bool = False
 ) -> RenderableType:
-    """Everything that a terminal shows of a report.
+    """Makes the tables that a terminal shows.
 
     Args:
         report: what to show.
@@ -207,7 +207,7 @@ def _prices(prices: Price) -> str:
 
 
 def _table(title: str, lines: Iterable[Line], columns: Sequence[Column[Line]]) -> Table:
-    """A table whose cells are made by one function per column, numbers to the right."""
+    """Makes a table with one function per column, numbers to the right."""
     table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading, _ in columns:
         table.add_column(heading, justify="left" if heading in _LEFT else "right", no_wrap=True)
@@ -221,7 +221,7 @@ def _paragraph(text: str) -> RenderableType:
 
 
 def _once(reasons: Iterable[str | None]) -> list[str]:
-    """Reasons without repetition, in order."""
+    """Returns the reasons in order, each once."""
     return list(dict.fromkeys(reason for reason in reasons if reason))
 
 
@@ -230,7 +230,7 @@ def _percent(share: float | None) -> str:
 
 
 def _number(value: float | None, scale: float = 1.0, unit: str = "") -> str:
-    """Three or more significant digits, without an exponent."""
+    """Writes three or more significant digits, without an exponent."""
     if value is None:
         return _UNKNOWN
     scaled = value * scale

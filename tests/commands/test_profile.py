@@ -98,7 +98,7 @@ def test_the_users_images_and_every_kind_of_file(
         (("--imgsz", "8"), 2, "'8' is not a valid image size"),
         (("--imgsz", "256", "big"), 2, "'big' is not a valid image size"),
         (("--backend", "abacus"), 2, "the backend 'abacus' is not available here"),
-        (("--board", "abacus"), 2, "no board 'abacus'"),
+        (("--board", "abacus"), 2, "'abacus' is not a known board"),
         (("--model", "absent"), 2, "no model 'absent'"),
         (("--images", "absent"), 2, "folder absent; name a folder of images with --images"),
         (("--json", "absent/out.json"), 2, "cannot write absent/out.json"),

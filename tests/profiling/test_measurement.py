@@ -53,7 +53,7 @@ def test_every_frame_is_timed_in_three_stages(nano: Any) -> None:
     assert len(stages.pre) == len(stages.engine) == len(stages.post) == len(stages.whole) == 4
     assert stages.whole[0] == stages.pre[0] + stages.engine[0] + stages.post[0]
     assert 0 < timing.loaded <= timing.peak <= peak_memory()
-    assert timing.power.reason == "not asked for (--no-power)"
+    assert timing.power.reason == "switched off by --no-power"
 
 
 def test_memory_before_the_frames_is_what_is_resident_then(nano: Any) -> None:

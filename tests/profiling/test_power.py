@@ -114,8 +114,8 @@ def test_the_reason_names_every_file_that_fails(bench: Bench, tmp_path: Path) ->
     meters, reason = open_meters(root, sampling=bench.sampling)
     assert meters == []
     assert f"{folder}/in1_input cannot be read: Is a directory" in reason
-    assert f"{folder}/in2_input holds 'n/a', which is no number" in reason
-    assert f"{folder}/curr3_input holds no text" in reason
+    assert f"{folder}/in2_input holds 'n/a', which is not a number" in reason
+    assert f"{folder}/curr3_input is not a text file" in reason
 
 
 def test_idle_power_is_measured_first_and_reported_apart(bench: Bench, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_idle_power_can_be_skipped(bench: Bench, tmp_path: Path) -> None:
     result = measure(meters, lambda: bench.wait(1.0), 0.0, clock=lambda: bench.now)
     assert result.joules == pytest.approx(3.8)
     assert result.net_joules is None
-    assert "idle power was not asked for" in result.reason
+    assert "idle power was not measured" in result.reason
 
 
 def test_meters_stop_when_the_work_fails(bench: Bench, tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def test_a_size_that_does_not_fit_costs_a_row_and_not_the_report(cramped: Docume
 
 def test_without_a_probe_graph_all_but_spikes_is_known(cramped: Document) -> None:
     row = cramped["rows"][1]
-    assert row["spikes_reason"] == "the model came without a probe graph"
+    assert row["spikes_reason"] == "the model has no probe graph"
     for unknown in ("firing_rate", "gsops", "spikes_per_frame", "neuron_energy_mj"):
         assert row[unknown] is None
     assert row["energy_mj"]["snn-derain"] is None
@@ -268,7 +268,7 @@ def test_the_terminal_shows_it_on_100_columns(report: Document, cramped: Documen
         assert expected in text
     plain = "\n".join(shown(cramped))
     assert "4096x2048: " in plain
-    assert "without a probe graph" in plain
+    assert "has no probe graph" in plain
     assert "encoder1.0.merge" not in plain
 
 
@@ -297,11 +297,11 @@ def test_pictures_that_do_not_fit_cost_their_row_only(nano: Any, error: Exceptio
 
     large, small = profiled(options(nano.graph, (4096, 4096), (32, 32)), some)["rows"]
 
-    assert large["problem"] == "does not fit: no memory for the pictures"
+    assert large["problem"] == "does not fit: not enough memory for the images"
     assert small["problem"] is None
     assert small["fps"] > 0
 
 
 def test_an_unknown_board_is_refused_before_anything_is_run(nano: Any) -> None:
-    with pytest.raises(InputError, match="no board 'abacus'"):
+    with pytest.raises(InputError, match="'abacus' is not a known board"):
         profiled(options(nano.graph, (32, 32), board="abacus"), frames)

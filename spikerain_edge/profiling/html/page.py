@@ -1,4 +1,4 @@
-"""The page: what a reader wants first, then everything else."""
+"""The page, from templates: the headline first, then everything else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ that two reports can be laid side by side."""
 
 
 def render(report: Report) -> str:
-    """Draws a report.
+    """Makes the page of a report.
 
     Returns:
         A whole HTML file. It asks for nothing from outside and runs no script.
@@ -65,7 +65,7 @@ def _environment() -> Environment:
 
 
 def _headline(rows: Sequence[Row]) -> Row | None:
-    """The largest size that ran, else the largest that was counted."""
+    """Returns the largest size that ran, else the largest that was counted."""
     ran = [row for row in rows if row.latency_ms]
     return _largest(ran or [row for row in rows if row.gmacs])
 
@@ -75,7 +75,7 @@ def _largest(rows: Sequence[Row]) -> Row | None:
 
 
 def _blocks(neurons: Sequence[NeuronRow]) -> dict[str, list[NeuronRow]]:
-    """The layers of each block, in the order of the network."""
+    """Groups layers by block, in the order of the network."""
     blocks: dict[str, list[NeuronRow]] = defaultdict(list)
     for layer in neurons:
         parts = layer.name.split(".")

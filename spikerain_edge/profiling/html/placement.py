@@ -61,7 +61,7 @@ class LogScale:
         return self.start + share * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Round values within the range: at least three, of the plainest kind that has so many."""
+        """Returns at least three round values within the range, as plain as possible."""
         found: list[float] = []
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         for mantissas in _MANTISSAS:
@@ -89,7 +89,7 @@ class Labels:
     taken: list[Box] = field(default_factory=list)
 
     def place(self, x: float, y: float, text: str) -> Place | None:
-        """Finds room beside a point, above left first; none where there is no room."""
+        """Finds room beside a point, above left first; returns None if there is no room."""
         width = len(text) * GLYPH
         for anchor, dx, dy in (
             ("end", -6, -5),

@@ -36,7 +36,7 @@ class Plot:
 
 
 def growth(report: Report) -> list[Plot]:
-    """Time, operations and energy against pixels."""
+    """Plots time, operations and energy against pixels."""
     rows, fits, prices = report.rows, report.scaling, report.prices[0].name
     names = {float(pixels(row.padded)): _side(row.imgsz) for row in rows}
 
@@ -47,13 +47,13 @@ def growth(report: Report) -> list[Plot]:
         fit: PowerLaw | None,
         style: str = "series-1",
     ) -> Series:
-        """The sizes that have a figure; without a second one there is no line to draw."""
+        """Collects the sizes that have a figure. A fitted line needs two of them."""
         found = [(float(pixels(row.padded)), figure(row)) for row in rows]
         points = [Point(x, y, quantity(y, unit, digits=2)) for x, y in found if y]
         return Series(name, points, style, fit.exponent if fit and len(points) > 1 else None)
 
     def plot(title: str, note: str, unit: str, every: list[Series], fit: PowerLaw | None) -> Plot:
-        """Words where a plot would show a single point or none."""
+        """Draws series, or says in words why there are too few points."""
         shown = [one for one in every if one.points]
         keys = shown if len(every) > 1 else []
         most = max((len(one.points) for one in shown), default=0)
@@ -78,7 +78,7 @@ def growth(report: Report) -> list[Plot]:
 
 
 def breakdown(row: Row, prices: Sequence[Price]) -> list[Plot]:
-    """Where the operations and the energy of a size go, stage by stage."""
+    """Plots the operations and the energy of a size, stage by stage."""
     reason = f"Not known: {row.spikes_reason or 'spikes are missing'}"
     macs = _bars("Operations", "dense", row, lambda layer: layer.gmacs * 1e9, "MAC", reason)
     return [macs, *(_energy_bars(row, each.name, reason) for each in prices)]
@@ -131,6 +131,6 @@ def _joules(millijoules: float | None) -> float | None:
 
 
 def _side(imgsz: Size) -> str:
-    """A size in little room: the square of a side, or width and height."""
+    """Writes a size in little room: the square of a side, or width and height."""
     height, width = imgsz
     return f"{width}²" if width == height else f"{width}{TIMES}{height}"

@@ -40,7 +40,7 @@ class Group:
         name: the heading.
         note: what holds for all of them.
         lines: from top to bottom.
-        reason: why a size has no figures here; empty where it has.
+        reason: why a size has no figures here; else empty.
         rails: whether the power rail that was read is named below.
     """
 
@@ -51,13 +51,13 @@ class Group:
     rails: bool = False
 
     def missing(self, rows: Sequence[Row]) -> str:
-        """Why no size has any of these figures; empty where one has, or reasons differ."""
+        """Says why no size has these figures; empty if one has, or if reasons differ."""
         reasons = {self.reason(row) for row in rows}
         return reasons.pop() if len(reasons) == 1 else ""
 
 
 def groups(report: Report) -> list[Group]:
-    """All figures, a group for each kind."""
+    """Returns all figures, a group for each kind."""
     frames = report.settings.frames
     shown = f"means of {frames} frames" if frames != 1 else "on one frame"
     bytes_line = Line("moved at least", lambda row: row.bytes_moved_mb, "MB")

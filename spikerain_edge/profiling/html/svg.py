@@ -71,7 +71,7 @@ def log_plot(
     x_name: Callable[[float], str],
     y_name: Callable[[float], str],
 ) -> str:
-    """Points of one or more series on two logarithmic axes.
+    """Draws points of one or more series on two logarithmic axes.
 
     Args:
         title: what the plot shows, for those who cannot see it.
@@ -103,7 +103,7 @@ def log_plot(
 
 
 def stacked_bars(title: str, bars: Sequence[Bar]) -> str:
-    """Horizontal bars, each of parts one after the other, all to one scale.
+    """Draws horizontal bars, each of parts one after the other, all to one scale.
 
     Args:
         title: what the bars show, for those who cannot see it.
@@ -130,7 +130,7 @@ def stacked_bars(title: str, bars: Sequence[Bar]) -> str:
 
 
 def _padded(values: Sequence[float], share: float) -> tuple[float, float]:
-    """The range of the values, widened by a share of it on both sides."""
+    """Returns the range of the values, widened by a share of it on both sides."""
     low, high = min(values), max(values)
     factor = max((high / low) ** share, 1.3)
     return low / factor, high * factor
@@ -146,7 +146,7 @@ def _y_axis(y: LogScale, name: Callable[[float], str], area: Box) -> Iterator[st
 def _x_axis(
     x: LogScale, points: Sequence[Point], name: Callable[[float], str], area: Box
 ) -> Iterator[str]:
-    """A mark below every point; its name where it does not run into the one before."""
+    """Draws a mark below every point, and its name if that does not cover the one before."""
     yield f'<path class="base" d="M{area.left:.1f} {area.bottom:.1f}H{area.right:.1f}"/>'
     free = -math.inf
     for value in sorted({point.x for point in points}):
@@ -159,7 +159,7 @@ def _x_axis(
 
 
 def _fit(series: Series, x: LogScale, y: LogScale) -> str:
-    """The line of the fitted slope; least squares lead it through the mean of the logarithms."""
+    """Draws the fitted line, which passes through the mean of the logarithms."""
     if series.exponent is None or not series.points:
         return ""
     count = len(series.points)

@@ -26,25 +26,25 @@ GAP = "\N{NO-BREAK SPACE}"
 
 
 def rounded(value: float | None, digits: int = 3) -> str:
-    """A number with so many significant digits, in plain notation, trailing zeros kept.
+    """Writes a number with that many significant digits, without exponent, zeros kept.
 
-    Whole digits are never rounded away: 1234 stays 1234. None reads as a dash.
+    Whole digits stay: 1234 is written as 1234. None is written as a dash.
     """
     if value is None:
         return NONE
     if value == 0 or not math.isfinite(value):
         return f"{value:.0f}"
     places = digits - 1 - math.floor(math.log10(abs(value)))
-    # 9.996 rounds to 10.00, one digit too many; look again at what comes out.
+    # 9.996 rounds to 10.00, one digit too many, so count the digits of the result.
     places = digits - 1 - math.floor(math.log10(abs(round(value, places))))
     return f"{value:.{max(places, 0)}f}"
 
 
 def quantity(value: float | None, unit: str, scale: float = 1.0, digits: int = 3) -> str:
-    """A physical quantity with an SI prefix that leaves one to three digits before the point.
+    """Writes a quantity with an SI prefix that leaves one to three digits before the point.
 
     Args:
-        value: the number; none reads as a dash.
+        value: the number; None is written as a dash.
         unit: such as `s` or `J`.
         scale: what the number is given in, such as 1e-3 for milliseconds.
         digits: significant digits.
@@ -54,20 +54,20 @@ def quantity(value: float | None, unit: str, scale: float = 1.0, digits: int = 3
     value *= scale
     if value == 0 or not math.isfinite(value):
         return f"{value:.0f}{GAP}{unit}"
-    # Rounding first, or 999.96 m would read as 1000 m.
+    # Round first: 999.96 m must become 1.00, not 1000 m.
     power = 3 * math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))) / 3)
     power = min(max(power, _SMALLEST), _LARGEST)
     return f"{rounded(value / 10.0**power, digits)}{GAP}{_PREFIXES[power]}{unit}"
 
 
 def tick(value: float, unit: str) -> str:
-    """A round quantity on an axis: `200 ms`, `1 s`."""
+    """Writes a round quantity on an axis: `200 ms`, `1 s`."""
     number, _, name = quantity(value, unit).partition(GAP)
     return f"{float(number):g}{GAP}{name}"
 
 
 def percent(share: float | None) -> str:
-    """A share as a percentage; two digits suffice, but what is neither 0 nor 1 does not read so."""
+    """Writes a share as a percentage with two digits; only 0 and 1 read as 0 % and 100 %."""
     if share is None:
         return NONE
     value = share * 100
@@ -79,7 +79,7 @@ def percent(share: float | None) -> str:
 
 
 def per_cent(share: float) -> str:
-    """A share in per cent without the sign: `3.1`, `0`, `100`."""
+    """Writes a share in per cent without the sign: `3.1`, `0`, `100`."""
     value = share * 100
     if 0 < value < 0.05:
         return f"<{GAP}0.1"
@@ -87,7 +87,7 @@ def per_cent(share: float) -> str:
 
 
 def size(imgsz: Sequence[int], breaks: bool = False) -> str:
-    """`[height, width]` as people write it: width first.
+    """Writes `[height, width]` as people do: width first.
 
     Args:
         imgsz: height and width.
@@ -98,6 +98,6 @@ def size(imgsz: Sequence[int], breaks: bool = False) -> str:
 
 
 def pixels(imgsz: Sequence[int]) -> int:
-    """How many pixels an image has."""
+    """Counts the pixels of an image."""
     height, width = imgsz
     return height * width

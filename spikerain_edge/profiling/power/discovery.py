@@ -1,4 +1,4 @@
-"""Finds what a machine can measure."""
+"""Finds the power rails that a machine can measure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from spikerain_edge.profiling.power.meter import PowerMeter, Sampling
 def open_meters(
     root: Path = Path("/"), *, gpu: bool = False, sampling: Sampling | None = None
 ) -> tuple[list[PowerMeter], str]:
-    """Every rail that can be read here; the first stands for the machine, the rest is for detail.
+    """Opens every rail that can be read; the first stands for the machine, the rest is detail.
 
-    A Jetson's rails cover processor, GPU and memory, so nothing else is looked for there.
+    A Jetson's rails cover processor, GPU and memory, so there is nothing else to look for.
     Elsewhere the first is the processor, or the GPU where that does the work.
 
     Args:
@@ -22,7 +22,7 @@ def open_meters(
         sampling: where the meters take their time from.
 
     Returns:
-        The meters, and, where there are none, why in plain words (else empty).
+        The meters, and why there are none (else empty).
     """
     sampling = sampling or Sampling()
     board, no_board = jetson.find(root, sampling)

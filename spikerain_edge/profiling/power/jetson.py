@@ -46,7 +46,7 @@ class _Rail:
 
 
 def find(root: Path, sampling: Sampling) -> tuple[list[RailMeter], str]:
-    """Meters of a Jetson's rails, the whole board first.
+    """Returns meters of a Jetson's rails, the whole board first.
 
     Args:
         root: where the file system starts.
@@ -71,7 +71,7 @@ def _tried(rail: _Rail) -> _Rail:
 
 
 def _grouped(rails: Sequence[_Rail]) -> Iterator[list[_Rail]]:
-    """All rails, each by itself, after what stands for the whole board where that is known."""
+    """Yields what stands for the whole board, where known, then each rail by itself."""
     by_name = {rail.name: rail for rail in rails}
     whole = next((names for names in _WHOLE_BOARD if by_name.keys() >= set(names)), ())
     if whole:
@@ -121,7 +121,7 @@ def _iio(folder: Path) -> Iterator[_Rail]:
 
 
 def _label(path: Path) -> str:
-    """The name of a channel; empty where nothing is connected to it."""
+    """Returns the name of a channel; empty if nothing is connected to it."""
     try:
         name = read_text(path)
     except RailError:

@@ -17,10 +17,10 @@ class RailEnergy:
 
     Attributes:
         rail: its name.
-        joules: energy during the work, idle power included; none where it could not be read.
-        idle_watts: mean power before the work; none where it could not be read.
-        net_joules: what the work added to idle; none where either is missing.
-        reason: why something is missing; empty where nothing is.
+        joules: energy during the work, idle power included; None if it could not be read.
+        idle_watts: mean power before the work; None if it could not be read.
+        net_joules: what the work added to idle; None if either is missing.
+        reason: why something is missing; else empty.
     """
 
     rail: str
@@ -36,11 +36,11 @@ class Measurement:
 
     Attributes:
         seconds: how long the work took.
-        rail: the rail that stands for the machine; none where there is none.
-        joules: its energy during the work, idle power included; none where it could not be read.
-        idle_watts: its mean power before the work; none where it could not be read.
-        net_joules: `joules - idle_watts * seconds`; none where either is missing.
-        reason: why something is missing; empty where nothing is.
+        rail: the rail that stands for the machine; None without one.
+        joules: its energy during the work, idle power included; None if it could not be read.
+        idle_watts: its mean power before the work; None if it could not be read.
+        net_joules: `joules - idle_watts * seconds`; None if either is missing.
+        reason: why something is missing; else empty.
         others: the other rails. They may overlap with the first and with each other: do not add.
     """
 
@@ -55,7 +55,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class _Phase:
-    """How long it lasted and what each meter says: joules, or why it cannot say."""
+    """Its duration, and of each meter the joules or why there are none."""
 
     seconds: float
     energies: tuple[float | RailError, ...]
@@ -128,7 +128,7 @@ def _energy(meter: PowerMeter) -> float | RailError:
 
 def _rail_energy(rail: str, index: int, idle: _Phase | None, busy: _Phase) -> RailEnergy:
     energy = busy.energies[index]
-    before = RailError("idle power was not asked for") if idle is None else idle.energies[index]
+    before = RailError("idle power was not measured") if idle is None else idle.energies[index]
     reason = "; ".join(_told(energy, "during the work") + _told(before, "at idle"))
     joules = None if isinstance(energy, RailError) else energy
     watts = None

@@ -1,4 +1,4 @@
-"""What measures energy, and the meter that all readers share."""
+"""The interface of energy meters, and the meter that all readers share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ range (65 kJ, AMD) puts minutes apart."""
 
 
 class PowerMeter(Protocol):
-    """Energy of one rail, from `__enter__` on; may be entered again, which starts over."""
+    """Energy of one rail from `__enter__` on. Entering again starts over."""
 
     @property
     def rail(self) -> str:

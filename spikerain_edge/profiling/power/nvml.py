@@ -44,12 +44,12 @@ class _Library:
             raise RailError(f"the NVIDIA driver does not answer {question}: {error}") from error
 
     def milli(self, question: str, device: Any) -> float:
-        """A device's answer in thousandths, in whole units."""
+        """Returns a device's answer, given in thousandths, in whole units."""
         return float(self.ask(question, device)) * _MILLI
 
 
 def find(root: Path, sampling: Sampling) -> tuple[list[RailMeter], str]:
-    """Meters of the GPUs, one each.
+    """Returns a meter for each GPU.
 
     Args:
         root: where the file system starts.
@@ -74,7 +74,7 @@ def find(root: Path, sampling: Sampling) -> tuple[list[RailMeter], str]:
 
 
 def _meter(library: _Library, index: int, sampling: Sampling) -> RailMeter:
-    """A meter of the energy counter, or of power on GPUs older than Volta, which have none."""
+    """Reads the energy counter, or power on GPUs older than Volta, which have no counter."""
     device = library.ask("nvmlDeviceGetHandleByIndex", index)
     name = f"GPU {index} ({_text(library.ask('nvmlDeviceGetName', device))})"
     energy = partial(library.milli, "nvmlDeviceGetTotalEnergyConsumption", device)

@@ -35,12 +35,12 @@ class _Zone:
         return self.name.startswith("package") and "/" not in self.name
 
     def joules(self) -> float:
-        """What the counter shows."""
+        """Reads the counter."""
         return read_number(self.energy) * _MICRO
 
 
 def find(root: Path, sampling: Sampling) -> tuple[list[RailMeter], str]:
-    """Meters of a processor's counters, the sum of its packages first.
+    """Returns meters of a processor's counters, the sum of its packages first.
 
     Args:
         root: where the file system starts.
@@ -59,7 +59,7 @@ def find(root: Path, sampling: Sampling) -> tuple[list[RailMeter], str]:
 
 
 def _grouped(zones: Sequence[_Zone]) -> Iterator[list[_Zone]]:
-    """All zones, each by itself, after the sum of the packages."""
+    """Yields the packages together, then each zone by itself."""
     packages = [zone for zone in zones if zone.package]
     if packages:
         yield packages
@@ -69,7 +69,7 @@ def _grouped(zones: Sequence[_Zone]) -> Iterator[list[_Zone]]:
 
 
 def _zone(folder: Path) -> _Zone:
-    """The counter of a folder, read once to see that it can be."""
+    """Opens the counter of a folder and reads it once, to see that this works."""
     name = read_text(folder / "name")
     parent = folder.parent / folder.name.rpartition(":")[0]
     if folder.name.count(":") > 1:
@@ -87,7 +87,7 @@ def _meter(zones: Sequence[_Zone], sampling: Sampling) -> RailMeter:
 
 
 def _explained(error: RailError) -> str:
-    """What went wrong; kernels since 5.10 keep the counters from all but root."""
+    """Says what went wrong. Since 5.10, kernels let only root read the counters."""
     if isinstance(error.__cause__, PermissionError):
         return f"{error.cause}; run: {_UNLOCK}"
     return str(error)

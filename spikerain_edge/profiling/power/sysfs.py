@@ -1,4 +1,4 @@
-"""Reading single values that the kernel offers as files."""
+"""Reads single values that the kernel offers as files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _Found = TypeVar("_Found")
 
 
 class RailError(SpikeRainError):
-    """A rail cannot be read, or can no longer be."""
+    """A rail cannot be read, or no longer."""
 
 
 def readable(readers: Iterable[Callable[[], _Found]]) -> tuple[list[_Found], list[RailError]]:
-    """What can be read, and why the rest cannot.
+    """Returns what can be read, and why the rest cannot.
 
     Args:
         readers: make one thing each, or raise `RailError`.
@@ -32,7 +32,7 @@ def readable(readers: Iterable[Callable[[], _Found]]) -> tuple[list[_Found], lis
 
 
 def read_text(path: Path) -> str:
-    """The content of a small file, without surrounding white space.
+    """Reads a small file, without surrounding white space.
 
     Raises:
         RailError: it cannot be read.
@@ -44,18 +44,18 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise RailError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise RailError(f"{path} holds no text") from error
+        raise RailError(f"{path} is not a text file") from error
 
 
 def read_number(path: Path) -> float:
-    """The number that a small file starts with, in the kernel's unit.
+    """Reads the number that a small file starts with, in the kernel's unit.
 
     Raises:
-        RailError: it cannot be read or holds no number.
+        RailError: it cannot be read or is not a number.
     """
     text = read_text(path)
     try:
         # Older Jetson kernels append a unit ("32760 ma").
         return float(text.split()[0])
     except (ValueError, IndexError) as error:
-        raise RailError(f"{path} holds {text[:20]!r}, which is no number") from error
+        raise RailError(f"{path} holds {text[:20]!r}, which is not a number") from error

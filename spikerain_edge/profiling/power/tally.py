@@ -52,7 +52,7 @@ class PowerTally:
 class CounterTally:
     """Follows an energy counter that starts again from zero at the end of its range.
 
-    Readings must follow each other before the counter can pass the whole range, or a turn is lost.
+    Read it at least once per turn: a counter that passes its whole range unread loses a turn.
 
     Args:
         counter: reads the counter, in joules.
@@ -71,7 +71,7 @@ class CounterTally:
         return self._joules
 
     def read(self, now: float) -> None:
-        """Takes a reading; the counter keeps its own time, so `now` does not matter.
+        """Takes a reading. The counter keeps its own time, so `now` is not used.
 
         Raises:
             RailError: the counter cannot be read, or went back without having a range.
