@@ -1,4 +1,4 @@
-"""What a camera does to a picture, in clear weather as in rain: the network leaves it alone."""
+"""Camera effects, which the network must leave alone in clear weather as in rain."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _Light = npt.NDArray[np.floating[Any]]
 
 
 def degrade(image: Image, rng: np.random.Generator) -> Image:
-    """What a camera does to a rain-free picture: focus, exposure, gamma, white balance, noise.
+    """Applies random camera effects: focus, exposure, gamma, white balance, noise.
 
-    The network is asked to leave all of it alone, so both pictures of a pair have it.
+    Both pictures of a pair get the same effects, so the network learns to leave them alone.
     """
     picture: _Light = image.astype(np.float32) / 255
     focus = rng.random()
@@ -37,10 +37,9 @@ def _blurred(picture: _Light, sigma: float) -> _Light:
 
 
 def compress_alike(weathered: Image, clean: Image, rng: np.random.Generator) -> tuple[Image, Image]:
-    """Both pictures as JPEG of one random quality, in one case of four.
+    """Compresses both pictures as JPEG of one random quality, one pair in four.
 
-    The network learns to see weather through compression, not to remove compression: a dry picture
-    shall come back as it was.
+    The network learns to remove weather from compressed pictures, but not the compression itself.
     """
     if rng.random() >= 0.25:
         return weathered, clean
@@ -49,6 +48,6 @@ def compress_alike(weathered: Image, clean: Image, rng: np.random.Generator) -> 
 
 
 def compress(image: Image, quality: int) -> Image:
-    """An image after JPEG compression of a quality from 1 to 100."""
+    """Compresses an image as JPEG, quality 1 to 100, and decodes it."""
     _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)

@@ -1,4 +1,4 @@
-"""Training samples from rainy and clean pairs on disk, and mixtures of data sets."""
+"""Data sets of training samples: pairs on disk, and mixtures of data sets."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Sample = tuple[Tensor, Tensor]
 class PairedFolder(Dataset[Sample]):
     """Pairs (rainy, clean) of crops, each (3, crop, crop) float32 RGB in [0, 1].
 
-    Sample `i` depends on `seed` and `i` alone, so a resumed run sees the same samples. Files are
-    read when asked for, since paired data sets outgrow memory. Crops keep their scale: resizing
-    would turn the streaks into others than the data set means to teach.
+    Sample `i` depends on `seed` and `i` only, so a resumed run sees the same samples. Files are
+    read when needed, since paired data sets do not fit into memory. Crops keep their scale, since
+    resizing would change the streaks of the rain.
 
     Args:
-        pairs: what `find_pairs` found.
+        pairs: the pairs to draw from, as `find_pairs` returns them.
         crop: side of the square crops in pixels; smaller pictures are reflected at their border.
         length: number of samples.
         seed: seed of all randomness.
@@ -45,24 +45,24 @@ class PairedFolder(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         rng = np.random.default_rng((self.seed, index))
         rainy, clean = self.pairs[int(rng.integers(len(self.pairs)))].read()
-        # Six channels travel as one picture, so that both get the same crop and flip.
+        # One picture of six channels, so that both get the same crop and flip.
         both = crop_and_flip(np.concatenate([rainy, clean], axis=2), self.crop, rng)
         return to_tensor(both[..., :3]), to_tensor(both[..., 3:])
 
 
 class Mixture(Dataset[Sample]):
-    """Draws each sample from one of several data sets, each as often as its weight says.
+    """Draws each sample from one of several data sets, with probability by weight.
 
-    Sample `i` is sample `i` of a data set chosen by `seed` and `i` alone.
+    Sample `i` is sample `i` of a data set that depends on `seed` and `i` only.
 
     Args:
         datasets: map-style data sets of `length` samples or more.
-        weights: how often each is drawn, in any unit; above 0.
+        weights: relative probability of each data set, above 0.
         length: number of samples.
         seed: seed of the choice.
 
     Raises:
-        InputError: weights and data sets do not match, or a weight is not above 0.
+        InputError: there is not one weight per data set, or a weight is not above 0.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Mixture(Dataset[Sample]):
         return self.length
 
     def __getitem__(self, index: int) -> Sample:
-        # A stream of its own (the last number), so that the choice does not decide the crop.
+        # The last number keeps this draw independent of that of the crop.
         rng = np.random.default_rng((self.seed, index, 1))
         return self.datasets[rng.choice(len(self.datasets), p=self.shares)][index]
 
@@ -92,24 +92,23 @@ def training_samples(
     dry: float = DRY,
     rainy_half: Mapping[Path, Half] | None = None,
 ) -> Dataset[Sample]:
-    """Samples of one folder, or of several mixed by weight.
+    """Makes the data set of one folder, or a mixture of several.
 
     Args:
-        folders: weight of each folder; pairs in a known layout, or else clean images, to be seen
-            in rendered weather.
+        folders: weight of each folder. A folder holds pairs in a known layout, or clean images
+            that get rendered weather.
         crop: side of the square crops in pixels.
         length: number of samples.
         seed: seed of all randomness.
-        weather: weight of each kind of rendered weather; rain alone if not given.
+        weather: weight of each kind of rendered weather; only rain if None.
         dry: share of the rendered samples without any weather.
-        rainy_half: of folders whose pictures hold a pair side by side, the half that is rainy.
+        rainy_half: the rainy half, for folders whose pictures hold a pair side by side.
 
     Raises:
-        InputError: there are no folders, or one does not exist, holds no image, no pair in its
-            layout or no pairs side by side; a weight is not above 0; `weather` or `dry` is not
-            usable.
+        InputError: there are no folders, a folder is missing or holds no image or no pair, a
+            weight is not above 0, or `weather` or `dry` is invalid.
     """
-    # Refused even where nothing is mixed, or all folders hold pairs and nothing is rendered.
+    # Checked even if the values are not used, so that a mistake in a recipe is not hidden.
     _require_weights(list(folders.values()), len(folders))
     WeatherMix(weather, dry)
     halves = rainy_half or {}
@@ -128,11 +127,11 @@ def training_samples(
 def training_batches(
     folder: Path, *, crop: int, batch: int, count: int, dry: float
 ) -> DataLoader[Sample]:
-    """The same batches of a folder's samples, (B, 3, crop, crop) each, at every call.
+    """Makes batches of a folder's samples, (B, 3, crop, crop) each; every call makes the same.
 
     Raises:
-        InputError: the folder does not exist, holds no image or no pair in its layout, or an image
-            cannot be decoded.
+        InputError: the folder is missing, holds no image or no pair, or an image cannot be
+            decoded.
     """
     samples = training_samples({folder: 1.0}, crop, batch * count, seed=0, dry=dry)
     return DataLoader(samples, batch)
@@ -147,7 +146,7 @@ def _require_weights(weights: Sequence[float], datasets: int) -> None:
 
 
 def crop_and_flip(image: Image, crop: int, rng: np.random.Generator) -> Image:
-    """A random crop (crop, crop, C) of an image (H, W, C), mirrored in one case of two."""
+    """Cuts a random crop (crop, crop, C) from an image (H, W, C) and mirrors half of them."""
     height, width = image.shape[:2]
     below, beside = max(0, crop - height), max(0, crop - width)
     if below or beside:

@@ -1,4 +1,4 @@
-"""What a run is validated on: held-out pairs, or clean images behind seeded rain."""
+"""Reads the pictures that a run is validated on."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from spikerain_training.seeded_rain import named, read_scenes, require_measurabl
 
 
 def held_out_scenes(folder: Path, rainy_half: Half | None = None) -> list[tuple[Image, Image]]:
-    """Rainy and clean pictures, each (H, W, 3) uint8 BGR: a folder's pairs, or seeded medium rain.
+    """Reads a folder's pairs, or its clean images behind seeded medium rain.
 
     Args:
-        folder: pairs in a known layout (see `find_pairs`), or else clean images.
-        rainy_half: every picture holds a pair side by side, and this half of it is rainy.
+        folder: pairs in a known layout (see `find_pairs`), or clean images.
+        rainy_half: the rainy half, if every picture holds a pair side by side.
+
+    Returns:
+        Pairs (rainy, clean), each picture (H, W, 3) uint8 BGR.
 
     Raises:
-        InputError: no such folder, or no picture in it; the pictures do not hold pairs side by
-            side; nothing in it matches, or a picture cannot be decoded or measured.
+        InputError: the folder is missing or has no picture, no names match, the pictures do not
+            hold pairs side by side, or a picture cannot be decoded or measured.
     """
     pairs = find_pairs(folder, rainy_half)
     if pairs is None:

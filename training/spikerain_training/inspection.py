@@ -1,4 +1,4 @@
-"""Looks through a data set before hours are spent on training with it."""
+"""Checks a data set before hours are spent on training with it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Sizes:
 
 @dataclass
 class Inspection:
-    """What a data set holds and what is wrong with it.
+    """The content of a data set, and its problems.
 
     Attributes:
         layout: the layout in words.
-        pairs: pairs that can be used; 0 for a folder of clean images.
-        images: pictures that could be read, each half of a side-by-side picture counted.
-        widths: of the readable rainy (or only) pictures; none where nothing can be read.
-        heights: likewise.
+        pairs: number of usable pairs; 0 for a folder of clean images.
+        images: number of readable pictures; a picture with a pair side by side counts as two.
+        widths: widths of the readable rainy (or only) pictures; None if no picture is readable.
+        heights: their heights.
         unpaired: files without a partner.
         unreadable: files that cannot be decoded.
         mismatched: rainy files whose clean picture has another size.
@@ -49,7 +49,7 @@ class Inspection:
     mismatched: list[str] = field(default_factory=list)
 
     def problems(self) -> list[str]:
-        """One line for each class of problem, with the first files; empty where all is well."""
+        """Writes a line for each kind of problem, with the first files; empty if there is none."""
         classes = {
             "unpaired, add what is missing or remove them": self.unpaired,
             "unreadable, fetch them again or remove them": self.unreadable,
@@ -61,7 +61,7 @@ class Inspection:
         return lines
 
     def to_dict(self) -> dict[str, Any]:
-        """What `--json` prints: every attribute, file names in full."""
+        """Returns all attributes as `--json` prints them."""
         return {**asdict(self), "usable": not self.problems()}
 
 
@@ -76,7 +76,7 @@ def inspect(
         track: wraps the pairs while they are read, for a progress bar.
 
     Raises:
-        InputError: there is no such folder, it holds no picture, or pictures cannot be told apart.
+        InputError: the folder is missing or has no picture, or two clean pictures have one name.
     """
     pairing = find_pairing(folder, rainy_half)
     if pairing is None:

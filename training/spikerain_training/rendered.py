@@ -1,4 +1,4 @@
-"""Training samples: clean photographs, weather rendered in front of them on the fly."""
+"""Training samples from clean photographs, in front of which weather is rendered."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ _SMALLEST_SCALE = 0.15
 
 
 class WeatherMix:
-    """Which weather training pictures are seen in, and how many stay dry.
+    """Draws the weather of training pictures, some of which stay dry.
 
     Args:
-        weights: how often each kind of weather (see `spikerain_edge.weather.kinds`) is drawn, in
-            any unit; a kind of weight 0 is left out. Without weights it always rains.
-        dry: share of the pictures without any weather, at least 0 and below 1.
+        weights: relative probability of each kind of weather (see `spikerain_edge.weather.kinds`);
+            only rain if None.
+        dry: share of the pictures without weather, at least 0 and below 1.
 
     Raises:
-        InputError: an unknown kind, an unusable weight, or a share that is none.
+        InputError: a kind is unknown, a weight is negative or infinite, all weights are 0, or `dry`
+            is out of range.
     """
 
     def __init__(self, weights: Mapping[str, float] | None = None, dry: float = DRY) -> None:
@@ -40,30 +41,34 @@ class WeatherMix:
         unknown = sorted(set(weights) - set(kinds()))
         if unknown:
             raise InputError(
-                f"no weather of kind {unknown[0]!r}", f"choose from {', '.join(kinds())}"
+                f"there is no weather of kind {unknown[0]!r}", f"choose from {', '.join(kinds())}"
             )
         if not all(0 <= weight < math.inf for weight in weights.values()) or not any(
             weights.values()
         ):
             raise InputError(
-                f"unusable weights of weather {dict(weights)}",
-                "give 0 or more for each kind, and more than 0 for one, as in rain = 1.0",
+                f"the weights of weather {dict(weights)} are invalid",
+                "give every kind a weight of at least 0, and one more than 0, such as rain = 1.0",
             )
         if not 0 <= dry < 1:
-            raise InputError(f"the dry share is {dry}", "give at least 0 and less than 1")
-        # In order of their names, so that the order in a recipe does not decide the samples.
+            raise InputError(
+                f"the dry share {dry} is out of range", "give at least 0 and less than 1"
+            )
+        # Sorted, so that samples do not depend on the order in a recipe.
         self.kinds = sorted(kind for kind, weight in weights.items() if weight)
         total = sum(weights.values())
         self.shares = [weights[kind] / total for kind in self.kinds]
         self.dry = dry
 
     def add(self, clean: Image, rng: np.random.Generator) -> Image:
-        """`clean` (H, W, 3 uint8 BGR) in a random weather; the very same picture where dry.
+        """Renders random weather in front of `clean` (H, W, 3) uint8 BGR.
 
-        One kind alone takes no draw, so that its samples are those of training on it alone.
+        Returns:
+            The picture in weather, or `clean` itself if it stays dry.
         """
         if rng.random() < self.dry:
             return clean
+        # A single kind takes no draw, so a recipe of one kind keeps its samples.
         chosen = rng.choice(len(self.kinds), p=self.shares) if len(self.kinds) > 1 else 0
         weather = sample_weather(self.kinds[chosen], clean.shape[:2], rng)
         # Real streaks range from hardly visible to opaque, beyond what a style calls brightness.
@@ -74,19 +79,19 @@ class WeatherMix:
 class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
     """Pairs (weathered, clean) of crops, each (3, crop, crop) float32 RGB in [0, 1].
 
-    Sample `i` depends on `seed` and `i` alone, so a resumed run sees the same samples.
+    Sample `i` depends on `seed` and `i` only, so a resumed run sees the same samples.
 
     Args:
-        folder: clean photographs; all are kept decoded in memory.
+        folder: folder of clean photographs, which are kept decoded in memory.
         crop: side of the square crops in pixels.
         length: number of samples.
         seed: seed of all randomness.
-        weather: weight of each kind of weather, see `WeatherMix`; rain alone if not given.
+        weather: weight of each kind of weather, see `WeatherMix`; only rain if None.
         dry: share of the samples without any weather.
 
     Raises:
-        InputError: the folder does not exist or holds no image, a file cannot be decoded, or
-            `weather` or `dry` is not usable.
+        InputError: the folder is missing or holds no image, a file cannot be decoded, or
+            `weather` or `dry` is invalid.
     """
 
     def __init__(
@@ -116,10 +121,10 @@ class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
 
 
 def random_crop(image: Image, crop: int, rng: np.random.Generator) -> Image:
-    """A square crop at a random scale (0.15 to full size), randomly flipped or turned.
+    """Cuts a square at a random scale (0.15 to 1), and flips or turns some of them.
 
-    Large photographs are smoother than what a small camera sees. Small scales are drawn as often
-    as large ones, and of two places the one with more texture is taken.
+    Large photographs are smoother than images of small cameras. So the scale is drawn uniformly in
+    its logarithm, and of two random places the one with more texture is taken.
     """
     height, width = image.shape[:2]
     scale = max(math.exp(rng.uniform(math.log(_SMALLEST_SCALE), 0)), crop / min(height, width))
@@ -134,7 +139,7 @@ def random_crop(image: Image, crop: int, rng: np.random.Generator) -> Image:
 
 
 def _square(image: Image, side: int, crop: int, rng: np.random.Generator) -> Image:
-    """A square of `side` pixels anywhere in an image, shrunk to (crop, crop, 3)."""
+    """Cuts a square of `side` pixels at a random place and shrinks it to (crop, crop, 3)."""
     height, width = image.shape[:2]
     top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
     patch = image[top : top + side, left : left + side]

@@ -1,4 +1,4 @@
-"""Seeded rain of known strength in front of clean photographs, and what a network makes of it."""
+"""Renders seeded rain of known strength, and measures what a network restores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WITHOUT = "remove it, or measure without it"
 
 @dataclass(frozen=True)
 class Severity:
-    """Rain of a severity: its density, and the PSNR on luma that the rainy picture is set to."""
+    """A strength of rain: its range of density, and the PSNR on luma of the rainy picture."""
 
     name: str
     psnr: float
@@ -33,8 +33,8 @@ class HeldOutQuality:
 
     Attributes:
         rainy_psnr: PSNR on MATLAB luma of the rainy images in dB.
-        psnr: the same of the derained ones.
-        ssim: SSIM on luma of the derained ones.
+        psnr: PSNR on MATLAB luma of the derained images in dB.
+        ssim: SSIM on MATLAB luma of the derained images.
     """
 
     rainy_psnr: float
@@ -43,7 +43,7 @@ class HeldOutQuality:
 
 
 def severities() -> dict[str, Severity]:
-    """The repository's seeded rain, by name."""
+    """The severities that are measured at, by name."""
     levels = (
         Severity("light", 30.0, (0.015, 0.08)),
         Severity("medium", 25.0, (0.03, 0.15)),
@@ -53,13 +53,13 @@ def severities() -> dict[str, Severity]:
 
 
 def seeded_rain(clean: Image, severity: Severity, seed: int) -> Image:
-    """`clean` (H, W, 3 uint8 BGR) behind a random shower of exactly the severity's PSNR.
+    """Renders a random shower in front of `clean` (H, W, 3) uint8 BGR, at the severity's PSNR.
 
-    The style is drawn with `seed`; its strength is then bisected until the rainy picture is
-    within 0.02 dB of the target, so that an average over pictures means what it says.
+    The style is drawn with `seed`. Its strength is bisected until the PSNR is within 0.02 dB of
+    the target, so that all pictures of an average are equally rainy.
 
     Raises:
-        InputError: no strength reaches the target (a picture that is white already).
+        InputError: no strength reaches the target, as in a white picture.
     """
     shower, low, high = _bracket(clean, severity, seed)
     rainy = clean
@@ -78,11 +78,11 @@ def require_measurable(clean: Image, levels: Iterable[Severity], seed: int) -> N
 
     Args:
         clean: (H, W, 3) uint8 BGR.
-        levels: severities of the rain; none for pictures that come with theirs.
-        seed: of the rain.
+        levels: severities of the rain; empty if the picture has a rainy partner.
+        seed: seed of the rain.
 
     Raises:
-        InputError: it is too small for SSIM, or no rain is strong enough in front of it.
+        InputError: the picture is too small for SSIM, or no rain is strong enough.
     """
     height, width = clean.shape[:2]
     if min(height, width) < SSIM_WINDOW:
@@ -104,10 +104,10 @@ def named(path: Path) -> Iterator[None]:
 
 
 def _bracket(clean: Image, severity: Severity, seed: int) -> tuple[Rain, float, float]:
-    """A shower, and strengths between which it reaches the severity.
+    """Finds a shower and two strengths between which it reaches the severity.
 
     Raises:
-        InputError: none does.
+        InputError: no strength does.
     """
     rng = np.random.default_rng(seed)
     low_cover, high_cover = np.log(severity.coverage)
@@ -121,17 +121,20 @@ def _bracket(clean: Image, severity: Severity, seed: int) -> tuple[Rain, float, 
             style = replace(style, coverage=2 * style.coverage, blend="alpha", colour=(0.8,) * 3)
             shower, low, high = Rain(style, clean.shape[:2], seed), 0.0, 1.0
         if style.coverage > 64:
-            raise InputError(f"no rain takes this picture down to {severity.psnr} dB", _WITHOUT)
+            raise InputError(
+                f"no rain takes this picture down to {severity.psnr} dB",
+                _WITHOUT,
+            )
     return shower, low, high
 
 
 def rainy_scenes(cleans: Iterable[Image], severity: Severity) -> list[tuple[Image, Image]]:
-    """Pairs (rainy, clean): image `i` behind rain of seed `i`."""
+    """Makes pairs (rainy, clean): image `i` gets rain of seed `i`."""
     return [(seeded_rain(clean, severity, seed), clean) for seed, clean in enumerate(cleans)]
 
 
 def read_scenes(paths: Iterable[Path], severity: Severity) -> list[tuple[Image, Image]]:
-    """What `rainy_scenes` makes of picture files.
+    """Reads picture files and makes pairs (rainy, clean) as `rainy_scenes` does.
 
     Raises:
         InputError: a file cannot be decoded or measured; the message names it.
@@ -148,7 +151,7 @@ def read_scenes(paths: Iterable[Path], severity: Severity) -> list[tuple[Image, 
 def held_out_quality(
     scenes: Sequence[tuple[Image, Image]], restored: Sequence[Image]
 ) -> HeldOutQuality:
-    """Compares restored images with the truth of `scenes`."""
+    """Compares restored images with the clean images of `scenes`."""
     rows = [
         (psnr_luma(rainy, clean), psnr_luma(image, clean), ssim(luma(image), luma(clean)))
         for (rainy, clean), image in zip(scenes, restored, strict=True)

@@ -1,4 +1,4 @@
-"""Sheets of sample images: rainy, derained and clean side by side, a row per image."""
+"""Draws sheets of sample images: one row per image, rainy, derained and clean side by side."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HEIGHT = 320
 
 
 def batch_sheet(rainy: Tensor, restored: Tensor, clean: Tensor) -> Image:
-    """A sheet of the first images of a batch, each (B, 3, H, W) RGB in [0, 1]."""
+    """Draws the first images of a batch; every argument is (B, 3, H, W) RGB in [0, 1]."""
     columns = (rainy, restored, clean)
     return np.vstack(
         [
@@ -29,14 +29,14 @@ def batch_sheet(rainy: Tensor, restored: Tensor, clean: Tensor) -> Image:
 
 
 def scene_sheet(scenes: Sequence[tuple[Image, Image]], restored: Sequence[Image]) -> Image:
-    """A sheet of images spread over the held-out set.
+    """Draws images spread over the held-out set.
 
     Args:
         scenes: rainy and clean images, (H, W, 3) uint8 BGR.
-        restored: the derained ones.
+        restored: the derained images, (H, W, 3) uint8 BGR.
 
     Returns:
-        Rows cut in the middle to one size, at most four.
+        At most four rows, cropped around the middle to one size.
     """
     chosen = np.linspace(0, len(scenes) - 1, min(_ROWS, len(scenes))).round().astype(int)
     height = min(_HEIGHT, *(scenes[index][0].shape[0] for index in chosen))
@@ -50,7 +50,7 @@ def scene_sheet(scenes: Sequence[tuple[Image, Image]], restored: Sequence[Image]
 
 
 def write_sheet(path: Path, sheet: Image) -> None:
-    """Writes a sheet as PNG; makes its folder."""
+    """Writes a sheet as PNG and creates its folder."""
     _, packed = cv2.imencode(".png", sheet)
     create_folder(path.parent)
     write_whole(path, packed.tobytes())

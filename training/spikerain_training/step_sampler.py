@@ -1,4 +1,4 @@
-"""Which samples a process sees at which step."""
+"""Chooses the samples that a process sees at each step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spikerain_edge.errors import InputError
 
 @dataclass(frozen=True)
 class BatchShare:
-    """Part of every batch that one of several processes works on.
+    """The part of every batch that one of several processes works on.
 
     Attributes:
         batch: samples per step over all processes.
@@ -20,7 +20,7 @@ class BatchShare:
         processes: how many there are.
 
     Raises:
-        InputError: the batch cannot be divided equally.
+        InputError: the batch is not a multiple of the number of processes.
     """
 
     batch: int
@@ -41,10 +41,10 @@ class BatchShare:
 
 
 class StepSampler(Sampler[int]):
-    """Indices of one process, from one step to another.
+    """Yields the indices of one process, from one step to another.
 
-    Step `k` takes samples `k * batch` to `(k + 1) * batch - 1`, cut into equal runs: the batch
-    is the same however many processes share it, and a resumed run goes on where it stopped.
+    Step `k` takes samples `k * batch` to `(k + 1) * batch - 1`, cut into equal parts. So a
+    batch does not depend on the number of processes, and a resumed run continues where it stopped.
     """
 
     def __init__(self, share: BatchShare, first: int, last: int) -> None:

@@ -1,4 +1,4 @@
-"""Images as tensors, and tensors as images."""
+"""Converts images to tensors and back."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from spikerain_edge.images import Image
 
 
 def to_tensor(image: Image) -> Tensor:
-    """(H, W, 3) uint8 BGR to (3, H, W) float32 RGB in [0, 1]."""
+    """Converts (H, W, 3) uint8 BGR to (3, H, W) float32 RGB in [0, 1]."""
     return torch.from_numpy(image[..., ::-1].transpose(2, 0, 1).copy()).float() / 255
 
 
 def to_image(tensor: Tensor) -> Image:
-    """(3, H, W) RGB in [0, 1] to (H, W, 3) uint8 BGR, clipped and rounded."""
+    """Converts (3, H, W) RGB in [0, 1] to (H, W, 3) uint8 BGR, clipped and rounded."""
     pixels = (tensor.detach().float().clamp(0, 1) * 255).round().byte()
     return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()[..., ::-1])

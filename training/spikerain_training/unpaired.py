@@ -1,4 +1,4 @@
-"""Says which files of a data set are left out, since no pair uses them."""
+"""Warns of the files of a data set that belong to no pair."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _NAMED = 3
 
 
 def warn_of_unpaired(folder: Path, pairing: Pairing) -> None:
-    """Warns of files without a partner, which no pair uses; names the first of them.
+    """Warns of files without a partner and names the first ones.
 
     Args:
-        folder: what was looked at.
-        pairing: what `find_pairing` found in it.
+        folder: the data set.
+        pairing: its pairs and leftovers, as `find_pairing` returns them.
     """
     if not pairing.unpaired:
         return
@@ -33,5 +33,5 @@ def warn_of_unpaired(folder: Path, pairing: Pairing) -> None:
 
 
 def plural(number: int, what: str) -> str:
-    """`1 pair`, `2 pairs`."""
+    """Writes a number with its noun, such as `1 pair` or `2 pairs`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
