@@ -17,7 +17,7 @@ from spikerain_export.verification import Scene
 
 _Picture = tuple[Image, "Image | None"]
 _Found = TypeVar("_Found")
-# Spread over the demo's six seconds, since neighbouring frames are nearly equal.
+# A second apart, since neighbouring frames are nearly equal.
 _DEMO_MOMENTS = (0, 25, 50, 75, 100, 125)
 # A street and rain that differ from those of the proof.
 _SCALES_SEED = 8
