@@ -1,18 +1,22 @@
-# make run   derains the built-in demo camera        make test   runs every test
-# make lint  style, types, layers                     make clean  removes what make made
+# make run        derains the built-in demo camera     make test   runs every test
+# make test-fast  runs the tests not marked slow       make lint   style, types, layers
+# make bench      compares with SpikingJelly           make clean  removes what make made
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test lint format bench clean
+.PHONY: run test test-fast lint format bench clean
 
 run: $(VENV)/.base
 	$(BIN)/spikerain-edge run --camera demo --output demo_derained.mp4 --side-by-side
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: $(VENV)/.test
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

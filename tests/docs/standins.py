@@ -37,7 +37,8 @@ class Rule:
         appended: options that make it short
         replaced: regular expression and what replaces it
         output: what it writes where its options name no output
-        leaves: files that it writes besides; {output} stands for the first output
+        leaves: files that it writes besides; {output} is the first output, {stem} its name without
+            the suffix
         says: regular expression to be found in what it prints
         refusal: regular expression of what it says, and fails, where no GPU is present
         needs: module without which the command cannot do its work on this Python
@@ -58,6 +59,9 @@ class Rule:
 RULES = (
     Rule("make run", not_run="a step of .ci/run"),
     Rule("make test", not_run="a step of .ci/run"),
+    Rule("make lint", not_run="a step of .ci/run"),
+    Rule("make test-fast", not_run="a part of make test"),
+    Rule("make format", not_run="changes the repository; make lint checks the same"),
     Rule(
         "pip install .",
         "--no-deps --no-build-isolation --target site",
@@ -72,16 +76,16 @@ RULES = (
     ),
     Rule("spikerain-edge run"),
     Rule("spikerain-edge profile", FEW_FRAMES),
-    Rule("spikerain-edge export run", output="run.onnx"),
+    Rule("spikerain-edge export run", output="nano.onnx", leaves=("{stem}.probe.onnx",)),
     Rule(
         "spikerain-edge export nano --int8",
         output="nano-int8.onnx",
-        leaves=("nano-int8.probe.onnx",),
+        leaves=("{stem}.probe.onnx",),
     ),
     Rule(
         "spikerain-edge export nano --half --imgsz 640x480",
         output="nano-fp16-640x480.onnx",
-        leaves=("nano-fp16-640x480.probe.onnx",),
+        leaves=("{stem}.probe.onnx",),
     ),
     Rule(
         "spikerain-edge export nano --format engine --fp16",
@@ -91,7 +95,7 @@ RULES = (
     Rule(
         "spikerain-edge export nano --format engine --int8 --capability",
         output="nano-int8-tensorrt.engine",
-        leaves=("nano-int8-tensorrt.onnx", "nano-int8-tensorrt.probe.onnx"),
+        leaves=("{stem}.onnx", "{stem}.probe.onnx"),
         says="has not been run",
         needs="tensorrt_rtx",
     ),

@@ -116,7 +116,9 @@ def assert_outputs(session: Session, rule: Rule, command: str, printed: str) -> 
     outputs = named_outputs(command) or [rule.output]
     if "-" in outputs:
         assert json.loads(printed)
-    leaves = [name.format(output=outputs[0]) for name in rule.leaves]
+    first = outputs[0].rstrip("/")
+    stem = first.rpartition(".")[0]
+    leaves = [name.format(output=first, stem=stem) for name in rule.leaves]
     for name in [*leaves, *(name for name in outputs if name not in ("-", ""))]:
         found = list(session.folder.glob(re.sub(r"%0\dd", "*", name.rstrip("/"))))
         present = sorted(str(path) for path in session.folder.iterdir())
