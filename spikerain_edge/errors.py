@@ -12,12 +12,13 @@ class SpikeRainError(Exception):
 
     Args:
         cause: what is wrong, naming the file, camera or value.
-        remedy: what to do about it, ideally a command to type.
+        remedy: what to do about it, ideally a command to type; empty where the error is told as
+            part of another.
     """
 
     exit_code = 2
 
-    def __init__(self, cause: str, remedy: str = "") -> None:
+    def __init__(self, cause: str, remedy: str) -> None:
         super().__init__(f"{cause}; {remedy}" if remedy else cause)
         self.cause = cause
         self.remedy = remedy

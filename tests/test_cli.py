@@ -192,7 +192,7 @@ def test_the_backend_is_a_provider_by_its_short_name(
 
     def load(model: str, *, provider: str, **options: object) -> Derainer:
         asked.append(provider)
-        raise InputError("enough")
+        raise InputError("enough", "")
 
     monkeypatch.setattr(Derainer, "load", load)
     monkeypatch.setattr(

@@ -24,7 +24,7 @@ from spikerain_edge.console import command_scope, live_status
 from spikerain_edge.errors import InputError, ModelError, StreamError
 from spikerain_edge.images import Image
 from spikerain_edge.logs import PACKAGES, LogFormat, log_to_stderr
-from spikerain_edge.stream.sinks import write_image
+from spikerain_edge.stream.image_sinks import write_image
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Captured = pytest.CaptureFixture[str]
@@ -42,8 +42,8 @@ def fail(error: BaseException, **options: object) -> int:
     ("error", "code", "line"),
     [
         (InputError("no file a.png", "check the path"), 2, "no file a.png; check the path"),
-        (StreamError("camera 0 sends nothing"), 3, "camera 0 sends nothing"),
-        (ModelError("a.onnx is damaged"), 4, "a.onnx is damaged"),
+        (StreamError("camera 0 sends nothing", ""), 3, "camera 0 sends nothing"),
+        (ModelError("a.onnx is damaged", ""), 4, "a.onnx is damaged"),
         (OSError(errno.ENOSPC, "No space left on device"), 3, "No space left on device"),
         (MemoryError(), 5, "out of memory"),
         (PermissionError(errno.EACCES, "Permission denied", "out"), 3, "out: Permission denied"),
@@ -65,7 +65,7 @@ def test_an_error_reaches_another_process_with_its_parts() -> None:
 
 
 def test_a_line_is_of_the_program_that_runs(capsys: Captured) -> None:
-    fail(InputError("no file\na.png"), program="spikerain-train")
+    fail(InputError("no file\na.png", ""), program="spikerain-train")
     assert capsys.readouterr().err == "spikerain-train: no file a.png\n"
 
 
@@ -83,7 +83,7 @@ def test_ctrl_c_is_silent(capsys: Captured) -> None:
 
 
 def test_debug_shows_the_traceback_of_an_error(capsys: Captured) -> None:
-    assert fail(InputError("no file a.png"), debug=True) == 2
+    assert fail(InputError("no file a.png", ""), debug=True) == 2
     said = capsys.readouterr().err
     assert "Traceback" in said
     assert said.splitlines()[-1].endswith("InputError: no file a.png")
@@ -149,7 +149,7 @@ def test_a_status_shows_the_latest_message(capsys: Captured) -> None:
 
 def test_a_program_without_a_standard_error_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
-    assert fail(InputError("no file a.png")) == 2
+    assert fail(InputError("no file a.png", "")) == 2
 
 
 def test_what_a_command_sets_up_ends_with_it(capsys: Captured) -> None:

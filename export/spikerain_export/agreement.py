@@ -49,7 +49,10 @@ def require_same_at_its_shape(
     spec = fixed.graph.spec
     sized = [group for group in scenes if group[0].rainy.shape[:2] == (spec.height, spec.width)]
     if spec.height and not sized:
-        raise InputError(f"there is no scene of {spec.width}x{spec.height} to prove the export on")
+        raise InputError(
+            f"there is no scene of {spec.width}x{spec.height} to prove the export on",
+            "give rainy images: --data FOLDER",
+        )
     images = slots((sized or scenes)[0], spec.batch)
     height, width = images[0].shape[:2]
     with Derainer.from_bytes(free.content) as derainer:
@@ -98,7 +101,10 @@ def prove_engine(
     group = next(fitting, None)
     if group is None:
         taken = ", ".join(map(str, profiles))
-        raise InputError(f"there is no scene of {taken} to prove the engine on")
+        raise InputError(
+            f"there is no scene of {taken} to prove the engine on",
+            "give rainy images: --data FOLDER",
+        )
     images = slots(group, spec.batch)
     with TensorRTEngine(file, cuda=open_cuda(device)) as engine:
         made = engine.infer(np.stack(images))

@@ -35,6 +35,9 @@ _Result = TypeVar("_Result")
 class DoesNotFitError(SpikeRainError):
     """The machine cannot run this size: memory ran out."""
 
+    def __init__(self, cause: str, remedy: str = "use smaller images or a smaller model") -> None:
+        super().__init__(cause, remedy)
+
 
 class Child:
     """A context in which functions run in another process.

@@ -23,6 +23,7 @@ from spikerain_edge.stream.truncation import missing_at_end
 _DISCONTINUOUS = 0x0200
 _LONGEST_STEP = 10.0
 # Errors of the reader in a row after which nothing more is expected of a file.
+_AGAIN = "copy or record the file again, or convert it: ffmpeg -i FILE new.mp4"
 _MOST_ERRORS = 1000
 
 
@@ -123,7 +124,7 @@ class VideoSource:
 
     def _report(self) -> None:
         if not self.length:
-            raise InputError(f"{self._label} holds no frame that can be decoded")
+            raise InputError(f"{self._label} holds no frame that can be decoded", _AGAIN)
         if self.missing:
             total = self.length + self.missing
             raise InputError(
@@ -169,11 +170,15 @@ def open_container(path: Path) -> InputContainer:
         # A playlist must not reach beyond files, nor a name with a colon be taken for a protocol.
         return av.open(f"file:{path.absolute()}", options={"protocol_whitelist": "file"})
     except av.error.InvalidDataError as error:
-        raise InputError(f"{path} is not a video that can be decoded") from error
+        raise InputError(f"{path} is not a video that can be decoded", _AGAIN) from error
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+        raise InputError(
+            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
+        ) from error
     except av.error.FFmpegError as error:
-        raise InputError(f"{path} is not a video that can be decoded: {error.strerror}") from error
+        raise InputError(
+            f"{path} is not a video that can be decoded: {error.strerror}", _AGAIN
+        ) from error
 
 
 def video_stream(container: InputContainer, label: str) -> VideoStream:
@@ -184,7 +189,7 @@ def video_stream(container: InputContainer, label: str) -> VideoStream:
     """
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream):
-        raise InputError(f"{label} holds no video")
+        raise InputError(f"{label} holds no video", "name a file with a video stream")
     if stream.codec_context is None:
         raise InputError(f"no decoder for the video in {label}", "convert it with ffmpeg to H.264")
     return stream

@@ -103,7 +103,7 @@ def test_an_engine_for_this_gpu_is_run_before_anything_is_written(
     def refuse(file: EngineFile, derain: Any, *_: Any, **options: Any) -> float:
         assert derain(scenes()[0][0].rainy).shape == scenes()[0][0].rainy.shape
         assert options == {"device": 0, "held": True}
-        raise ModelError("the fp32 engine agrees with its reference to 3 dB only")
+        raise ModelError("the fp32 engine agrees with its reference to 3 dB only", "")
 
     monkeypatch.setattr(delivery, "prove_engine", refuse)
     with pytest.raises(ModelError, match="3 dB only"):

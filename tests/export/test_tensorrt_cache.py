@@ -172,7 +172,7 @@ def test_an_engine_that_fails_its_proof_is_not_kept(cache: EngineCache, library:
     settings = BuildSettings((FIXED,), capability="8.6")
 
     def refuse(file: EngineFile) -> None:
-        raise ModelError("another picture")
+        raise ModelError("another picture", "")
 
     for _ in range(2):
         with pytest.raises(ModelError, match="another picture"):

@@ -90,7 +90,7 @@ def test_a_stop_may_interrupt_a_stop(shades: ImageSource) -> None:
 
 
 def test_an_error_of_the_source_comes_after_its_frames() -> None:
-    failure = StreamError("unplugged")
+    failure = StreamError("unplugged", "")
     camera = Camera(3, fail(failure, at=2))
     sink = Recorder()
 
@@ -103,7 +103,7 @@ def test_an_error_of_the_source_comes_after_its_frames() -> None:
     assert camera.closed
 
 
-@pytest.mark.parametrize("failure", [ModelError("worn out"), ValueError("a bug")])
+@pytest.mark.parametrize("failure", [ModelError("worn out", ""), ValueError("a bug")])
 def test_an_error_of_the_function_reaches_the_caller(
     shades: ImageSource, failure: Exception, tmp_path: Path, read_video: ReadVideo, files: Files
 ) -> None:
@@ -157,7 +157,7 @@ def test_of_many_images_that_cannot_be_served_a_few_are_named(shades: ImageSourc
 
 
 def test_an_error_of_a_sink_reaches_the_caller_and_closes_all(shades: ImageSource) -> None:
-    failure = StreamError("disk full")
+    failure = StreamError("disk full", "")
     sinks = [Recorder(), Recorder(fail(failure, at=3)), Recorder()]
 
     with pytest.raises(StreamError) as raised:
@@ -182,7 +182,7 @@ def test_a_silent_camera_keeps_no_failure_of_a_sink_to_itself() -> None:
         if number == 1:
             waited.append(ended.wait(timeout=20))
 
-    failure = StreamError("disk full")
+    failure = StreamError("disk full", "")
     pipeline = Pipeline(Camera(2, stall), inverted, [Recorder(fail(failure, at=0))])
     pipeline.traffic = Watched()
     with pytest.raises(StreamError) as raised:
@@ -220,7 +220,7 @@ def test_a_bug_has_what_fails_besides_in_its_traceback(shades: ImageSource) -> N
 
 
 def test_a_sink_that_cannot_be_closed_does_not_keep_others_open(shades: ImageSource) -> None:
-    failure = StreamError("disk full")
+    failure = StreamError("disk full", "")
 
     class Stuck(Recorder):
         def close(self) -> None:

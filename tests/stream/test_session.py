@@ -50,7 +50,7 @@ def test_a_summary_names_every_failure(spikerain: Run, monkeypatch: pytest.Monke
         raise ModelError("worn out", "export it again")
 
     def full(sink: VideoSink) -> None:
-        raise StreamError("disk full")
+        raise StreamError("disk full", "")
 
     monkeypatch.setattr(Derainer, "derain_and_probe", fail)
     monkeypatch.setattr(VideoSink, "close", full)

@@ -139,4 +139,6 @@ def _report(text: str, place: str) -> None:
     try:
         write_whole(Path(place), f"{text}\n".encode())
     except OSError as error:
-        raise InputError(f"cannot write {place}: {error.strerror}") from error
+        raise InputError(
+            f"cannot write {place}: {error.strerror}", "name another file with --json"
+        ) from error

@@ -124,7 +124,9 @@ def check_profiles(spec: ModelSpec, profiles: Sequence[Profile]) -> None:
         InputError: it cannot.
     """
     if not 0 < len(profiles) <= MAX_PROFILES:
-        raise InputError(f"an engine has 1 to {MAX_PROFILES} profiles, not {len(profiles)}")
+        raise InputError(
+            f"an engine has 1 to {MAX_PROFILES} profiles, not {len(profiles)}", "give fewer sizes"
+        )
     for profile in profiles:
         sizes = (profile.minimum, profile.optimum, profile.maximum)
         odd = [size for size in sizes if size[0] % spec.stride or size[1] % spec.stride]
@@ -250,7 +252,10 @@ def _add_profiles(
         sizes = (profile.minimum, profile.optimum, profile.maximum)
         ranges.set_shape(image.name, *map(shape, sizes))
         if config.add_optimization_profile(ranges) < 0:
-            raise ModelError(f"TensorRT does not take images of {profile} for {spec.name}")
+            raise ModelError(
+                f"TensorRT does not take images of {profile} for {spec.name}",
+                "give another size with --imgsz",
+            )
 
 
 def _shaped(spec: ModelSpec, profiles: Sequence[Profile]) -> ModelSpec:

@@ -60,7 +60,7 @@ class BuildWatch:
         if self._raised is not None:
             raise self._raised
         if self._stopped:
-            raise InputError("the build of the engine was cancelled")
+            raise InputError("the build of the engine was cancelled", "start it again")
 
     def _tell(self, phase: str, done: int) -> None:
         if self._progress is None or self._stopped:

@@ -12,7 +12,10 @@ _Found = TypeVar("_Found")
 
 
 class RailError(SpikeRainError):
-    """A rail cannot be read, or no longer."""
+    """A rail cannot be read, or no longer; a report says so in place of a figure."""
+
+    def __init__(self, cause: str, remedy: str = "") -> None:
+        super().__init__(cause, remedy)
 
 
 def readable(readers: Iterable[Callable[[], _Found]]) -> tuple[list[_Found], list[RailError]]:
