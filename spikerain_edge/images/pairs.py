@@ -18,14 +18,11 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.images import Image
-from spikerain_edge.images.reading import IMAGE_SUFFIXES, image_paths, read_image
+from spikerain_edge.images.picture import Half, Pair, Picture
+from spikerain_edge.images.reading import IMAGE_SUFFIXES, image_paths
 from spikerain_edge.images.side_by_side import require_alike
-
-Half = Literal["left", "right"]
 
 RAINY_FOLDERS = ("input", "rain", "rainy", "rainy_image", "rainy_images", "rain_image", "data")
 CLEAN_FOLDERS = ("target", "norain", "gt", "clean", "groundtruth", "ground_truth")
@@ -36,55 +33,6 @@ _CLEAN_NAME = re.compile(
 )
 _RAINY_NAME = re.compile(rf"^(?:{_RAINY_WORDS})[-_]|[-_](?:{_RAINY_WORDS})$", re.IGNORECASE)
 _VARIATION = re.compile(r"x\d+$|_\d+$", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture file of a data set, or one half of it.
-
-    Attributes:
-        path: the file.
-        half: which half to take; the whole file unless given. Odd widths lose the middle column.
-    """
-
-    path: Path
-    half: Half | None = None
-
-    def read(self) -> Image:
-        """The picture as (H, W, 3) uint8 BGR.
-
-        Raises:
-            InputError: the file is missing or cannot be decoded.
-        """
-        others = f"list all such files: spikerain-train prepare {self.path.parent}"
-        image = read_image(self.path, others)
-        width = image.shape[1] // 2
-        if self.half is None:
-            return image
-        return image[:, :width] if self.half == "left" else image[:, -width:]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A rainy picture and the same scene without rain."""
-
-    rainy: Picture
-    clean: Picture
-
-    def read(self) -> tuple[Image, Image]:
-        """Rainy and clean, each (H, W, 3) uint8 BGR of the same size.
-
-        Raises:
-            InputError: a file is missing or cannot be decoded, or the sizes differ.
-        """
-        rainy, clean = self.rainy.read(), self.clean.read()
-        if rainy.shape != clean.shape:
-            raise InputError(
-                f"{self.rainy.path} is {size_text(rainy)} but "
-                f"{self.clean.path} is {size_text(clean)}",
-                "find all of them: spikerain-train prepare FOLDER",
-            )
-        return rainy, clean
 
 
 @dataclass(frozen=True)
@@ -100,11 +48,6 @@ class Pairing:
     layout: str
     pairs: tuple[Pair, ...]
     unpaired: tuple[Path, ...] = ()
-
-
-def size_text(image: Image) -> str:
-    """The size of an image as text, such as `481x321`: width x height."""
-    return f"{image.shape[1]}x{image.shape[0]}"
 
 
 def find_pairs(folder: Path, rainy_half: Half | None = None) -> tuple[Pair, ...] | None:

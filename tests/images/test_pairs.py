@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.images.pairs import Half, find_pairing, find_pairs
+from spikerain_edge.images.pairs import find_pairing, find_pairs
+from spikerain_edge.images.picture import Half
 
 
 def write(folder: Path, *names: str) -> None:

@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
-from spikerain_edge.images.pairs import Half, Pair, find_pairs
+from spikerain_edge.images.pairs import find_pairs
+from spikerain_edge.images.picture import Half, Pair
 from spikerain_training.rendered import DRY, RenderedWeather, WeatherMix
 from spikerain_training.tensors import to_tensor
 

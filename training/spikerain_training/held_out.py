@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from spikerain_edge.images import Image
-from spikerain_edge.images.pairs import Half, find_pairs
+from spikerain_edge.images.pairs import find_pairs
+from spikerain_edge.images.picture import Half
 from spikerain_edge.images.reading import image_paths
 from spikerain_training.seeded_rain import named, read_scenes, require_measurable, severities
 

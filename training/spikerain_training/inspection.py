@@ -9,7 +9,8 @@ from statistics import median
 from typing import Any
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.images.pairs import Half, Pair, Picture, find_pairing
+from spikerain_edge.images.pairs import find_pairing
+from spikerain_edge.images.picture import Half, Pair, Picture
 from spikerain_edge.images.reading import image_paths
 
 TrackPairs = Callable[[list[Pair]], Iterable[Pair]]

@@ -16,7 +16,7 @@ from typing import Any
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import create_folder
-from spikerain_edge.images.pairs import Half
+from spikerain_edge.images.picture import Half
 from spikerain_training.checkpoint import WEIGHTS, write_text
 from spikerain_training.recipe import Recipe, adapted
 

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
-from spikerain_edge.images.pairs import Picture
+from spikerain_edge.images.picture import Picture
 from spikerain_edge.images.reading import image_paths
 from spikerain_edge.weather import kinds, sample_weather
 from spikerain_training.camera import compress_alike, degrade

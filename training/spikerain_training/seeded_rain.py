@@ -12,7 +12,7 @@ import numpy as np
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import SSIM_WINDOW, luma, psnr_luma, ssim
-from spikerain_edge.images.pairs import Picture
+from spikerain_edge.images.picture import Picture
 from spikerain_edge.weather import Rain, sample_style
 
 _WITHOUT = "remove it, or measure without it"

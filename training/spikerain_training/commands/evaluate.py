@@ -16,7 +16,7 @@ from rich.console import Console
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar, write_json
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_folder, require_targets
-from spikerain_edge.images.pairs import Half
+from spikerain_edge.images.picture import Half
 from spikerain_edge.logs import LogFormat
 from spikerain_training.commands.options import PROGRAM, RainyHalf, half
 from spikerain_training.evaluation import gallery as pages

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.images.pairs import Half
+from spikerain_edge.images.picture import Half
 
 PROGRAM = "spikerain-train"
 

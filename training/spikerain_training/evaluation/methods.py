@@ -13,7 +13,7 @@ import torch
 from spikerain_edge import Derainer
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
-from spikerain_edge.images.pairs import size_text
+from spikerain_edge.images.picture import size_text
 from spikerain_edge.images.reading import IMAGE_SUFFIXES, read_image
 from spikerain_training.checkpoint import CONFIG, load_network
 from spikerain_training.evaluation.scenes import EvalScene

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
-from spikerain_edge.images.pairs import Half, Pair, Picture, usable_pairing
+from spikerain_edge.images.pairs import usable_pairing
+from spikerain_edge.images.picture import Half, Pair, Picture
 from spikerain_edge.images.reading import image_paths
 from spikerain_training.seeded_rain import (
     Severity,
