@@ -11,7 +11,7 @@ import numpy as np
 
 from spikerain_edge.errors import StreamError
 from spikerain_edge.images import Image
-from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
+from spikerain_edge.stream.frame import DEFAULT_RATE, Arrivals, Frame
 
 
 class CaptureSource:
@@ -39,14 +39,13 @@ class CaptureSource:
         self.rate = rate if 0 < rate <= 1000 else DEFAULT_RATE
 
     def __iter__(self) -> Iterator[Frame]:
-        index, first = 0, 0.0
+        index, arrivals = 0, Arrivals(self.rate)
         while True:
             captured, image = self._read()
             if image is None:
                 break
-            first = first if index else captured
-            # A camera's own rate is nominal: many send fewer frames in the dark.
-            yield Frame(image, index, captured, f"frame_{index:06d}", captured - first)
+            shown, duration = arrivals.add(captured)
+            yield Frame(image, index, captured, f"frame_{index:06d}", shown, duration)
             index += 1
         if index == 0:
             raise _not_opened(self._label)

@@ -35,3 +35,26 @@ class Frame:
     time: float | None = None
     duration: float | None = None
     pixel_shape: Fraction = Fraction(1)
+
+
+class Arrivals:
+    """Times of a live camera's frames: when they come, since its rate is nominal.
+
+    Many cameras send fewer frames in the dark. A frame is taken to last as long as the one before.
+
+    Args:
+        rate: nominal frames per second.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._step = 1 / rate
+        self._first: float | None = None
+        self._latest = 0.0
+
+    def add(self, captured: float) -> tuple[float, float]:
+        """The time and the duration of a frame, in seconds, for when it was captured."""
+        if self._first is None:
+            self._first = self._latest = captured
+            return 0.0, self._step
+        duration, self._latest = captured - self._latest, captured
+        return captured - self._first, duration

@@ -15,8 +15,9 @@ from spikerain_edge.images.reading import IMAGE_SUFFIXES, is_image
 from spikerain_edge.stream.capture import CaptureSource
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
+from spikerain_edge.stream.network import open_url
 from spikerain_edge.stream.stills import ImageSource
-from spikerain_edge.stream.video import VideoSource
+from spikerain_edge.stream.video import open_video
 
 _DEVICES = ("/dev/video", "/dev/v4l/")
 
@@ -83,7 +84,7 @@ def open_source(uri: str) -> Source:
         return CaptureSource(int(uri), f"camera {uri}")
     path = _local_path(uri)
     if path is None:
-        return CaptureSource(uri, without_password(uri))
+        return open_url(uri, without_password(uri))
     if path.startswith(_DEVICES):
         return _open_device(path)
     try:
@@ -125,7 +126,7 @@ def _open_files(path: str) -> Source:
     if Path(path).is_file():
         if is_image(Path(path)):
             return ImageSource([Path(path)])
-        return VideoSource(Path(path))
+        return open_video(Path(path))
     if glob.has_magic(path):
         files = [Path(match) for match in glob.glob(path) if is_image(Path(match))]
         if not files:

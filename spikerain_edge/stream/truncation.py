@@ -11,13 +11,10 @@ from av.video.stream import VideoStream
 _SLACK = 2
 
 
-def missing_at_end(
-    path: Path, container: InputContainer, stream: VideoStream, packets: int, end: float
-) -> int:
+def missing_at_end(container: InputContainer, stream: VideoStream, packets: int, end: float) -> int:
     """Frames that the header announces and that are beyond the end of the file.
 
     Args:
-        path: the file.
         container: the file, read to its end.
         stream: its video.
         packets: packets of the video that were read.
@@ -28,6 +25,8 @@ def missing_at_end(
         # The index lists every packet, also those that an edit hides.
         return max(0, stream.frames - packets)
     if "avi" in formats:
+        # The header counts repeated frames too, which are no packets.
+        path = Path(container.name.removeprefix("file:"))
         return max(0, stream.frames - packets) if is_cut_off_avi(path) else 0
     if "matroska" in formats:
         lacking = round((_track_duration(stream) - end) * float(stream.average_rate or 0))
@@ -36,7 +35,9 @@ def missing_at_end(
 
 
 def is_cut_off_avi(path: Path) -> bool:
-    """Whether an AVI is shorter than it says, so that its last frame may be a part of one."""
+    """Whether a file is an AVI shorter than it says; its last frame may be a part of one then."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         head = file.read(8)
     size = int.from_bytes(head[4:], "little")

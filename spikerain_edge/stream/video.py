@@ -31,25 +31,22 @@ class VideoSource:
     """A video file: every frame that can be decoded, at its own time, upright.
 
     Args:
-        path: the file.
+        container: the opened file.
+        label: what to call it in messages.
+        path: where it is, if it is a file of this machine.
 
     Raises:
-        InputError: the file cannot be opened or holds no frames; after the last frame: some could
-            not be decoded.
+        InputError: the file holds no video; after the last frame: some could not be decoded.
     """
 
     live = False
 
-    def __init__(self, path: Path) -> None:
-        self.paths: Sequence[Path] = (path,)
+    def __init__(self, container: InputContainer, label: str, path: Path | None = None) -> None:
+        self.paths: Sequence[Path] = () if path is None else (path,)
         self.missing = 0
-        self._label = str(path)
-        self._container = open_container(path)
-        try:
-            self._stream = video_stream(self._container, self._label)
-        except InputError:
-            self._container.close()
-            raise
+        self._label = label
+        self._container = container
+        self._stream = video_stream(container, label)
         self._discontinuous = bool(self._container.format.flags & _DISCONTINUOUS)
         self.rate = nominal_rate(self._stream)
         self.length: int | None = self._announced()
@@ -104,7 +101,7 @@ class VideoSource:
                     self.missing += 1
                 else:
                     yield frame
-        self.missing += missing_at_end(self.paths[0], self._container, self._stream, packets, end)
+        self.missing += missing_at_end(self._container, self._stream, packets, end)
 
     def _packets(self) -> Iterator[av.Packet[VideoStream]]:
         """Packets of the video up to the end of the file; passes over what cannot be read."""
@@ -160,7 +157,7 @@ class Clock:
         return self._time
 
 
-def open_container(path: Path) -> InputContainer:
+def open_video(path: Path) -> VideoSource:
     """Opens a video file, whatever bytes its name holds.
 
     Raises:
@@ -168,7 +165,7 @@ def open_container(path: Path) -> InputContainer:
     """
     try:
         # A playlist must not reach beyond files, nor a name with a colon be taken for a protocol.
-        return av.open(f"file:{path.absolute()}", options={"protocol_whitelist": "file"})
+        container = av.open(f"file:{path.absolute()}", options={"protocol_whitelist": "file"})
     except av.error.InvalidDataError as error:
         raise InputError(f"{path} is not a video that can be decoded", _AGAIN) from error
     except OSError as error:
@@ -179,6 +176,11 @@ def open_container(path: Path) -> InputContainer:
         raise InputError(
             f"{path} is not a video that can be decoded: {error.strerror}", _AGAIN
         ) from error
+    try:
+        return VideoSource(container, str(path), path)
+    except InputError:
+        container.close()
+        raise
 
 
 def video_stream(container: InputContainer, label: str) -> VideoStream:

@@ -15,7 +15,7 @@ from spikerain_edge.images import Image
 from spikerain_edge.stream.capture import CaptureSource
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.sources import DemoSource
-from spikerain_edge.stream.video import VideoSource, upright
+from spikerain_edge.stream.video import open_video, upright
 
 
 class Grabber:
@@ -59,7 +59,7 @@ def test_a_camera_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_is_there_before_it_is_read(
     make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = VideoSource(make_video(tmp_path / "x.mp4", 3))
+    source = open_video(make_video(tmp_path / "x.mp4", 3))
     decoded: list[float] = []
 
     def convert(frame: VideoFrame) -> tuple[Image, bool]:
