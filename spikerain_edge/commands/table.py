@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from types import FrameType
 from typing import Any
 
 import typer
@@ -33,8 +38,33 @@ class LazyCommand(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **named: Any) -> Any:
         """The context of the real command, which its module defines."""
-        command: Any = typer.main.get_command(import_module(self._module).app)
+        with _quiet_interrupts():
+            module = import_module(self._module)
+        command: Any = typer.main.get_command(module.app)
         return command.make_context(info_name, args, *rest, **named)
+
+
+@contextmanager
+def _quiet_interrupts() -> Iterator[None]:
+    """Ends the process at Ctrl-C, without a traceback through whatever is being imported."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        os._exit(128 + number)
+
+    before = signal.getsignal(signal.SIGINT)
+    # Where the one who started the process has it ignore Ctrl-C, it goes on doing so. Handlers
+    # belong to the main thread.
+    if (
+        before is not signal.default_int_handler
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+    signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def group_of(entries: Mapping[str, CommandEntry]) -> type[TyperGroup]:

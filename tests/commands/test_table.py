@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from spikerain_edge.cli import COMMANDS, app
+from spikerain_training.cli import COMMANDS as TRAINING
 
 
 def in_python(code: str) -> subprocess.CompletedProcess[str]:
@@ -16,12 +17,13 @@ def in_python(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, *TRAINING])
 def test_a_command_is_what_the_list_of_commands_says(name: str) -> None:
-    command = typer.main.get_command(import_module(COMMANDS[name].module).app)
+    entry = {**COMMANDS, **TRAINING}[name]
+    command = typer.main.get_command(import_module(entry.module).app)
     assert command.name == name
     assert command.help is not None
-    assert command.help.splitlines()[0] == COMMANDS[name].help
+    assert command.help.splitlines()[0] == entry.help
 
 
 def test_the_list_of_commands_imports_none_of_them() -> None:
@@ -35,6 +37,31 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in COMMANDS)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_help_of_training_needs_no_torch() -> None:
+    done = in_python(
+        "import sys; sys.modules['torch'] = None\n"
+        "from spikerain_training.entry import main\n"
+        "sys.argv = ['spikerain-train', '--help']\n"
+        "main()"
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in TRAINING)
+
+
+def test_training_without_torch_is_one_line_that_installs_it() -> None:
+    done = in_python(
+        "import sys; sys.modules['torch'] = None\n"
+        "from spikerain_training.entry import main\n"
+        "sys.argv = ['spikerain-train', 'fit', '--output', 'run']\n"
+        "main()"
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "spikerain-train: training needs the package torch; "
+        "install it: pip install 'spikerain-edge[train]'\n"
+    )
 
 
 def test_a_missing_extra_is_one_line_that_installs_it() -> None:

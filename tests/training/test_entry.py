@@ -18,12 +18,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Interrupt:
     def find_spec(self, name, path=None, target=None):
-        if name == "spikerain_training.commands":
+        if name == "spikerain_training.commands.fit":
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupt())
 from spikerain_training.entry import main
-sys.argv = ["spikerain-train", "--version"]
+sys.argv = ["spikerain-train", "fit", "--help"]
 main()
 """
 

@@ -1,4 +1,4 @@
-"""The `spikerain-train` command."""
+"""The `spikerain-train` command: one table of commands, each imported when it is used."""
 
 from __future__ import annotations
 
@@ -6,14 +6,35 @@ from typing import Annotated
 
 import typer
 
+from spikerain_edge.commands.table import CommandEntry, group_of
 from spikerain_edge.console import version_shower
-from spikerain_training.commands.average import average
-from spikerain_training.commands.evaluate import evaluate
-from spikerain_training.commands.fit import fit
-from spikerain_training.commands.import_weights import import_weights
-from spikerain_training.commands.prepare import prepare
+
+COMMANDS = {
+    "fit": CommandEntry(
+        "spikerain_training.commands.fit",
+        "Trains a network on clean images with weather rendered on the fly, or on pairs.",
+    ),
+    "evaluate": CommandEntry(
+        "spikerain_training.commands.evaluate",
+        "Measures methods on clean images behind seeded rain, or on rainy and clean pairs.",
+    ),
+    "prepare": CommandEntry(
+        "spikerain_training.commands.prepare",
+        "Checks a data set: counts, sizes, unpaired, unreadable and mismatched files.",
+    ),
+    "average": CommandEntry(
+        "spikerain_training.commands.average",
+        "Averages the weights of two stages of one training, which can keep the virtues of both.",
+    ),
+    "import": CommandEntry(
+        "spikerain_training.commands.import_weights",
+        "Imports weights that the authors' published code has saved, all of them or none.",
+    ),
+}
+"""Every command by its name; its module is imported when it is used."""
 
 app = typer.Typer(
+    cls=group_of(COMMANDS),
     help="Trains SpikeRain networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -36,10 +57,3 @@ def root(
     ] = False,
 ) -> None:
     """Trains SpikeRain networks."""
-
-
-app.command()(fit)
-app.command()(evaluate)
-app.command()(prepare)
-app.command()(average)
-app.command("import")(import_weights)

@@ -19,9 +19,11 @@ from spikerain_training.commands.options import PROGRAM
 from spikerain_training.datasets import training_batches
 from spikerain_training.network import SpikeRain
 
+app = typer.Typer(add_completion=False)
 _log = logging.getLogger(__name__)
 
 
+@app.command()
 def average(
     first: Annotated[Path, typer.Argument(help="Checkpoint folder that a run started from.")],
     second: Annotated[Path, typer.Argument(help="Checkpoint folder that it led to.")],

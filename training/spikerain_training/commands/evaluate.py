@@ -39,6 +39,7 @@ from spikerain_training.evaluation.summary import (
     write_csv,
 )
 
+app = typer.Typer(add_completion=False)
 _HEADINGS = (
     "rain",
     "method",
@@ -52,6 +53,7 @@ _HEADINGS = (
 Count = Annotated[int | None, typer.Option(min=1, help="Take only so many images of a folder.")]
 
 
+@app.command()
 def evaluate(
     model: Annotated[
         list[str] | None,

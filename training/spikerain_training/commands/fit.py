@@ -24,10 +24,12 @@ from spikerain_training.processes import is_first_process
 from spikerain_training.recipe import Recipe, overridden, read_recipe
 from spikerain_training.record import Data, recorded_data, recorded_recipe
 
+app = typer.Typer(add_completion=False)
 _log = logging.getLogger(__name__)
 _INTERRUPTED = 130
 
 
+@app.command()
 def fit(
     output: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
     data: Annotated[

@@ -19,6 +19,7 @@ from spikerain_training.config import variants
 from spikerain_training.importing.authors import Comparison, Entry, compare, fitting
 from spikerain_training.importing.state_file import read_state
 
+app = typer.Typer(add_completion=False)
 _log = logging.getLogger(__name__)
 _SHOWN = 20
 
@@ -31,6 +32,7 @@ class Published(str, Enum):
     L = "l"
 
 
+@app.command("import")
 def import_weights(
     file: Annotated[
         Path,

@@ -23,9 +23,11 @@ from spikerain_edge.logs import LogFormat
 from spikerain_training.commands.options import PROGRAM, RainyHalf, half
 from spikerain_training.inspection import Inspection, Sizes, inspect
 
+app = typer.Typer(add_completion=False)
 _log = logging.getLogger(__name__)
 
 
+@app.command()
 def prepare(
     folder: Annotated[Path, typer.Argument(help="Pairs in any known layout, or clean images.")],
     rainy_half: RainyHalf = None,
