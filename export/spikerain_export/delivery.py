@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from spikerain_edge.engine_file import AHEAD_OF_TIME, SUFFIX, EngineFile
+from spikerain_edge.engine_file import SUFFIX, EngineFile
+from spikerain_edge.engine_header import AHEAD_OF_TIME
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct
 from spikerain_edge.images import Image

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from spikerain_edge.engine_file import EngineFile, Profile, read_engine_file
+from spikerain_edge.engine_file import EngineFile, read_engine_file
+from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.cuda import Cuda, open_cuda
 from spikerain_edge.inference.engine import Closing, Images

@@ -9,11 +9,10 @@ from spikerain_edge.images import Image
 from spikerain_edge.weather.base import Layer, Weather
 from spikerain_edge.weather.fog import Fog, FogStyle, sample_fog_style
 from spikerain_edge.weather.kinds import kinds, sample_weather
-from spikerain_edge.weather.rain import (
+from spikerain_edge.weather.rain import Rain, blend
+from spikerain_edge.weather.rain_style import (
     Blend,
-    Rain,
     RainStyle,
-    blend,
     sample_downpour_style,
     sample_style,
     sample_wide_style,

@@ -10,7 +10,12 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.sizes import Size
 from spikerain_edge.weather.base import Weather
 from spikerain_edge.weather.fog import Fog, sample_fog_style
-from spikerain_edge.weather.rain import Rain, sample_downpour_style, sample_style, sample_wide_style
+from spikerain_edge.weather.rain import Rain
+from spikerain_edge.weather.rain_style import (
+    sample_downpour_style,
+    sample_style,
+    sample_wide_style,
+)
 from spikerain_edge.weather.snow import Snow, sample_snow_style
 
 Sampler = Callable[[Size, np.random.Generator], Weather]

@@ -10,7 +10,8 @@ import onnx
 import pytest
 
 from spikerain_edge.cli import app
-from spikerain_edge.engine_file import EngineFile, EngineHeader, Profile
+from spikerain_edge.engine_file import EngineFile
+from spikerain_edge.engine_header import EngineHeader, Profile
 from spikerain_edge.inference import Derainer
 from spikerain_edge.models import find_model
 from spikerain_export.artefact import seal, unseal

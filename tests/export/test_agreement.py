@@ -11,7 +11,8 @@ import pytest
 from export_parts import scenes
 from onnx import helper, numpy_helper
 
-from spikerain_edge.engine_file import EngineFile, EngineHeader, Profile
+from spikerain_edge.engine_file import EngineFile
+from spikerain_edge.engine_header import EngineHeader, Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer

@@ -14,7 +14,7 @@ from precision_parts import photograph
 from torch import Tensor
 
 from spikerain_edge import Derainer, InputError, ModelError
-from spikerain_edge.engine_file import Profile
+from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import SpikeRainError
 from spikerain_export.artefact import seal
 from spikerain_export.conversion import Graphs, Request, rewrite

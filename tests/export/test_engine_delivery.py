@@ -11,13 +11,8 @@ from typing import Any
 import pytest
 from export_parts import scenes, shipped
 
-from spikerain_edge.engine_file import (
-    AHEAD_OF_TIME,
-    EngineFile,
-    EngineHeader,
-    Profile,
-    read_engine_file,
-)
+from spikerain_edge.engine_file import EngineFile, read_engine_file
+from spikerain_edge.engine_header import AHEAD_OF_TIME, EngineHeader, Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference import Derainer
 from spikerain_edge.profiling.operations import count_operations

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from tensorrt_graphs import real_library, reopened, small_graph, small_spec
 
-from spikerain_edge.engine_file import AHEAD_OF_TIME, MAX_PROFILES, Profile, parse_engine_file
+from spikerain_edge.engine_file import parse_engine_file
+from spikerain_edge.engine_header import AHEAD_OF_TIME, MAX_PROFILES, Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.tensorrt_library import TENSORRT, TENSORRT_RTX, Library
 from spikerain_export.tensorrt import BuildSettings, build_engine, target

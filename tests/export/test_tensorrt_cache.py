@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tensorrt_graphs import real_library, small_graph, small_spec
 
-from spikerain_edge.engine_file import AHEAD_OF_TIME, EngineFile, EngineHeader, Profile
+from spikerain_edge.engine_file import EngineFile
+from spikerain_edge.engine_header import AHEAD_OF_TIME, EngineHeader, Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.tensorrt_library import Library
 from spikerain_export.tensorrt import BuildSettings, EngineCache, build_cached

@@ -10,7 +10,8 @@ import pytest
 import torch
 from tensorrt_graphs import real_library, reopened
 
-from spikerain_edge.engine_file import EngineFile, Profile, parse_engine_file
+from spikerain_edge.engine_file import EngineFile, parse_engine_file
+from spikerain_edge.engine_header import Profile
 from spikerain_edge.inference import OnnxRuntimeEngine
 from spikerain_edge.inference.tensorrt_library import Library
 from spikerain_edge.models import find_model

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tensorrt_graphs import reopened
 
-from spikerain_edge.engine_file import AHEAD_OF_TIME, Profile
+from spikerain_edge.engine_header import AHEAD_OF_TIME, Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import psnr

@@ -9,7 +9,7 @@ import pytest
 from descriptions import operation
 from tensorrt_graphs import LAYER, real_library, small_graph, small_spec
 
-from spikerain_edge.engine_file import Profile
+from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import ModelError
 from spikerain_edge.inference.tensorrt_library import Library
 from spikerain_edge.spec import ModelSpec, Precision

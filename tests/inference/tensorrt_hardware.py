@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from spikerain_edge.engine_file import EngineFile, EngineHeader, Profile
+from spikerain_edge.engine_file import EngineFile
+from spikerain_edge.engine_header import EngineHeader, Profile
 from spikerain_edge.inference.cuda import Cuda
 from spikerain_edge.inference.tensorrt_library import TENSORRT, Library
 from spikerain_edge.spec import ModelSpec

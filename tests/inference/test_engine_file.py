@@ -11,16 +11,8 @@ from typing import Any
 import pytest
 
 from spikerain_edge import engine_file
-from spikerain_edge.engine_file import (
-    AHEAD_OF_TIME,
-    HEADER_VERSION,
-    MAGIC,
-    EngineFile,
-    EngineHeader,
-    Profile,
-    parse_engine_file,
-    read_engine_file,
-)
+from spikerain_edge.engine_file import MAGIC, EngineFile, parse_engine_file, read_engine_file
+from spikerain_edge.engine_header import AHEAD_OF_TIME, HEADER_VERSION, EngineHeader, Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference import Derainer
 from spikerain_edge.models import find_model

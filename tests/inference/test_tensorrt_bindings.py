@@ -17,7 +17,7 @@ from tensorrt_hardware import Hardware, cuda, engine_file, library
 
 import spikerain_edge.inference
 import spikerain_export.tensorrt
-from spikerain_edge.engine_file import Profile
+from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference import Derainer
 from spikerain_edge.inference.cuda import open_cuda

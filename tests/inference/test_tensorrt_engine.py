@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from tensorrt_hardware import Context, Hardware, cuda, engine_file, library
 
-from spikerain_edge.engine_file import Profile
+from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer

@@ -88,7 +88,7 @@ def read_settings(
         if workspace is not None or capability is not None:
             raise InputError("--workspace and --capability are for engines", "add --format engine")
         return None
-    from spikerain_edge.engine_file import Profile
+    from spikerain_edge.engine_header import Profile
     from spikerain_export.tensorrt import BuildSettings
 
     usual = size or USUAL_SIZE

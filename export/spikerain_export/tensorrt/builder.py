@@ -8,13 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from spikerain_edge.engine_file import (
-    AHEAD_OF_TIME,
-    MAX_PROFILES,
-    EngineFile,
-    EngineHeader,
-    Profile,
-)
+from spikerain_edge.engine_file import EngineFile
+from spikerain_edge.engine_header import AHEAD_OF_TIME, MAX_PROFILES, EngineHeader, Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.cuda import open_cuda
 from spikerain_edge.inference.tensorrt_library import Library, Messages, make_logger

@@ -15,13 +15,8 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from spikerain_edge.engine_file import (
-    HEADER_VERSION,
-    SUFFIX,
-    EngineFile,
-    EngineHeader,
-    read_engine_file,
-)
+from spikerain_edge.engine_file import SUFFIX, EngineFile, read_engine_file
+from spikerain_edge.engine_header import HEADER_VERSION, EngineHeader
 from spikerain_edge.errors import InputError, ModelError, SpikeRainError
 from spikerain_edge.files import write_whole
 from spikerain_edge.inference.tensorrt_library import Library

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from spikerain_edge.engine_file import AHEAD_OF_TIME
+from spikerain_edge.engine_header import AHEAD_OF_TIME
 from spikerain_edge.errors import InputError
 from spikerain_edge.inference.cuda import open_cuda
 from spikerain_edge.inference.tensorrt_library import TENSORRT_RTX, Library, find_library
