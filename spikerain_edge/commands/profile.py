@@ -127,7 +127,7 @@ def model_files(name: str) -> list[Path]:
 
 
 def check_places(destinations: list[str], read: list[Path]) -> None:
-    """Looks, before anything is measured, whether the reports can be written.
+    """Checks, before anything is measured, that the reports can be written.
 
     Args:
         destinations: files, or `-` for standard output.
@@ -148,10 +148,10 @@ def check_places(destinations: list[str], read: list[Path]) -> None:
 
 
 def require_rows(report: Report) -> None:
-    """Ends badly, once the reports are written, where no size at all could be measured.
+    """Checks, once the reports are written, that at least one size was measured.
 
     Raises:
-        InputError: so it is; names the first problem.
+        InputError: no size was measured; names the first problem.
     """
     problems = [row.problem for row in report.rows]
     if all(problems):
