@@ -218,3 +218,12 @@ def test_the_device_needs_neither_torch_nor_onnx() -> None:
         "sys.exit(str(found) if found else 0)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_stream_starts_without_what_only_reports_need() -> None:
+    program = (
+        "import sys, spikerain_edge.commands.run, spikerain_edge.session;"
+        "found = {'jinja2', 'msgspec'} & set(sys.modules);"
+        "sys.exit(str(found) if found else 0)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
