@@ -32,8 +32,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 done, 2 bad input or usage, 3 source or sink failed for good, 4 model or "
-    "engine unusable, 5 out of memory, 130 stopped by Ctrl-C, 143 stopped by SIGTERM (files are "
-    "complete).",
+    "engine unusable, 5 out of memory, 129 terminal closed, 130 stopped by Ctrl-C, 143 stopped by "
+    "SIGTERM (files are complete).",
 )
 
 

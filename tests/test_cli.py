@@ -147,7 +147,9 @@ def test_a_model_without_probe_graph_leaves_spikes_unknown(
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["Ctrl-C", "SIGTERM", "terminal closed"],
 )
 def test_stopping_completes_what_was_begun(
     tmp_path: Path,
@@ -165,6 +167,8 @@ def test_stopping_completes_what_was_begun(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Also where the tests run under nohup.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     try:
         while running.poll() is None and not (tmp_path / "out" / "frame_000002.png").exists():
@@ -208,7 +212,7 @@ def test_the_version_is_told(program: Run) -> None:
 
 def test_every_exit_code_is_in_the_help(program: Run) -> None:
     shown = " ".join(program("--help").stdout.split())
-    assert all(code in shown for code in ("0 done", "130 stopped", "143 stopped"))
+    assert all(code in shown for code in ("0 done", "129 terminal", "130 stopped", "143 stopped"))
 
 
 def test_the_device_needs_neither_torch_nor_onnx() -> None:

@@ -144,7 +144,10 @@ def _show(summary: dict[str, Any], options: RunOptions, console: Console) -> Non
 
 @contextmanager
 def _stop_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Stops the stream cleanly at the first Ctrl-C or SIGTERM; a second one kills."""
+    """Stops the stream cleanly at the first Ctrl-C, SIGTERM or SIGHUP; a second one kills.
+
+    The system sends SIGHUP when the terminal is closed, unless the command runs under `nohup`.
+    """
     received: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -152,7 +155,10 @@ def _stop_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
         signal.signal(number, signal.SIG_DFL)
         stop()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        numbers.remove(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield received
     finally:
