@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import glob
+import logging
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -11,13 +11,13 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from spikerain_edge.errors import InputError, StreamError
-from spikerain_edge.images.reading import IMAGE_SUFFIXES, is_image
 from spikerain_edge.stream.capture import CaptureSource
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
+from spikerain_edge.stream.local import open_files
 from spikerain_edge.stream.network import open_url
-from spikerain_edge.stream.stills import ImageSource
-from spikerain_edge.stream.video import open_video
+
+_log = logging.getLogger(__name__)
 
 _DEVICES = ("/dev/video", "/dev/v4l/")
 
@@ -78,21 +78,30 @@ def open_source(uri: str) -> Source:
         InputError: a file or folder is missing, empty or unreadable.
         StreamError: a camera or stream cannot be opened.
     """
-    if uri == "demo":
-        return DemoSource()
-    if re.fullmatch(r"\d{1,4}", uri, re.ASCII):
-        return CaptureSource(int(uri), f"camera {uri}")
+    if _is_word(uri):
+        return DemoSource() if uri == "demo" else CaptureSource(int(uri), f"camera {uri}")
     path = _local_path(uri)
     if path is None:
         return open_url(uri, without_password(uri))
     if path.startswith(_DEVICES):
         return _open_device(path)
     try:
-        return _open_files(path)
+        return open_files(path)
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {error.strerror}", "check the path and its permissions"
         ) from error
+
+
+def _is_word(uri: str) -> bool:
+    """Whether a URI means the demo or a camera by its number; a file of this name comes first."""
+    if uri != "demo" and not re.fullmatch(r"\d{1,4}", uri, re.ASCII):
+        return False
+    if not Path(uri).exists():
+        return True
+    meant = "the built-in scene" if uri == "demo" else f"the camera /dev/video{uri}"
+    _log.warning("%s is a file or folder here and is read; for %s, use another folder", uri, meant)
+    return False
 
 
 def without_password(uri: str) -> str:
@@ -115,28 +124,3 @@ def _open_device(path: str) -> CaptureSource:
     if not Path(path).exists():
         raise StreamError(f"there is no camera {path}", "list the cameras with: ls /dev/video*")
     return CaptureSource(path, path)
-
-
-def _open_files(path: str) -> Source:
-    if path and Path(path).is_dir():
-        files = [entry for entry in Path(path).iterdir() if is_image(entry)]
-        if not files:
-            raise InputError(f"the folder {path} holds no images", _suffix_hint())
-        return ImageSource(sorted(files))
-    if Path(path).is_file():
-        if is_image(Path(path)):
-            return ImageSource([Path(path)])
-        return open_video(Path(path))
-    if glob.has_magic(path):
-        files = [Path(match) for match in glob.glob(path) if is_image(Path(match))]
-        if not files:
-            raise InputError(f"no image matches {path}", _suffix_hint())
-        return ImageSource(sorted(files))
-    raise InputError(
-        f"there is no file or folder {path}",
-        "give demo, a camera number, /dev/videoN, a video, an image, a folder, a glob or a URL",
-    )
-
-
-def _suffix_hint() -> str:
-    return f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}"
