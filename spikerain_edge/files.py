@@ -102,7 +102,7 @@ def require_folder(folder: Path) -> None:
     """
     place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not place.is_dir():
-        raise InputError(f"{place} is no folder", "name another place for what is written")
+        raise InputError(f"{place} is not a folder", "name another place for what is written")
     if not os.access(place, os.W_OK | os.X_OK):
         raise InputError(f"cannot write to {place}", "name another folder")
 

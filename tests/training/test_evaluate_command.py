@@ -163,7 +163,7 @@ def test_insets_of_the_truth_are_exact_crops_of_it(photographs: Path, tmp_path: 
     [
         (["--model", "missing"], 2, "no model 'missing'; name a shipped one (nano"),
         (["--model", "missing"], 2, "checkpoint folders and folders of another method's results"),
-        (["--model", "=nano"], 2, "gives its column no name; write NAME=nano"),
+        (["--model", "=nano"], 2, "has no name before =; write NAME=nano"),
         (["--photographs", "."], 2, "give --gallery FILE.html or --save-images FOLDER"),
         (["--json", "."], 2, "cannot write ."),
         (["--csv", "."], 2, "cannot write ."),

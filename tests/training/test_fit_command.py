@@ -78,12 +78,12 @@ def test_photographs_are_not_taken_for_pairs_side_by_side(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--rainy-half", "top"], "--rainy-half top names no half"),
+        (["--rainy-half", "top"], "--rainy-half top must end in left or right"),
         (["--rainy-half", "other=left"], "--rainy-half names other, which is not among"),
-        (["--rainy-half", "left", "--rainy-half", "right"], "comes beside another"),
+        (["--rainy-half", "left", "--rainy-half", "right"], "names two halves"),
         (["--data", "./clean=2"], "--data names clean twice"),
         (["--initial", "nosuch"], "no checkpoint in nosuch, config.json is missing"),
-        (["--output", "clean/0.png"], "clean/0.png is no folder"),
+        (["--output", "clean/0.png"], "clean/0.png is not a folder"),
         (["--config", "nosuch.toml"], "cannot read the recipe nosuch.toml"),
     ],
 )

@@ -256,10 +256,10 @@ def test_a_forged_pickle_is_read_or_refused_and_nothing_else(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("held", "message"),
     [
-        ([torch.zeros(1)], "holds a list, no state_dict"),
-        (torch.zeros(3), "holds a Tensor, no state_dict"),
-        ({}, "no tensors with names"),
-        ({0: torch.zeros(1)}, "no tensors with names"),
+        ([torch.zeros(1)], "holds a list, not a state_dict"),
+        (torch.zeros(3), "holds a Tensor, not a state_dict"),
+        ({}, "not hold named tensors"),
+        ({0: torch.zeros(1)}, "not hold named tensors"),
         ({"model": {"a": 1}, "params": {"b": 2}}, "more than one network: model, params"),
     ],
 )

@@ -234,11 +234,14 @@ def test_a_run_that_fails_ends_with_its_workers(photographs: Path, tmp_path: Pat
     [
         (["fit", "--data", "missing", "--output", "run"], "no folder missing"),
         (["fit", "--output", "run"], "nothing to train on; give --data FOLDER"),
-        (["fit", "--output", "run", "--resume"], "run holds no run to resume; check --output"),
+        (
+            ["fit", "--output", "run", "--resume"],
+            "there is no run to resume in run; check --output",
+        ),
         (["fit", "--data", ".", "--output", "run", "--config", "bad.toml"], "unknown setting"),
         (["fit", "--data", ".", "--output", "run", "--set", "steps=0"], "at least 1"),
         (["fit", "--data", ".", "--output", "run", "--set", "fast"], "write --set NAME=VALUE"),
-        (["fit", "--data", ".", "--output", "run", "--accelerator", "tpu"], "choose cpu"),
+        (["fit", "--data", ".", "--output", "run", "--accelerator", "tpu"], "one of: cpu"),
         (
             [
                 "fit",

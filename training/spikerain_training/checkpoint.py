@@ -60,7 +60,7 @@ def require_run(folder: Path) -> None:
         InputError: it does not.
     """
     if not (folder / TRAINING).is_file():
-        raise InputError(f"{folder} holds no run to resume", "check --output")
+        raise InputError(f"there is no run to resume in {folder}", "check --output")
 
 
 def save_network(folder: Path, config: NetworkConfig, weights: dict[str, Tensor]) -> None:
@@ -207,7 +207,7 @@ def _require_optimizer(
     wanted = "muon" if isinstance(optimizer, Muon) else "adamw"
     if moments and trained != wanted:
         raise InputError(
-            f"{folder} was trained with {trained}, whose moments mean nothing to {wanted}",
+            f"{folder} was trained with {trained}, and {wanted} cannot use its optimiser state",
             f"go on with --set optimizer={trained}, or start a new run from its weights: "
             f"--initial {folder}",
         )

@@ -73,7 +73,8 @@ def _accelerator(wanted: str) -> str:
     if not available.get(wanted):
         usable = ", ".join(name for name, here in available.items() if here)
         raise InputError(
-            f"the accelerator {wanted!r} is not available here", f"choose {usable}: --accelerator"
+            f"the accelerator {wanted!r} is not available here",
+            f"set --accelerator to one of: {usable}",
         )
     return wanted
 

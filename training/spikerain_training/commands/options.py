@@ -62,7 +62,9 @@ def halves(given: Sequence[str], folders: Sequence[Path]) -> dict[Path, Half]:
     for text in given:
         folder, _, side = text.rpartition("=")
         if side not in ("left", "right"):
-            raise InputError(f"--rainy-half {text} names no half", "write left, or FOLDER=left")
+            raise InputError(
+                f"--rainy-half {text} must end in left or right", "write left, or FOLDER=left"
+            )
         if folder and Path(folder) not in folders:
             raise InputError(
                 f"--rainy-half names {folder}, which is not among the data",
@@ -70,9 +72,7 @@ def halves(given: Sequence[str], folders: Sequence[Path]) -> dict[Path, Half]:
             )
         for place in [Path(folder)] if folder else folders:
             if place in named:
-                raise InputError(
-                    f"--rainy-half {text} comes beside another for {place}", "give one of them"
-                )
+                raise InputError(f"--rainy-half names two halves of {place}", "give one of them")
             named[place] = "left" if side == "left" else "right"
     return named
 

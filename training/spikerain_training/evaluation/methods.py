@@ -73,7 +73,7 @@ def _named(given: str) -> tuple[str, str]:
     name, separator, target = given.partition("=")
     if separator and not Path(given).exists():
         if not name:
-            raise InputError(f"--model {given} gives its column no name", f"write NAME={target}")
+            raise InputError(f"--model {given} has no name before =", f"write NAME={target}")
         return name, target
     path = Path(given)
     return (path.stem if path.is_file() else path.name) or given, given

@@ -93,12 +93,12 @@ def _require_archive(file: Path, largest: int) -> None:
             members = archive.infolist()
             _require_size(file, sum(member.file_size for member in members), largest)
             if any(member.filename.lower().endswith("constants.pkl") for member in members):
-                raise InputError(f"{file} is a TorchScript program, no state_dict", _SAVE_AGAIN)
+                raise InputError(f"{file} is a TorchScript program, not a state_dict", _SAVE_AGAIN)
             # PyTorch would take damaged numbers for weights: it compares no checksums.
             damaged = archive.testzip()
     except (NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
-            f"{file} is no file of PyTorch 1.6 or newer, or is cut off", _SAVE_AGAIN
+            f"{file} is not a file of PyTorch 1.6 or newer, or is cut off", _SAVE_AGAIN
         ) from error
     if damaged:
         raise InputError(f"{file} is damaged: {damaged} has another checksum", "copy it again")
@@ -127,13 +127,13 @@ def _load_tensors(file: Path) -> Any:
 
 def _without_wrapper(file: Path, held: Any) -> Mapping[str, Any]:
     if not isinstance(held, Mapping):
-        raise InputError(f"{file} holds a {type(held).__name__}, no state_dict", _SAVE_AGAIN)
+        raise InputError(f"{file} holds a {type(held).__name__}, not a state_dict", _SAVE_AGAIN)
     wrapped = [key for key in WRAPPERS if isinstance(held.get(key), Mapping)]
     if len(wrapped) > 1:
         raise InputError(f"{file} holds more than one network: {', '.join(wrapped)}", _SAVE_AGAIN)
     state = held[wrapped[0]] if wrapped else held
     if not state or not all(isinstance(name, str) for name in state):
-        raise InputError(f"{file} holds no tensors with names", _SAVE_AGAIN)
+        raise InputError(f"{file} does not hold named tensors", _SAVE_AGAIN)
     return state
 
 
