@@ -9,14 +9,13 @@ import pytest
 import torch
 
 from spikerain_edge.errors import InputError
+from spikerain_training.provenance import code_revision, git_revision
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import (
     Data,
     append_session,
-    code_revision,
     describe,
     fingerprint,
-    git_revision,
     read_sessions,
     recorded_data,
     recorded_recipe,

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.files import create_folder
 from spikerain_edge.images.picture import Half
 from spikerain_training.checkpoint import WEIGHTS, write_text
+from spikerain_training.provenance import code_revision, library_version, processor_name
 from spikerain_training.recipe import Recipe, adapted
 
 RUN = "run.json"
@@ -103,8 +102,8 @@ def describe(
         "teacher": _weights_of(Path(recipe.teacher)) if recipe.teacher else None,
         "git_revision": code_revision(),
         "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
-        "libraries": {name: _version(name) for name in _LIBRARIES},
+        "machine": f"{platform.system()} {platform.machine()}, {processor_name()}",
+        "libraries": {name: library_version(name) for name in _LIBRARIES},
     }
 
 
@@ -231,48 +230,3 @@ def _weights_of(checkpoint: Path | None) -> dict[str, str] | None:
         return None
     content = (checkpoint / WEIGHTS).read_bytes()
     return {"folder": str(checkpoint), "sha256": hashlib.sha256(content).hexdigest()}
-
-
-def code_revision(source: Path = Path(__file__)) -> str | None:
-    """Revision of the repository that holds this code; none where it was installed without one.
-
-    A file that lies in a work tree without belonging to it, as in a virtual environment inside
-    somebody's project, has none.
-
-    Args:
-        source: a file of the code.
-    """
-    command = ["git", "-C", str(source.parent), "ls-files", "--error-unmatch", source.name]
-    return git_revision(source.parent) if _output(command) else None
-
-
-def git_revision(folder: Path) -> str | None:
-    """Commit of the work tree around `folder`, `-dirty` where files differ; none elsewhere."""
-    return _output(["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"])
-
-
-def _output(command: list[str]) -> str | None:
-    try:
-        done = subprocess.run(  # noqa: S603
-            command, capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
-
-
-def _version(library: str) -> str | None:
-    try:
-        return metadata.version(library)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _processor() -> str:
-    """Name of the processor as Linux gives it, or as Python does."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown processor"
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} x {names[0]}" if names else platform.processor() or "unknown processor"
