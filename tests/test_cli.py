@@ -189,6 +189,24 @@ def test_stopping_completes_what_was_begun(
     )
 
 
+def test_a_picture_too_large_for_the_memory_does_not_end_the_folder(
+    tmp_path: Path, picture: Draw, files: Files
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name in "ac":
+        write_image(tmp_path / "in" / f"{name}.png", picture())
+    write_image(tmp_path / "in" / "b.png", np.zeros((4000, 6000, 3), np.uint8))
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2_500_000_000,) * 2);"
+    program = f"{limited} from spikerain_edge.cli import main; main()"
+    command = ["run", "--camera", "in", "--output", "out/", "--threads", "1"]
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *command], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert "b: not enough memory for an image of 6000x4000" in ended.stderr
+    assert files(tmp_path / "out") == ["a.png", "c.png"]
+
+
 def test_the_backend_is_a_provider_by_its_short_name(
     spikerain: Run, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,9 @@ _TELL_PLACES = "session.record_ep_graph_assignment_info"
 # Parts of the names of operators, fused ones too, in which nearly all of the work is.
 _HEAVY = ("Conv", "Gemm", "MatMul")
 
+# What ONNX Runtime and its providers say where memory runs out; it has no error of its own.
+_NO_MEMORY = ("allocate memory", "bad_alloc", "out of memory", "out_of_memory")
+
 
 class OnnxRuntimeEngine(Closing):
     """Runs a sealed SpikeRain graph with ONNX Runtime.
@@ -57,7 +60,7 @@ class OnnxRuntimeEngine(Closing):
         """Derains uint8 (batch, H, W, 3) BGR images whose sides are multiples of the stride.
 
         Raises:
-            InputError: type, shape or size cannot be served.
+            InputError: type, shape or size cannot be served, or there is not enough memory for it.
             ModelError: ONNX Runtime fails, or the engine has been closed.
         """
         (derained,) = self._run(images, [self.spec.image_output])
@@ -104,6 +107,11 @@ class OnnxRuntimeEngine(Closing):
         except Exception as error:
             if not _is_of_onnx_runtime(error):
                 raise
+            if any(words in str(error).lower() for words in _NO_MEMORY):
+                raise InputError(
+                    f"not enough memory for an image of {images.shape[2]}x{images.shape[1]}",
+                    "scale it down (run --imgsz WxH), or free memory",
+                ) from error
             raise ModelError(
                 f"ONNX Runtime failed on an image of {images.shape[2]}x{images.shape[1]} "
                 f"({_reason(error)})",

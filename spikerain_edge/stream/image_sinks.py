@@ -26,6 +26,8 @@ class FolderSink:
         StreamError: the folder cannot be made or written.
     """
 
+    separate = True
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         try:
@@ -57,6 +59,8 @@ class PatternSink:
     Raises:
         InputError: they cannot all be kept; nothing has been written.
     """
+
+    separate = True
 
     def __init__(self, pattern: Path, frames: int | None = 1) -> None:
         fields = len(NUMBER.findall(pattern.name))

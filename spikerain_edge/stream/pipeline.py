@@ -14,7 +14,7 @@ from queue import SimpleQueue
 import cv2
 import numpy as np
 
-from spikerain_edge.errors import InputError, SpikeRainError
+from spikerain_edge.errors import InputError, SpikeRainError, StreamError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.handover import Handover
@@ -26,6 +26,8 @@ _CAPACITY = 4
 _TIMES_KEPT = 1 << 16
 # Failures that one line of a message names beside the first.
 _NAMED = 3
+# Failures that are remembered: a camera may run for weeks into a full disk.
+_MOST_FAILURES = 1000
 
 
 def _times() -> deque[float]:
@@ -62,7 +64,8 @@ class Pipeline:
     """Capture, inference and writing, each on a thread of its own.
 
     A file's frames are waited for and none is lost; of a live source the newest frames win. An
-    image file that the function cannot take does not keep it from the others.
+    image file that the function cannot take does not keep it from the others, nor does a sink that
+    fails keep the others from the frames.
 
     Args:
         source: where frames come from.
@@ -171,10 +174,16 @@ class Pipeline:
                 break
 
     def _processed(self, frame: Frame) -> Image:
+        height, width = frame.image.shape[:2]
         try:
             return self._process(frame.image)
         except InputError as error:
             raise InputError(f"{frame.name}: {error.cause}", error.remedy) from error
+        except MemoryError as error:
+            raise InputError(
+                f"{frame.name}: not enough memory for an image of {width}x{height}",
+                "scale it down (run --imgsz WxH), or free memory",
+            ) from error
 
     def _end_when_stopped(self) -> None:
         """Wakes whoever waits for a camera, which a signal handler must not do itself."""
@@ -183,11 +192,13 @@ class Pipeline:
 
     def _write(self, failures: list[BaseException]) -> None:
         try:
+            working = list(self._sinks)
             for frame, image in self._finished:
                 start = time.perf_counter()
                 shown = np.hstack([frame.image, image]) if self._side_by_side else image
-                for sink in self._sinks:
-                    sink.write(frame, shown)
+                working = [sink for sink in working if _wrote(sink, frame, shown, failures)]
+                if self._sinks and not working:
+                    break
                 end = time.perf_counter()
                 self.traffic.frames += 1
                 self.traffic.writing.append(end - start)
@@ -215,6 +226,20 @@ class Pipeline:
         method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
         image = np.asarray(cv2.resize(frame.image, self._size, interpolation=method), np.uint8)
         return replace(frame, image=image)
+
+
+def _wrote(sink: Sink, frame: Frame, image: Image, failures: list[BaseException]) -> bool:
+    """Writes a frame to a sink; whether the sink takes more of them.
+
+    A failed sink does not keep a frame from the others, nor a failed image the next one.
+    """
+    try:
+        sink.write(frame, image)
+    except SpikeRainError as error:
+        if len(failures) < _MOST_FAILURES:
+            failures.append(error)
+        return sink.separate and isinstance(error, StreamError)
+    return True
 
 
 def _together(failures: Sequence[BaseException]) -> BaseException:

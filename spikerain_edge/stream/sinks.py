@@ -16,7 +16,13 @@ from spikerain_edge.stream.video_sink import VIDEO_SUFFIXES, VideoSink
 
 
 class Sink(Protocol):
-    """Receives derained frames in order."""
+    """Receives derained frames in order.
+
+    Attributes:
+        separate: whether each frame has a file of its own, so that one may fail alone.
+    """
+
+    separate: bool
 
     def write(self, frame: Frame, image: Image) -> None:
         """Keeps `image`, which is what became of `frame`."""

@@ -76,6 +76,8 @@ class VideoSink:
         StreamError: its folder cannot be made or written.
     """
 
+    separate = False
+
     def __init__(self, path: Path, rate: float) -> None:
         self._path = path
         self._format = FORMATS[path.suffix.lower()]

@@ -16,6 +16,8 @@ from spikerain_edge.stream.frame import Frame
 class Recorder:
     """A sink that remembers, does something with every frame, and says when it is closed."""
 
+    separate = False
+
     def __init__(self, then: Callable[[int], None] = lambda number: None) -> None:
         self.frames: list[Frame] = []
         self.images: list[Image] = []

@@ -156,16 +156,53 @@ def test_of_many_images_that_cannot_be_served_a_few_are_named(shades: ImageSourc
     assert raised.value.cause == f"00: too small; also: {named}; and {more} more"
 
 
-def test_an_error_of_a_sink_reaches_the_caller_and_closes_all(shades: ImageSource) -> None:
-    failure = StreamError("disk full", "")
+def test_a_sink_that_fails_does_not_stop_the_others(shades: ImageSource) -> None:
+    failure = StreamError("disk full", "make room")
     sinks = [Recorder(), Recorder(fail(failure, at=3)), Recorder()]
 
     with pytest.raises(StreamError) as raised:
         Pipeline(shades, inverted, sinks).run()
 
     assert raised.value is failure
-    assert [sink.numbers for sink in sinks] == [[0, 1, 2, 3], [0, 1, 2], [0, 1, 2]]
+    every = list(range(len(shades.paths)))
+    assert [sink.numbers for sink in sinks] == [every, [0, 1, 2], every]
     assert all(sink.closed.is_set() for sink in sinks)
+
+
+def test_a_run_ends_when_its_last_sink_has_failed(shades: ImageSource) -> None:
+    sinks = [Recorder(fail(StreamError(f"full {n}", "make room"), at=n)) for n in (3, 5)]
+    derained = []
+
+    def derain(image: Image) -> Image:
+        derained.append(image)
+        return image
+
+    with pytest.raises(StreamError, match="full 3; also: full 5; make room"):
+        Pipeline(shades, derain, sinks).run()
+    assert len(derained) < len(shades.paths)
+
+
+def test_an_image_that_cannot_be_written_does_not_stop_the_next(
+    shades: ImageSource, tmp_path: Path, files: Files
+) -> None:
+    (tmp_path / "out" / "05.png").mkdir(parents=True)
+    with pytest.raises(StreamError, match=r"out/05\.png"):
+        Pipeline(shades, inverted, [FolderSink(tmp_path / "out")]).run()
+    assert files(tmp_path / "out") == [f"{number:02d}.png" for number in range(40)]
+
+
+def test_an_image_too_large_for_the_memory_is_named_and_the_others_are_derained(
+    shades: ImageSource,
+) -> None:
+    def derain(image: Image) -> Image:
+        if image[0, 0, 0] == 5:
+            raise MemoryError
+        return image
+
+    sink = Recorder()
+    with pytest.raises(InputError, match=r"05: not enough memory for an image of 24x16; .*--imgsz"):
+        Pipeline(shades, derain, [sink]).run()
+    assert len(sink.numbers) == len(shades.paths) - 1
 
 
 def test_a_silent_camera_keeps_no_failure_of_a_sink_to_itself() -> None:
