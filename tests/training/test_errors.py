@@ -153,6 +153,17 @@ def test_messages_of_a_training_can_be_lines_of_json(photographs: Path, tmp_path
     assert f"weights in {tmp_path / 'run'}" in records[-1]["message"]
 
 
+def test_a_terminal_gets_lines_of_json_alone_too(photographs: Path, tmp_path: Path) -> None:
+    options = ["--set", "save_every=1", "--log-format", "json"]
+    done = CliRunner().invoke(
+        app,
+        fit_arguments(photographs, tmp_path / "run", *options),
+        env={"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1"},
+    )
+    records = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [record["step"] for record in records if "step" in record] == [1, 2, 3]
+
+
 @pytest.mark.parametrize("command", ["fit", "evaluate", "prepare", "average", "import"])
 def test_every_command_takes_the_options_of_messages(command: str) -> None:
     said = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout

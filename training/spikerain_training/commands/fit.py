@@ -153,7 +153,7 @@ def _shown_on(bar: Bar, recipe: Recipe) -> Callable[[StepReport], None]:
             text += (
                 f"; held out: {measured.psnr:.2f} dB PSNR-Y ({gain:+.2f}), SSIM {measured.ssim:.4f}"
             )
-        if measured or (not bar.console.is_terminal and progress.step % recipe.save_every == 0):
+        if measured or (bar.disable and progress.step % recipe.save_every == 0):
             _log.info("step %d: %s", progress.step, text, extra=asdict(progress))
 
     return show
