@@ -7,11 +7,13 @@ import shlex
 from dataclasses import dataclass
 from itertools import pairwise
 
-# What takes these names: a dozen generated photographs, a clip, a picture, a short training.
+# What takes these names: a dozen generated photographs, a clip, a picture, a short training, a
+# folder of pairs, the folder of the repository.
 PHOTOGRAPHS = ("photos/", "rainy_photos/", "held_out/", "bsds40/")
 CLIPS = ("rain.mp4",)
 PICTURES = ("rainy.jpg",)
 RUNS = ("run/",)
+PAIRS = ("Rain200H/",)
 REPOSITORY = ("training/",)
 
 # Cameras: a few frames of the demo, and an RTSP server on the loopback interface.
@@ -97,13 +99,18 @@ RULES = (
         output="nano-int8-tensorrt.engine",
         leaves=("{stem}.onnx", "{stem}.probe.onnx"),
         says="has not been run",
-        needs="tensorrt_rtx",
+        needs="tensorrt_rtx_bindings",
     ),
     Rule("spikerain-edge info nano-int8.onnx", says="int8"),
-    Rule("spikerain-edge info nano-int8-tensorrt.engine", says="8.6", needs="tensorrt_rtx"),
+    Rule(
+        "spikerain-edge info nano-int8-tensorrt.engine", says="8.6", needs="tensorrt_rtx_bindings"
+    ),
     Rule("spikerain-train prepare", says="12"),
     Rule("spikerain-train fit", FIVE_STEPS, leaves=A_RUN),
     Rule("spikerain-train fit --resume", "--set steps=8", says="step 8"),
+    Rule(
+        "spikerain-train average", leaves=("{output}/config.json", "{output}/weights.safetensors")
+    ),
     Rule("spikerain-train evaluate", says="medium"),
     Rule("tensorboard", "--inspect", says="scalars"),
     Rule("torchrun --standalone", FIVE_STEPS, leaves=A_RUN),
@@ -114,7 +121,7 @@ RULES = (
         leaves=A_RUN,
     ),
     Rule("docker", not_run="needs a Jetson with Docker; tests/deploy checks the Dockerfile"),
-    Rule("mkdir -p recordings", output="recordings"),
+    Rule("mkdir -p recordings", not_run="makes the folder that the container writes to"),
     Rule("sudo", not_run="changes the system; tests/deploy checks the unit"),
     Rule("journalctl", not_run="needs the installed unit; tests/deploy checks it"),
 )
@@ -147,5 +154,5 @@ def named_outputs(command: str) -> list[str]:
 def named_inputs(command: str) -> set[str]:
     """Names in a command for which something stands in, outputs left out."""
     words = set(re.split(r"[\s='\"]+", command)) - set(named_outputs(command))
-    names = (*PHOTOGRAPHS, *CLIPS, *PICTURES, *RUNS, *REPOSITORY)
+    names = (*PHOTOGRAPHS, *CLIPS, *PICTURES, *RUNS, *PAIRS, *REPOSITORY)
     return {name for name in names if any(f"{word}/".startswith(name) for word in words)}

@@ -17,6 +17,7 @@ from documents import ROOT, Block
 from standins import (
     CLIPS,
     FIVE_STEPS,
+    PAIRS,
     PHOTOGRAPHS,
     PICTURES,
     RUNS,
@@ -57,6 +58,10 @@ class Workshop:
             write_clip(target)
         elif name in PICTURES:
             cv2.imwrite(str(target), photograph(0))
+        elif name in PAIRS:
+            target.mkdir()
+            write_photographs(target / "rainy", seed=0)
+            write_photographs(target / "clean", seed=0)
         elif name in RUNS:
             shutil.copytree(self.trained(), target)
 
