@@ -21,7 +21,10 @@ import torch
 from comparison import parse, row
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
-from spikerain_export import export_network
+from spikerain_export.candidate import make
+from spikerain_export.conversion import Request
+from spikerain_export.delivery import write
+from spikerain_export.origin import origin_of
 from spikerain_training.config import variants
 from spikerain_training.network import SpikeRain
 from spikerain_training.restore import restore
@@ -32,7 +35,7 @@ Derain = Callable[[Image], Image]
 
 def export_untrained(network: SpikeRain, path: Path) -> None:
     """Writes the network as an ONNX graph."""
-    export_network(network, path)
+    write(make(origin_of(network), Request()), path)
 
 
 def spikingjelly_side(network: SpikeRain) -> Derain:

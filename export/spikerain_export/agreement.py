@@ -15,17 +15,19 @@ from spikerain_edge.inference import Derainer, OnnxRuntimeEngine
 from spikerain_edge.inference.cuda import open_cuda
 from spikerain_edge.inference.tensorrt import TensorRTEngine
 from spikerain_export.conversion import Artefact
-from spikerain_export.verification import Derain, Scene, gates
+from spikerain_export.gates import UNPROVEN, gates
+from spikerain_export.truth import Scene
+from spikerain_export.verification import Derain
 
-_REPORT = "nothing was written; report this network"
+_REPORT = f"nothing was written; report this model, {UNPROVEN}"
 _SHIFT = 8
 
 
 def require_same_picture(content: bytes, probe: bytes, image: Image) -> None:
-    """Lets a graph pass whose probe graph makes the same picture.
+    """Checks that a graph and its probe graph make the same picture.
 
     Raises:
-        ModelError: it makes another.
+        ModelError: they do not.
     """
     with Derainer.from_bytes(content, probe=probe) as derainer:
         if not np.array_equal(derainer.derain_and_probe(image)[0], derainer(image)):
@@ -35,7 +37,7 @@ def require_same_picture(content: bytes, probe: bytes, image: Image) -> None:
 def require_same_at_its_shape(
     free: Artefact, fixed: Artefact, scenes: Sequence[Sequence[Scene]]
 ) -> None:
-    """What was proven takes one image of any size: what is written must do the same.
+    """Checks that a graph of fixed shape does what the proven graph of free size does.
 
     Args:
         free: the graph of one image of free size.
@@ -49,10 +51,7 @@ def require_same_at_its_shape(
     spec = fixed.graph.spec
     sized = [group for group in scenes if group[0].rainy.shape[:2] == (spec.height, spec.width)]
     if spec.height and not sized:
-        raise InputError(
-            f"there is no scene of {spec.width}x{spec.height} to prove the export on",
-            "give rainy images: --data FOLDER",
-        )
+        raise _no_scene(f"{spec.width}x{spec.height}")
     images = slots((sized or scenes)[0], spec.batch)
     height, width = images[0].shape[:2]
     with Derainer.from_bytes(free.content) as derainer:
@@ -75,7 +74,7 @@ def prove_engine(
     device: int = 0,
     held: bool = True,
 ) -> float:
-    """Runs an engine on the GPU that it was built on and lets it pass if it reaches its gate.
+    """Runs an engine on the GPU that it was built on and checks that it reaches its gate.
 
     Args:
         file: the engine.
@@ -101,10 +100,7 @@ def prove_engine(
     group = next(fitting, None)
     if group is None:
         taken = ", ".join(map(str, profiles))
-        raise InputError(
-            f"there is no scene of {taken} to prove the engine on",
-            "give rainy images: --data FOLDER",
-        )
+        raise _no_scene(taken)
     images = slots(group, spec.batch)
     with TensorRTEngine(file, cuda=open_cuda(device)) as engine:
         made = engine.infer(np.stack(images))
@@ -112,9 +108,8 @@ def prove_engine(
     if held and reached < asked.psnr:
         raise ModelError(
             f"the {spec.precision} engine agrees with its reference to {reached:.1f} dB only, "
-            f"{asked.psnr:g} are asked for",
-            "nothing was written; build it in higher precision, or look at it all the same with "
-            "--no-verify",
+            f"{asked.psnr:g} are required",
+            f"nothing was written; build it in higher precision, {UNPROVEN}",
         )
     return reached
 
@@ -131,3 +126,10 @@ def slots(scenes: Sequence[Scene], batch: int) -> list[Image]:
 def _agreement(wanted: Sequence[Image], made: npt.NDArray[np.uint8]) -> float:
     """The lowest agreement of an image of a batch, in dB."""
     return min(psnr(one, two) for one, two in zip(wanted, made, strict=True))
+
+
+def _no_scene(size: str) -> InputError:
+    return InputError(
+        f"there is no scene of {size} to prove the export on",
+        "give scenes of that size, or leave out --imgsz",
+    )

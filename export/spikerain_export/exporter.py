@@ -1,35 +1,17 @@
-"""What needs torch: networks from checkpoints, unrolled into graphs and files."""
+"""What needs torch: networks from checkpoints, unrolled into graphs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 import torch
 
 from spikerain_edge.spec import ModelSpec
-from spikerain_export.artefact import probe_path, require_place, seal, write_artefacts
-from spikerain_export.opset import OPSET, at_opset
 from spikerain_export.unroll import unroll
 from spikerain_training.checkpoint import load_network
 from spikerain_training.config import variants
 from spikerain_training.network import SpikeRain, start_near_identity
-
-
-@dataclass(frozen=True)
-class Export:
-    """What an export wrote.
-
-    Attributes:
-        graph: the ONNX file.
-        probe: the same network with firing rates as a second output.
-        spec: description of `graph`.
-    """
-
-    graph: Path
-    probe: Path
-    spec: ModelSpec
 
 
 def open_checkpoint(checkpoint: Path) -> SpikeRain:
@@ -58,25 +40,3 @@ def unrolled(
     name = name or network.config.variant
     graph = unroll(network.config, weights, name=name)
     return graph, unroll(network.config, weights, name=name, probe=True)
-
-
-def export_network(
-    network: SpikeRain, output: Path, *, name: str = "", opset: int = OPSET
-) -> Export:
-    """Unrolls a network in memory and writes graph and probe graph, without proving them.
-
-    Args:
-        network: what to export.
-        output: ONNX file to write; the probe graph comes to lie beside it.
-        name: what the model is called; the variant unless given.
-        opset: ONNX operator set, 17 to 21.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    require_place(output)
-    (graph, spec), (probed, _) = (
-        seal(at_opset(model, opset), spec) for model, spec in unrolled(network, name)
-    )
-    write_artefacts({output: graph, probe_path(output): probed})
-    return Export(output, probe_path(output), spec)

@@ -105,8 +105,8 @@ def _watched_neurons(
         current: Tensor = inputs[0].unflatten(0, (layer.timesteps, -1))[:, 0]
         added = torch.zeros_like(current)
         if random is not None:
-            # As large as the channel's own and the threshold: any channel fires at some place.
-            reach = layer.threshold + current.abs().amax(dim=(0, 2, 3), keepdim=True)
+            # Beyond the channel's own and the threshold: any channel fires at some place.
+            reach = 2 * (layer.threshold + current.abs().amax(dim=(0, 2, 3), keepdim=True))
             added = reach * (2 * _uniform(current, random) - 1)
         potentials, spikes = charge_and_fire(
             current + added, 1.0 - 1.0 / layer.tau, layer.threshold

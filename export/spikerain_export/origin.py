@@ -104,22 +104,31 @@ def _from_files(model: str) -> Origin:
     return Origin(graph, probe, digest, opset, files=(found.graph.path, found.probe.path))
 
 
-def _from_network(model: str, name: str, opset: int) -> Origin:
-    from spikerain_export.exporter import open_checkpoint, unrolled, untrained
+def origin_of(network: SpikeRain, name: str = "", opset: int = OPSET) -> Origin:
+    """Unrolls a network in memory; needs torch.
 
-    note = ""
-    if Path(model).is_dir():
-        network = open_checkpoint(Path(model))
-    else:
-        network = untrained(model)
-        note = (
-            f"no weights of {model} are shipped: this one is untrained, for measuring only; its "
-            "agreement is shown and not held to a gate, since random weights amplify rounding"
-        )
+    Args:
+        network: what to export, in evaluation mode.
+        name: what the model is called; the variant unless given.
+        opset: ONNX operator set, 17 to 21.
+    """
+    from spikerain_export.exporter import unrolled
+
     graph, probe = (Graph(*pair) for pair in unrolled(network, name))
     content, _ = seal(at_opset(graph.model, opset), graph.spec)
-    digest = hashlib.sha256(content).hexdigest()
-    return Origin(graph, probe, digest, opset, network, trained=not note, note=note)
+    return Origin(graph, probe, hashlib.sha256(content).hexdigest(), opset, network)
+
+
+def _from_network(model: str, name: str, opset: int) -> Origin:
+    from spikerain_export.exporter import open_checkpoint, untrained
+
+    if Path(model).is_dir():
+        return origin_of(open_checkpoint(Path(model)), name, opset)
+    note = (
+        f"no weights of {model} are shipped: this one is untrained, for measuring only; its "
+        "pictures are compared and not held to a gate"
+    )
+    return replace(origin_of(untrained(model), name, opset), trained=False, note=note)
 
 
 def _renamed(origin: Origin, name: str) -> Origin:

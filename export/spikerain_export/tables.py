@@ -7,29 +7,31 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from spikerain_export.truth import Loss
 from spikerain_export.verification import ITSELF, Proof
 
 
-def proof_table(proofs: Sequence[Proof], reference: str) -> Table:
-    """A row per artefact: agreement, loss against the truth, spikes, size and time.
+def proof_table(proofs: Sequence[Proof]) -> Table:
+    """A row per graph: agreement, loss against the truth, spikes, size and time.
 
-    Where the FP32 graph is the reference, its row shows none of what it would have in common with
-    itself.
+    Where the FP32 graph has no reference but itself, its row shows no agreement.
 
     Args:
         proofs: what was measured, the FP32 graph first.
-        reference: what it was compared with, `pytorch` or `onnx fp32`.
     """
+    full = proofs[0]
     table = Table(box=None, header_style="bold", title_justify="left", pad_edge=False)
-    table.title = f"agreement with {reference}; spikes and speed beside the FP32 graph"
-    sizes = list(proofs[0].psnr)
-    headings = ("graph", *(f"dB at {size}" for size in sizes), "worst dB", "PSNR-Y lost")
-    for heading in (*headings, "SSIM lost", "spikes that differ", "MB", "ms (spread)", "speed"):
+    beside = "" if full.reference == ITSELF else f"fp32 beside {full.reference}, "
+    table.title = f"agreement of {beside}others beside fp32; spikes that differ hang on rounding"
+    sizes = list(full.psnr)
+    headings = ("graph", *(f"dB at {size}" for size in sizes), "worst dB", "PSNR-Y lost (95 %)")
+    milliseconds = f"ms at {sizes[0]} (spread)"
+    for heading in (*headings, "SSIM lost", "spikes that differ", "MB", milliseconds, "speed"):
         table.add_column(heading, justify="left" if heading == "graph" else "right")
     for proof in proofs:
-        itself = proof is proofs[0] and reference == ITSELF
+        itself = proof.reference == ITSELF
         agreement = _nothing(sizes) if itself else _agreement(proof, sizes)
-        table.add_row(proof.precision, *agreement, *_costs(proof, proofs[0].timing.median))
+        table.add_row(proof.precision, *agreement, *_costs(proof, full.timing.median))
     return table
 
 
@@ -45,10 +47,14 @@ def _agreement(proof: Proof, sizes: Sequence[str]) -> list[str]:
     return [
         *(_decibels(proof.psnr[size]) for size in sizes),
         _decibels(proof.worst),
-        "-" if proof.psnr_loss is None else f"{proof.psnr_loss:+.3f} dB",
+        "-" if proof.psnr_loss is None else _loss(proof.psnr_loss),
         "-" if proof.ssim_loss is None else f"{proof.ssim_loss:+.4f}",
         differing,
     ]
+
+
+def _loss(loss: Loss) -> str:
+    return f"{loss.mean:+.3f} dB ({loss.low:+.3f} to {loss.high:+.3f})"
 
 
 def _costs(proof: Proof, full: float) -> list[str]:

@@ -18,7 +18,7 @@ from spikerain_edge.models import find_model
 from spikerain_edge.spec import METADATA_KEY
 from spikerain_export.artefact import seal, unseal
 from spikerain_export.origin import Origin, open_origin
-from spikerain_export.verification import Scene
+from spikerain_export.truth import Scene
 from spikerain_training.checkpoint import save_network
 from spikerain_training.network import SpikeRain
 

@@ -109,8 +109,8 @@ def test_an_engine_is_held_to_its_gate_on_a_scene_that_it_takes(
         assert prove_engine(file, derainer, scenes()) == float("inf")
         assert shapes == [(48, 64, 3)]
         runs(lambda image: 255 - derainer(image))
-        with pytest.raises(ModelError, match=r"the fp32 engine agrees .* dB only, 55 are asked"):
+        with pytest.raises(ModelError, match=r"the fp32 engine agrees .* dB only, 40 are required"):
             prove_engine(file, derainer, scenes())
-        assert prove_engine(file, derainer, scenes(), held=False) < 55
+        assert prove_engine(file, derainer, scenes(), held=False) < 40
         with pytest.raises(InputError, match="no scene of 32x32"):
             prove_engine(engine(free.graph.spec, Profile.fixed_at((32, 32))), derainer, scenes())

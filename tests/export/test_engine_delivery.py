@@ -17,7 +17,7 @@ from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference import Derainer
 from spikerain_edge.profiling.operations import count_operations
 from spikerain_edge.spec import ModelSpec
-from spikerain_export import delivery
+from spikerain_export import delivery, engine_build
 from spikerain_export.conversion import Request
 from spikerain_export.delivery import Delivery, deliver
 from spikerain_export.origin import Origin, open_origin
@@ -47,7 +47,7 @@ def built_for(monkeypatch: pytest.MonkeyPatch) -> Build:
             options["accept"](file)
             return file
 
-        monkeypatch.setattr(delivery, "build_cached", build)
+        monkeypatch.setattr(engine_build, "build_cached", build)
         monkeypatch.setattr(delivery, "choose_library", lambda capability: SimpleNamespace())
         monkeypatch.setattr(delivery, "find_target", lambda *_: None)
 
@@ -100,11 +100,11 @@ def test_an_engine_for_this_gpu_is_run_before_anything_is_written(
         assert options == {"device": 0, "held": True}
         raise ModelError("the fp32 engine agrees with its reference to 3 dB only", "")
 
-    monkeypatch.setattr(delivery, "prove_engine", refuse)
+    monkeypatch.setattr(engine_build, "prove_engine", refuse)
     with pytest.raises(ModelError, match="3 dB only"):
         delivered(origin, tmp_path / "mine.engine", verify=True)
     assert files(tmp_path) == []
-    monkeypatch.setattr(delivery, "prove_engine", lambda *_, **options: 60.0)
+    monkeypatch.setattr(engine_build, "prove_engine", lambda *_, **options: 60.0)
     made = delivered(origin, tmp_path / "mine.engine", verify=True)
     assert (made.document["engine_run"], made.document["engine_psnr"]) == (True, 60)
     assert not any("has not been run" in note for note in made.notes)
@@ -117,9 +117,14 @@ def test_another_graph_beside_an_engine_is_not_replaced(
     built_for(AHEAD_OF_TIME)
     (tmp_path / "mine.onnx").write_bytes(b"somebody's")
     told: list[str] = []
+
+    def progress(phase: str, done: int, steps: int) -> bool:
+        told.append(phase)
+        return True
+
     with pytest.raises(InputError, match=r"mine\.onnx would be replaced by the graph that"):
-        delivered(origin, tmp_path / "mine.engine", tell=told.append)
-    assert "building the engine" not in told
+        delivered(origin, tmp_path / "mine.engine", progress=progress)
+    assert told == ["making the fp32 graph"]
     assert (tmp_path / "mine.onnx").read_bytes() == b"somebody's"
     assert not (tmp_path / "mine.engine").exists()
 

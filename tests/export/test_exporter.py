@@ -5,16 +5,16 @@ from pathlib import Path
 
 import onnx
 import pytest
+from graph_files import write_network
 
 from spikerain_edge import Derainer, InputError, ModelError, ModelSpec
 from spikerain_edge.spec import METADATA_KEY
-from spikerain_export import export_network
 from spikerain_export.precision.graph import opset_of
 from spikerain_training.network import SpikeRain
 
 
 def test_graph_and_probe_graph_are_written_and_described(nano: SpikeRain, tmp_path: Path) -> None:
-    made = export_network(nano, tmp_path / "nano.onnx", name="mine")
+    made = write_network(nano, tmp_path / "nano.onnx", name="mine")
     with Derainer.load(str(made.graph), probe=True) as derainer:
         assert derainer.spec == made.spec
         assert derainer.spec.name == "mine"
@@ -25,7 +25,7 @@ def test_graph_and_probe_graph_are_written_and_described(nano: SpikeRain, tmp_pa
 def test_the_operator_set_is_the_one_asked_for(
     published: SpikeRain, tmp_path: Path, opset: int
 ) -> None:
-    made = export_network(published, tmp_path / "small.onnx", opset=opset)
+    made = write_network(published, tmp_path / "small.onnx", opset=opset)
     for path in (made.graph, made.probe):
         model = onnx.load(path)
         onnx.checker.check_model(model, full_check=True)
@@ -33,14 +33,14 @@ def test_the_operator_set_is_the_one_asked_for(
 
 
 def test_the_same_network_gives_the_same_bytes(nano: SpikeRain, tmp_path: Path) -> None:
-    files = [export_network(nano, tmp_path / f"{run}.onnx").graph for run in ("one", "two")]
+    files = [write_network(nano, tmp_path / f"{run}.onnx").graph for run in ("one", "two")]
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_the_digest_covers_graph_and_description_and_the_file_is_valid_onnx(
     nano: SpikeRain, tmp_path: Path
 ) -> None:
-    made = export_network(nano, tmp_path / "nano.onnx")
+    made = write_network(nano, tmp_path / "nano.onnx")
     content = made.graph.read_bytes()
     assert made.spec.seals(content)
     renamed = dataclasses.replace(made.spec, name="other")
@@ -52,7 +52,7 @@ def test_the_digest_covers_graph_and_description_and_the_file_is_valid_onnx(
 
 
 def test_nothing_may_follow_the_description(nano: SpikeRain, tmp_path: Path) -> None:
-    made = export_network(nano, tmp_path / "nano.onnx")
+    made = write_network(nano, tmp_path / "nano.onnx")
     grown = onnx.ModelProto(graph=onnx.GraphProto(doc_string="more")).SerializeToString()
     made.graph.write_bytes(made.graph.read_bytes() + grown)
     with pytest.raises(ModelError, match="has been changed"):
@@ -62,8 +62,8 @@ def test_nothing_may_follow_the_description(nano: SpikeRain, tmp_path: Path) -> 
 def test_the_probe_graph_of_another_network_is_refused(
     nano: SpikeRain, published: SpikeRain, tmp_path: Path
 ) -> None:
-    made = export_network(nano, tmp_path / "nano.onnx")
-    other = export_network(published, tmp_path / "other.onnx")
+    made = write_network(nano, tmp_path / "nano.onnx")
+    other = write_network(published, tmp_path / "other.onnx")
     made.probe.write_bytes(other.probe.read_bytes())
     with pytest.raises(ModelError, match="not the probe graph"):
         Derainer.load(str(made.graph), probe=True)
@@ -75,4 +75,4 @@ def test_a_place_that_cannot_be_written_is_refused_first(
 ) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="cannot write"):
-        export_network(nano, tmp_path / place)
+        write_network(nano, tmp_path / place)

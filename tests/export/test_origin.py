@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from export_parts import TRAINED, checkpoint, damaged_files, origin_of, shipped
+from graph_files import write_network
 from precision_parts import photograph
 
 from spikerain_edge import InputError, ModelError
 from spikerain_edge.inference import Derainer
 from spikerain_edge.models import find_model
-from spikerain_export import export_network
 from spikerain_export.artefact import seal
 from spikerain_export.origin import open_origin
 from spikerain_training.network import SpikeRain
@@ -73,7 +73,7 @@ def test_a_file_without_a_probe_graph_is_taken_without(tmp_path: Path) -> None:
 def test_the_probe_graph_of_another_network_is_refused(
     published: SpikeRain, tmp_path: Path
 ) -> None:
-    made = export_network(published, tmp_path / "mine.onnx")
+    made = write_network(published, tmp_path / "mine.onnx")
     made.graph.write_bytes(shipped())
     with pytest.raises(ModelError, match=r"mine\.probe\.onnx is not the probe graph"):
         open_origin(str(made.graph))

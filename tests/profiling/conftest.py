@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from graph_files import write_network
 from torch import nn
 
 from spikerain_edge.spec import ModelSpec
-from spikerain_export import export_network
 from spikerain_training.config import variants
 from spikerain_training.network import SpikeRain
 
@@ -51,7 +51,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Export
                         assert module.running_mean is not None
                         module.running_mean.normal_(0, 0.1)
                         module.bias.normal_(0, 0.1)
-            export = export_network(network, folder / f"{variant}.onnx")
+            export = write_network(network, folder / f"{variant}.onnx")
             made[variant] = Exported(network, export.graph, export.spec)
         return made[variant]
 

@@ -119,5 +119,5 @@ def default_output(name: str, request: Request, kind: Format) -> Path:
 
 def sizes_for(size: Size | None) -> list[Size]:
     """The two sizes (height, width) that an export is proven at."""
-    first = (256, 256)
+    first = (192, 192)
     return [first, size if size and size != first else (240, 320)]

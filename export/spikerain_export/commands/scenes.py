@@ -12,15 +12,16 @@ from spikerain_edge.images import Image
 from spikerain_edge.images.pairs import find_pairs
 from spikerain_edge.images.scaling import crop_and_scale
 from spikerain_edge.stream.album import MOST, read_album
-from spikerain_edge.stream.demo import DemoScene
-from spikerain_export.verification import Scene
+from spikerain_export.rainy_scenes import draw_scenes
+from spikerain_export.truth import Scene
 
 _Picture = tuple[Image, "Image | None"]
 _Found = TypeVar("_Found")
-# A second apart, since neighbouring frames are nearly equal.
-_DEMO_MOMENTS = (0, 25, 50, 75, 100, 125)
-# A street and rain that differ from those of the proof.
-_SCALES_SEED = 8
+KNOWN = 24
+"""Least number of scenes with a known clean image: with fewer, the verdict is a matter of luck."""
+_OF_OTHER_SIZE = 2
+_FOR_SCALES = 8
+_PROOF_SEED, _OTHER_SEED, _SCALES_SEED = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Material:
     """The images of an export. No image is used for both purposes.
 
     Attributes:
-        proof: the same rainy scenes at several sizes, with the clean image if it is known.
+        proof: rainy scenes, those of one size together: many of the first size, few of the second.
         scales: rainy images (H, W, 3) uint8 BGR to choose INT8 scales on; empty if not asked for.
         note: what the user should know about the choice; empty if nothing.
     """
@@ -38,75 +39,71 @@ class Material:
     note: str = ""
 
 
-def gather(data: str | None, sizes: Sequence[tuple[int, int]], *, scales: bool) -> Material:
+def gather(
+    data: str | None, sizes: Sequence[tuple[int, int]], *, scales: bool, seed: int = _PROOF_SEED
+) -> Material:
     """Collects images for an export: every other one for the proof, the rest for the scales.
 
     Args:
-        data: image, folder, glob or folder of pairs; the built-in scene if None. If no clean
-            image is known, frames of the built-in scene join the proof.
-        sizes: height and width of the scenes; images for scales get the first size.
+        data: image, folder, glob or folder of pairs; drawn scenes if None. If fewer than 24 have a
+            known clean image, drawn scenes join the proof until 24 have.
+        sizes: height and width of many scenes, then of a few; images for scales get the first.
         scales: whether to keep images for choosing scales; otherwise all go to the proof.
+        seed: draws other scenes.
 
     Raises:
         InputError: there are no images, one cannot be decoded, or `data` is a camera.
     """
     if data is None or data == "demo":
-        return _material(_demo(), _other_demo() if scales else [], sizes)
-    pictures = _read(data, 2 * MOST if scales else MOST)
+        drawn = draw_scenes(_FOR_SCALES, sizes[0], _SCALES_SEED) if scales else []
+        return Material(_proof([], sizes, seed), [scene.rainy for scene in drawn])
+    pictures = _read(data, scales)
     if not scales:
-        return _material(_with_truth(pictures), [], sizes)
+        return Material(_proof(pictures, sizes, seed), [])
     if len(pictures) == 1:
         note = (
             f"{data} has one image, which is used to choose the scales; the export is proven on "
-            "the built-in scene"
+            "the built-in scenes"
         )
-        return _material(_demo(), [rainy for rainy, _ in pictures], sizes, note)
-    chosen = [rainy for rainy, _ in pictures[1::2]]
-    return _material(_with_truth(pictures[::2]), chosen, sizes)
+        return Material(_proof([], sizes, seed), _for_scales(pictures, sizes[0]), note)
+    return Material(_proof(pictures[::2], sizes, seed), _for_scales(pictures[1::2], sizes[0]))
 
 
-def _material(
-    proof: Sequence[_Picture],
-    scales: Sequence[Image],
-    sizes: Sequence[tuple[int, int]],
-    note: str = "",
-) -> Material:
-    scenes = [
-        [
-            Scene(
-                crop_and_scale(rainy, *size),
-                None if clean is None else crop_and_scale(clean, *size),
-            )
-            for rainy, clean in proof
-        ]
-        for size in sizes
+def _proof(
+    pictures: Sequence[_Picture], sizes: Sequence[tuple[int, int]], seed: int
+) -> list[list[Scene]]:
+    known = sum(clean is not None for _, clean in pictures)
+    first, *others = sizes
+    many = [*_sized(pictures, first), *draw_scenes(max(0, KNOWN - known), first, seed)]
+    few = pictures[:_OF_OTHER_SIZE]
+    return [
+        many,
+        *(_sized(few, size) or draw_scenes(_OF_OTHER_SIZE, size, _OTHER_SEED) for size in others),
     ]
-    return Material(scenes, [crop_and_scale(image, *sizes[0]) for image in scales], note)
 
 
-def _demo() -> list[_Picture]:
-    scene = DemoScene()
-    return [(scene.rainy(moment), scene.clean(moment)) for moment in _DEMO_MOMENTS]
+def _sized(pictures: Sequence[_Picture], size: tuple[int, int]) -> list[Scene]:
+    return [
+        Scene(
+            crop_and_scale(rainy, *size),
+            None if clean is None else crop_and_scale(clean, *size),
+        )
+        for rainy, clean in pictures
+    ]
 
 
-def _other_demo() -> list[Image]:
-    scene = DemoScene(seed=_SCALES_SEED)
-    return [scene.rainy(moment) for moment in _DEMO_MOMENTS]
+def _for_scales(pictures: Sequence[_Picture], size: tuple[int, int]) -> list[Image]:
+    return [scene.rainy for scene in _sized(pictures, size)]
 
 
-def _with_truth(pictures: Sequence[_Picture]) -> list[_Picture]:
-    """Adds frames of the built-in scene if no clean image is known."""
-    if any(clean is not None for _, clean in pictures):
-        return list(pictures)
-    return [*pictures, *_demo()]
-
-
-def _read(data: str, most: int) -> list[_Picture]:
+def _read(data: str, scales: bool) -> list[_Picture]:
     """Reads the first images of `data`, with the clean image if they are pairs."""
     pairs = _pairs(Path(data)) if Path(data).is_dir() else []
+    shares = 2 if scales else 1
     if pairs:
-        return [_checked(data, read) for read in pairs[:most]]
-    return [(picture, None) for picture in read_album(data, "--data", most).images]
+        return [_checked(data, read) for read in pairs[: shares * KNOWN]]
+    images = read_album(data, "--data", shares * MOST).images
+    return [(image, None) for image in images]
 
 
 def _pairs(folder: Path) -> list[Callable[[], tuple[Image, Image]]]:

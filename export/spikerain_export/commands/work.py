@@ -27,7 +27,7 @@ from spikerain_export.tensorrt import BuildSettings
 
 _STDOUT = "-"
 # Where it is no terminal that limits them, the columns of the table are not broken.
-_TABLE_WIDTH = 140
+_TABLE_WIDTH = 150
 _log = logging.getLogger(__name__)
 
 
@@ -75,12 +75,11 @@ def carry_out(order: Order, aside: Console) -> None:
     output = order.output or default_output(origin.graph.spec.name, order.request, kind)
     _require_report_place(order.json_to, output, origin)
     _say(origin.note)
-    with aside.status("reading") as status:
+    with aside.status("drawing rainy scenes") as status:
         made = _deliver(order, origin, output, status)
     if made.proofs:
         aside.width = aside.width if aside.is_terminal else max(aside.width, _TABLE_WIDTH)
-        aside.print(proof_table(made.proofs, made.document["reference"]))
-    _say(*made.notes)
+        aside.print(proof_table(made.proofs))
     *others, last = map(str, made.files)
     _say(f"wrote {', '.join(others)} and {last}" if others else f"wrote {last}")
     if order.json_to:
@@ -102,7 +101,6 @@ def _deliver(order: Order, origin: Origin, output: Path, status: Status) -> Deli
         verify=order.verify,
         engine=order.settings,
         progress=_shown_on(status),
-        tell=status.update,
     )
 
 
@@ -126,7 +124,7 @@ def _say(*lines: str) -> None:
 
 def _shown_on(status: Status) -> Callable[[str, int, int], bool]:
     def show(phase: str, done: int, steps: int) -> bool:
-        status.update(f"building the engine: {phase} {done}/{steps}")
+        status.update(f"{phase} {done}/{steps}" if steps > 1 else phase)
         return True
 
     return show

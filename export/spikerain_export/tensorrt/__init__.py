@@ -2,6 +2,5 @@
 
 from spikerain_export.tensorrt.builder import BuildSettings, build_engine
 from spikerain_export.tensorrt.cache import EngineCache, build_cached
-from spikerain_export.tensorrt.progress import Progress
 
-__all__ = ["BuildSettings", "EngineCache", "Progress", "build_cached", "build_engine"]
+__all__ = ["BuildSettings", "EngineCache", "build_cached", "build_engine"]

@@ -14,7 +14,8 @@ from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.cuda import open_cuda
 from spikerain_edge.inference.tensorrt_library import Library, Messages, make_logger
 from spikerain_edge.spec import ModelSpec
-from spikerain_export.tensorrt.progress import BuildWatch, Progress, cancellable, make_monitor
+from spikerain_export.progress import Progress
+from spikerain_export.tensorrt.build_watch import BuildWatch, cancellable, make_monitor
 from spikerain_export.tensorrt.target import (
     Target,
     capabilities,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -21,16 +22,18 @@ from spikerain_edge.errors import InputError, ModelError, SpikeRainError
 from spikerain_edge.files import write_whole
 from spikerain_edge.inference.tensorrt_library import Library
 from spikerain_edge.spec import ModelSpec
+from spikerain_export.progress import Progress
 from spikerain_export.tensorrt.builder import (
     BuildSettings,
     build_engine,
     check_graph,
     check_profiles,
 )
-from spikerain_export.tensorrt.progress import Progress
 from spikerain_export.tensorrt.target import Target, choose_library, find_target
 
 MAX_ENGINES = 32
+
+_log = logging.getLogger(__name__)
 
 
 def default_folder() -> Path:
@@ -117,7 +120,6 @@ def build_cached(
     progress: Progress | None = None,
     library: Library | None = None,
     accept: Callable[[EngineFile], None] = lambda file: None,
-    tell: Callable[[str], None] = lambda message: None,
 ) -> EngineFile:
     """The engine from the cache, or built and kept there; see `build_engine`.
 
@@ -129,7 +131,6 @@ def build_cached(
         progress: told how the build gets on.
         library: TensorRT; found unless given.
         accept: called with the engine, found or built; what it raises an error about is not kept.
-        tell: told what the user should know and need not do anything about.
 
     Raises:
         InputError: the settings cannot be served, something is missing, or it was cancelled.
@@ -156,7 +157,7 @@ def build_cached(
     try:
         cache.store(built)
     except SpikeRainError as error:
-        tell(f"the engine is not kept for the next time: {error}")
+        _log.warning("the engine is not kept for the next time: %s", error)
     return built
 
 

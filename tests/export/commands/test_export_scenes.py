@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +14,35 @@ from spikerain_edge.images import Image
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.image_sinks import write_image
 from spikerain_export.commands.flags import sizes_for
-from spikerain_export.commands.scenes import Material, gather
-from spikerain_export.verification import Scene
+from spikerain_export.commands.scenes import KNOWN, Material, gather
+from spikerain_export.rainy_scenes import draw_scenes
+from spikerain_export.truth import Scene
 
 Draw = Callable[..., Image]
 SIZE = (48, 64)
 
 
+class Remembered(DemoScene):
+    """The demo, each frame decoded once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[int, Image] = {}
+
+    def clean(self, index: int) -> Image:
+        if index not in self._known:
+            self._known[index] = super().clean(index)
+        return self._known[index]
+
+
 @pytest.fixture(scope="module")
-def streets() -> dict[int, DemoScene]:
-    return {seed: DemoScene(90, 120, seed) for seed in (7, 8)}
+def street() -> DemoScene:
+    return Remembered()
 
 
 @pytest.fixture(autouse=True)
-def small_demo(monkeypatch: pytest.MonkeyPatch, streets: dict[int, DemoScene]) -> None:
-    """The demo, drawn in a fraction of its time."""
-    monkeypatch.setattr("spikerain_export.commands.scenes.DemoScene", lambda seed=7: streets[seed])
+def decoded_once(monkeypatch: pytest.MonkeyPatch, street: DemoScene) -> None:
+    monkeypatch.setattr("spikerain_export.rainy_scenes.DemoScene", lambda: street)
 
 
 def collected(data: Path | None, scales: bool = True) -> Material:
@@ -62,11 +75,28 @@ def test_an_export_is_always_proven_at_two_sizes() -> None:
         assert imgsz is None or imgsz in sizes
 
 
-def test_the_demo_is_compared_on_moments_that_differ() -> None:
+def test_the_built_in_scenes_are_many_and_all_different() -> None:
     small = proving(None)
-    assert all(scene.clean is not None and scene.clean.shape == (48, 64, 3) for scene in small)
-    nearest = min(np.abs(a.rainy.astype(int) - b.rainy).mean() for a, b in pairwise(small))
-    assert nearest > 1
+    assert len(small) == KNOWN == 24
+    for scene in small:
+        assert scene.clean is not None
+        assert scene.rainy.shape == scene.clean.shape == (48, 64, 3)
+        assert (scene.rainy != scene.clean).any(), "it rains"
+    pairs = combinations(small, 2)
+    assert min(np.abs(a.rainy.astype(int) - b.rainy).mean() for a, b in pairs) > 5
+
+
+def test_the_same_scenes_are_drawn_every_time_and_others_by_another_seed() -> None:
+    first, again, others = (draw_scenes(3, SIZE, seed) for seed in (1, 1, 2))
+    for one, same, other in zip(first, again, others, strict=True):
+        np.testing.assert_array_equal(one.rainy, same.rainy)
+        assert np.abs(one.rainy.astype(int) - other.rainy).mean() > 5
+
+
+def test_a_few_scenes_of_the_second_size_join_the_many_of_the_first() -> None:
+    many, few = gather(None, [SIZE, (64, 64)], scales=False).proof
+    assert len(many) > 10 * len(few) > 0
+    assert {scene.rainy.shape for scene in few} == {(64, 64, 3)}
 
 
 def test_users_images_are_joined_by_scenes_whose_truth_is_known(
@@ -79,11 +109,21 @@ def test_users_images_are_joined_by_scenes_whose_truth_is_known(
     assert all(scene.clean is not None for scene in demo)
 
 
-def test_users_pairs_bring_their_truth(tmp_path: Path, picture: Draw) -> None:
-    (scene,) = proving(paired(tmp_path / "pairs", [picture(0)], [picture(1)]))
-    assert scene.clean is not None
-    np.testing.assert_array_equal(scene.rainy, picture(0))
-    np.testing.assert_array_equal(scene.clean, picture(1))
+def test_users_pairs_bring_their_truth_and_few_are_joined_by_others(
+    tmp_path: Path, picture: Draw
+) -> None:
+    found = proving(paired(tmp_path / "pairs", [picture(0)], [picture(1)]))
+    assert found[0].clean is not None
+    np.testing.assert_array_equal(found[0].rainy, picture(0))
+    np.testing.assert_array_equal(found[0].clean, picture(1))
+    assert len(found) == KNOWN
+
+
+def test_enough_pairs_are_joined_by_nothing(tmp_path: Path, picture: Draw) -> None:
+    pictures = [picture(seed) for seed in range(KNOWN + 2)]
+    found = proving(paired(tmp_path / "pairs", pictures, pictures[::-1]))
+    assert len(found) == KNOWN
+    np.testing.assert_array_equal([scene.rainy for scene in found], pictures[:KNOWN])
 
 
 @pytest.fixture
@@ -164,10 +204,10 @@ def test_without_torch_the_clean_half_of_a_folder_is_not_taken_for_rainy(
         "import sys; sys.modules['torch'] = None\n"
         "from spikerain_export.commands.scenes import gather\n"
         f"(scenes,) = gather({str(tmp_path)!r}, [{SIZE}], scales=False).proof\n"
-        "print(len(scenes), scenes[0].rainy.mean() , scenes[0].clean.mean())"
+        "print(scenes[0].rainy.mean(), scenes[0].clean.mean())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
-    expected = (1, picture(0).mean(), picture(1).mean())
+    expected = (picture(0).mean(), picture(1).mean())
     assert done.stdout.split() == [str(value) for value in expected]

@@ -10,12 +10,7 @@ from typing import Any, TypeVar
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.inference.tensorrt_library import Library
-
-Progress = Callable[[str, int, int], bool]
-"""Called with a phase in English, the steps of it that are done, and all of them; false cancels.
-
-Phases nest: a step of one may be a whole phase of its own.
-"""
+from spikerain_export.progress import Progress
 
 _Built = TypeVar("_Built")
 
@@ -60,7 +55,7 @@ class BuildWatch:
         if self._raised is not None:
             raise self._raised
         if self._stopped:
-            raise InputError("the build of the engine was cancelled", "start it again")
+            raise InputError("the build of the engine was cancelled", "start the export again")
 
     def _tell(self, phase: str, done: int) -> None:
         if self._progress is None or self._stopped:

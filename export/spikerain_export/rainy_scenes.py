@@ -1,0 +1,67 @@
+"""Draws rainy scenes whose truth is known: views of the demo's street and textures, in any rain."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from spikerain_edge.images import Image
+from spikerain_edge.images.scaling import crop_and_scale
+from spikerain_edge.stream.demo import DemoScene
+from spikerain_edge.weather.kinds import sample_weather
+from spikerain_export.truth import Scene
+
+# Frames of the demo, far enough apart that its traffic has moved.
+_MOMENTS = (0, 30, 60, 90, 120, 150)
+# One scene in so many shows a texture instead of the street.
+_TEXTURE_EVERY = 4
+_SMALLEST_VIEW = 0.4
+
+
+def draw_scenes(count: int, size: tuple[int, int], seed: int = 0) -> list[Scene]:
+    """Draws scenes that differ in place, scale, side, exposure and rain.
+
+    Args:
+        count: how many scenes.
+        size: their height and width in pixels.
+        seed: same seed, count and size, same scenes.
+    """
+    rng = np.random.default_rng(seed)
+    street = DemoScene()
+    frames = [street.clean(moment) for moment in _MOMENTS[:count]]
+    return [_scene(number, frames[number % len(frames)], size, rng) for number in range(count)]
+
+
+def _scene(number: int, frame: Image, size: tuple[int, int], rng: np.random.Generator) -> Scene:
+    textured = number % _TEXTURE_EVERY == _TEXTURE_EVERY - 1
+    view = _texture(size, rng) if textured else crop_and_scale(_view(frame, rng), *size)
+    clean = _exposed(view, rng)
+    rain = sample_weather("rain", size, rng)
+    return Scene(rain.render(clean, strength=float(rng.uniform(0.5, 1.0))), clean)
+
+
+def _view(frame: Image, rng: np.random.Generator) -> Image:
+    """A part of a frame in its own proportions, mirrored half of the time."""
+    share = rng.uniform(_SMALLEST_VIEW, 1.0)
+    height, width = (max(1, round(share * side)) for side in frame.shape[:2])
+    top = int(rng.integers(frame.shape[0] - height + 1))
+    left = int(rng.integers(frame.shape[1] - width + 1))
+    part = frame[top : top + height, left : left + width]
+    return np.ascontiguousarray(part[:, ::-1]) if rng.random() < 0.5 else part
+
+
+def _texture(size: tuple[int, int], rng: np.random.Generator) -> Image:
+    """Coloured noise whose coarse patterns are stronger than its fine ones, as in nature."""
+    height, width = size
+    light = np.zeros((height, width, 3), np.float32)
+    for octave in range(1, 7):
+        cells = rng.normal(0, 1, (2**octave, 2**octave, 3)).astype(np.float32)
+        light += cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC) * 2**-octave
+    return np.clip(110 + 110 * light, 0, 255).astype(np.uint8)
+
+
+def _exposed(image: Image, rng: np.random.Generator) -> Image:
+    """The image as another camera at another hour would show it."""
+    gain, gamma = rng.uniform(0.6, 1.25), rng.uniform(0.7, 1.4)
+    levels = np.linspace(0, 1, 256) ** gamma * gain
+    return np.asarray(cv2.LUT(image, np.clip(255 * levels, 0, 255).astype(np.uint8)), np.uint8)
