@@ -133,6 +133,7 @@ class Session:
             "frames": traffic.frames,
             "dropped": traffic.dropped,
             "missing": self._source.missing + traffic.refused,
+            "outputs": [asdict(sink) for sink in traffic.sinks],
             "seconds": round(traffic.elapsed, 3),
             "fps": round(fps, 3),
             "latency_ms": percentiles_ms(traffic.inference),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -135,7 +135,7 @@ def _show(summary: dict[str, Any], options: RunOptions, console: Console) -> Non
     if console.quiet:
         _log.info("frames written: %d", summary["frames"], extra={"summary": summary})
     elif summary["frames"] or not failed:
-        console.print(_summary_table(summary, () if failed else options.outputs))
+        console.print(_summary_table(summary, shown_outputs=not failed))
     if options.json == "-":
         print_line(json.dumps(summary))
     elif options.json:
@@ -166,7 +166,7 @@ def _stop_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _summary_table(summary: dict[str, Any], outputs: Sequence[str]) -> Table:
+def _summary_table(summary: dict[str, Any], *, shown_outputs: bool) -> Table:
     table = Table(title=escape(f"spikerain-edge · {summary['model']} · {summary['backend']}"))
     table.add_column("", style="bold")
     table.add_column("", justify="right")
@@ -185,6 +185,7 @@ def _summary_table(summary: dict[str, Any], outputs: Sequence[str]) -> Table:
         rate = f"{summary['gsops_per_frame']:.3f} at a firing rate of {summary['firing_rate']:.3f}"
         table.add_row("GSOPs per frame", rate)
         table.add_row("estimated energy per frame", f"{summary['energy_mj_per_frame']:.2f} mJ")
-    for output in outputs:
-        table.add_row("written", escape(output))
+    for sink in summary["outputs"] if shown_outputs else ():
+        lost = "".join(f", {sink[loss]} {loss}" for loss in ("dropped", "failed") if sink[loss])
+        table.add_row("written", escape(f"{sink['output']}{lost}"))
     return table

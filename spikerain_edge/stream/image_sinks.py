@@ -29,6 +29,7 @@ class FolderSink:
     separate = True
 
     def __init__(self, folder: Path) -> None:
+        self.label = str(folder)
         self._folder = folder
         try:
             self._made = [place for place in (folder, *folder.parents) if not place.exists()]
@@ -68,6 +69,7 @@ class PatternSink:
             raise InputError(f"{pattern} has {fields} fields for a number", _NUMBERED)
         if not fields and frames != 1:
             raise InputError(f"{pattern} can hold one frame only", _NUMBERED)
+        self.label = str(pattern)
         self._pattern = pattern
         self._written = 0
         self._folder = FolderSink(pattern.parent)

@@ -1,4 +1,4 @@
-"""Moves frames from a source through a function to sinks; the three overlap."""
+"""Moves frames from a source through a function to sinks; all of them overlap."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from queue import SimpleQueue
 import cv2
 import numpy as np
 
-from spikerain_edge.errors import InputError, SpikeRainError, StreamError
+from spikerain_edge.errors import InputError, SpikeRainError
 from spikerain_edge.images import Image
+from spikerain_edge.stream.distribution import Distribution
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.handover import Handover
+from spikerain_edge.stream.outlet import SinkTraffic
 from spikerain_edge.stream.sinks import Sink
 from spikerain_edge.stream.sources import Source
 
@@ -26,8 +28,8 @@ _CAPACITY = 4
 _TIMES_KEPT = 1 << 16
 # Failures that one line of a message names beside the first.
 _NAMED = 3
-# Failures that are remembered: a camera may run for weeks into a full disk.
-_MOST_FAILURES = 1000
+# Seconds that the sinks of a file have, after a stop, to take the frame that is derained already.
+_LAST_FRAME = 10.0
 
 
 def _times() -> deque[float]:
@@ -40,13 +42,14 @@ class Traffic:
 
     Attributes:
         frames: frames written.
-        dropped: frames of a live source that were too old to be worth it.
+        dropped: frames of a live source that were too old to be worth it, or that no sink took.
         refused: frames that the function could not take.
         waiting: time from capture until the function had the frame.
         inference: time in the function.
-        writing: time in the sinks.
+        writing: time in the slowest sink.
         whole_way: time from capture until the last sink had the frame. A file's frames are read
             ahead, so theirs includes waiting in the hand-overs.
+        sinks: what became of the frames in each sink.
         elapsed: from start to end.
     """
 
@@ -57,15 +60,16 @@ class Traffic:
     inference: deque[float] = field(default_factory=_times)
     writing: deque[float] = field(default_factory=_times)
     whole_way: deque[float] = field(default_factory=_times)
+    sinks: Sequence[SinkTraffic] = ()
     elapsed: float = 0.0
 
 
 class Pipeline:
-    """Capture, inference and writing, each on a thread of its own.
+    """Capture, inference and each sink on a thread of its own.
 
     A file's frames are waited for and none is lost; of a live source the newest frames win. An
     image file that the function cannot take does not keep it from the others, nor does a sink that
-    fails keep the others from the frames.
+    fails, is slow or blocked keep the others from the frames.
 
     Args:
         source: where frames come from.
@@ -96,7 +100,8 @@ class Pipeline:
         self._side_by_side = side_by_side
         self._progress = progress
         self._captured: Handover[Frame] = Handover(_CAPACITY, drop_oldest=source.live)
-        self._finished: Handover[tuple[Frame, Image]] = Handover(_CAPACITY)
+        self._failures: list[BaseException] = []
+        self._inferred = threading.Event()
         self._stopped = False
         # Unlike that of an event or a condition, its put may interrupt itself.
         self._wakes: SimpleQueue[None] = SimpleQueue()
@@ -118,21 +123,30 @@ class Pipeline:
                 It is what failed first, and names what failed besides.
         """
         start = time.perf_counter()
-        failures: list[BaseException] = []
+        failures = self._failures
+        distribution = Distribution(
+            self._sinks,
+            live=self._source.live,
+            failures=failures,
+            arrived=self._count,
+            ended=self._captured.close,
+        )
+        self.traffic.sinks = distribution.traffic
         capture = threading.Thread(target=self._capture, name="capture", daemon=True)
-        writing = threading.Thread(target=self._write, args=(failures,), name="writing")
-        stopping = threading.Thread(target=self._end_when_stopped, name="stopping", daemon=True)
-        for thread in (capture, writing, stopping):
+        stopping = threading.Thread(
+            target=self._end_when_stopped, args=(distribution,), name="stopping", daemon=True
+        )
+        for thread in (capture, stopping):
             thread.start()
         try:
-            self._infer(failures)
+            self._infer(distribution)
         except BaseException as error:  # noqa: BLE001 - raised again when the sinks are closed
             failures.append(error)
         finally:
+            self._inferred.set()
             self._captured.close()
-            self._finished.close()
-            writing.join()
-            self.traffic.dropped = self._captured.dropped
+            distribution.finish(lambda: self._stopped)
+            self.traffic.dropped = self._captured.dropped + distribution.unwritten
             self.traffic.elapsed = time.perf_counter() - start
             self._wakes.put(None)
             capture.join(timeout=5)
@@ -152,7 +166,7 @@ class Pipeline:
         except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
             self._captured.close(error)
 
-    def _infer(self, failures: list[BaseException]) -> None:
+    def _infer(self, distribution: Distribution) -> None:
         for frame in islice(self._captured, self._max_frames):
             if self._stopped:
                 break
@@ -164,14 +178,15 @@ class Pipeline:
                 if len(self._source.paths) <= 1:
                     raise
                 _log.debug("leaving out %s: %s", frame.name, error.cause)
-                failures.append(error)
+                self._failures.append(error)
                 self.traffic.refused += 1
                 continue
             self.traffic.inference.append(time.perf_counter() - start)
             self.traffic.waiting.append(start - frame.captured)
-            self.traffic.dropped = self._captured.dropped
-            if not self._finished.put((frame, image)):
+            shown = np.hstack([frame.image, image]) if self._side_by_side else image
+            if not distribution.put(frame, shown):
                 break
+            self.traffic.dropped = self._captured.dropped + distribution.unwritten
 
     def _processed(self, frame: Frame) -> Image:
         height, width = frame.image.shape[:2]
@@ -185,39 +200,18 @@ class Pipeline:
                 "scale it down (run --imgsz WxH), or free memory",
             ) from error
 
-    def _end_when_stopped(self) -> None:
-        """Wakes whoever waits for a camera, which a signal handler must not do itself."""
+    def _end_when_stopped(self, distribution: Distribution) -> None:
+        """Wakes whoever waits for a camera or a sink, which a signal handler must not do itself."""
         self._wakes.get()
         self._captured.close()
+        if not self._inferred.wait(_LAST_FRAME):
+            distribution.close()
 
-    def _write(self, failures: list[BaseException]) -> None:
-        try:
-            working = list(self._sinks)
-            for frame, image in self._finished:
-                start = time.perf_counter()
-                shown = np.hstack([frame.image, image]) if self._side_by_side else image
-                working = [sink for sink in working if _wrote(sink, frame, shown, failures)]
-                if self._sinks and not working:
-                    break
-                end = time.perf_counter()
-                self.traffic.frames += 1
-                self.traffic.writing.append(end - start)
-                self.traffic.whole_way.append(end - frame.captured)
-                self._progress(frame)
-        except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
-            failures.append(error)
-        finally:
-            self._finished.close()
-            # A camera that sends nothing would keep the failure of a sink to itself.
-            self._captured.close()
-            self._close_sinks(failures)
-
-    def _close_sinks(self, failures: list[BaseException]) -> None:
-        for sink in self._sinks:
-            try:
-                sink.close()
-            except Exception as error:  # noqa: BLE001 - the other sinks must be closed too
-                failures.append(error)
+    def _count(self, frame: Frame, writing: float, arrived: float) -> None:
+        self.traffic.frames += 1
+        self.traffic.writing.append(writing)
+        self.traffic.whole_way.append(arrived - frame.captured)
+        self._progress(frame)
 
     def _scaled(self, frame: Frame) -> Frame:
         if self._size is None or frame.image.shape[1::-1] == self._size:
@@ -226,20 +220,6 @@ class Pipeline:
         method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
         image = np.asarray(cv2.resize(frame.image, self._size, interpolation=method), np.uint8)
         return replace(frame, image=image)
-
-
-def _wrote(sink: Sink, frame: Frame, image: Image, failures: list[BaseException]) -> bool:
-    """Writes a frame to a sink; whether the sink takes more of them.
-
-    A failed sink does not keep a frame from the others, nor a failed image the next one.
-    """
-    try:
-        sink.write(frame, image)
-    except SpikeRainError as error:
-        if len(failures) < _MOST_FAILURES:
-            failures.append(error)
-        return sink.separate and isinstance(error, StreamError)
-    return True
 
 
 def _together(failures: Sequence[BaseException]) -> BaseException:

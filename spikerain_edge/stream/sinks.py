@@ -18,10 +18,14 @@ from spikerain_edge.stream.video_sink import VIDEO_SUFFIXES, VideoSink
 class Sink(Protocol):
     """Receives derained frames in order.
 
+    After a StreamError `write` may be called again: with the next frame the sink starts anew.
+
     Attributes:
+        label: what to call it in messages, without password.
         separate: whether each frame has a file of its own, so that one may fail alone.
     """
 
+    label: str
     separate: bool
 
     def write(self, frame: Frame, image: Image) -> None:

@@ -79,6 +79,7 @@ class VideoSink:
     separate = False
 
     def __init__(self, path: Path, rate: float) -> None:
+        self.label = str(path)
         self._path = path
         self._format = FORMATS[path.suffix.lower()]
         self._rate = Fraction(rate).limit_denominator(_SLOWEST)

@@ -16,6 +16,7 @@ from spikerain_edge.stream.frame import Frame
 class Recorder:
     """A sink that remembers, does something with every frame, and says when it is closed."""
 
+    label = "recorder"
     separate = False
 
     def __init__(self, then: Callable[[int], None] = lambda number: None) -> None:
@@ -63,7 +64,7 @@ class Camera:
 
 
 def shade(number: int) -> Image:
-    return np.full((16, 24, 3), number, np.uint8)
+    return np.full((16, 24, 3), number % 256, np.uint8)
 
 
 def inverted(image: Image) -> Image:
