@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,7 +13,13 @@ import numpy.typing as npt
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
+from spikerain_edge.images.damage import is_damaged
+from spikerain_edge.images.formats import format_of
 
+_log = logging.getLogger(__name__)
+
+_WITH_PAGES = {"AVIF", "GIF", "PNG", "TIFF", "WebP"}
+_WITH_ALPHA = _WITH_PAGES | {"JPEG 2000"}
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
@@ -33,8 +42,23 @@ def image_paths(folder: Path) -> list[Path]:
     return paths
 
 
+@dataclass(frozen=True)
+class Page:
+    """One image of a file that may hold several.
+
+    Attributes:
+        image: uint8 (H, W, 3) BGR.
+        alpha: its opacity, uint8 (H, W); None if it is opaque.
+    """
+
+    image: Image
+    alpha: Image | None = None
+
+
 def read_image(path: Path, remedy: str = "remove or replace the file") -> Image:
     """Reads an image file. Grey, alpha and 16-bit files become 8-bit BGR, turned as EXIF says.
+
+    Of a file with several pages or frames it is the first.
 
     Args:
         path: the file.
@@ -44,23 +68,87 @@ def read_image(path: Path, remedy: str = "remove or replace the file") -> Image:
         The image, uint8 (H, W, 3) BGR.
 
     Raises:
-        InputError: the file is missing or cannot be decoded.
+        InputError: the file is missing, damaged or cannot be decoded.
+    """
+    packed, form = _read(path, remedy)
+    image = _decoded(packed, cv2.IMREAD_COLOR)
+    if image is None:
+        raise _undecodable(path, form, remedy)
+    return image
+
+
+def read_pages(path: Path) -> list[Page]:
+    """Reads all pages of a document or frames of an animation, with their opacity.
+
+    Raises:
+        InputError: the file is missing, damaged or cannot be decoded.
+    """
+    remedy = "remove or replace the file"
+    packed, form = _read(path, remedy)
+    images = _all_decoded(packed, form, cv2.IMREAD_COLOR)
+    if not images:
+        raise _undecodable(path, form, remedy)
+    if form not in _WITH_ALPHA:
+        return [Page(image) for image in images]
+    whole = _all_decoded(packed, form, cv2.IMREAD_UNCHANGED)
+    if whole and whole[0].dtype != np.uint8:
+        _log.warning("%s has more than 8 bits per channel; they become 8", path)
+    if len(whole) != len(images):
+        return [Page(image) for image in images]
+    return [Page(image, _opacity(image, full)) for image, full in zip(images, whole, strict=True)]
+
+
+def _read(path: Path, remedy: str) -> tuple[npt.NDArray[np.uint8], str | None]:
+    """The content of a file and its format.
+
+    Raises:
+        InputError: it cannot be read, or it is damaged.
     """
     try:
         packed = np.fromfile(path, np.uint8)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
-    try:
-        image = cv2.imdecode(packed, cv2.IMREAD_COLOR) if packed.size else None
-    except cv2.error:
-        image = None
-    if image is None or _is_cut_off_jpeg(packed):
-        raise InputError(f"cannot decode the image {path}", remedy)
-    return np.asarray(image, np.uint8)
-
-
-def _is_cut_off_jpeg(packed: npt.NDArray[np.uint8]) -> bool:
-    """Whether a JPEG ends before its last scan does, which OpenCV 4 fills with grey silently."""
     content = packed.tobytes()
-    scan, end = content.rfind(b"\xff\xda"), content.rfind(b"\xff\xd9")
-    return content.startswith(b"\xff\xd8") and end < scan
+    form = format_of(content)
+    if form is not None and is_damaged(content, form):
+        raise InputError(f"the image {path} is damaged or cut off", remedy)
+    return packed, form
+
+
+def _decoded(packed: npt.NDArray[np.uint8], flags: int) -> Image | None:
+    try:
+        image = cv2.imdecode(packed, flags) if packed.size else None
+    except cv2.error:
+        return None
+    return None if image is None else np.asarray(image)
+
+
+def _all_decoded(packed: npt.NDArray[np.uint8], form: str | None, flags: int) -> list[Image]:
+    """All pages, as far as this OpenCV decodes more than one."""
+    if form in _WITH_PAGES:
+        try:
+            decoded, images = cv2.imdecodemulti(packed, flags)
+        except cv2.error:
+            decoded, images = False, ()
+        if decoded and len(images) > 1:
+            return [np.asarray(image) for image in images]
+    image = _decoded(packed, flags)
+    return [] if image is None else [image]
+
+
+def _opacity(image: Image, full: npt.NDArray[Any]) -> Image | None:
+    """The alpha channel (H, W) of `full`, an image as it is stored; None if all of it is opaque."""
+    if full.ndim != 3 or full.shape[2] != 4 or full.shape[:2] != image.shape[:2]:
+        return None
+    alpha = full[..., 3]
+    if alpha.dtype == np.uint16:
+        alpha = (alpha >> 8).astype(np.uint8)
+    return None if alpha.min() == 255 else np.ascontiguousarray(alpha)
+
+
+def _undecodable(path: Path, form: str | None, remedy: str) -> InputError:
+    if form is None:
+        return InputError(f"cannot decode the image {path}", remedy)
+    return InputError(
+        f"cannot decode the image {path} ({form})", f"{remedy}, or convert it to PNG or JPEG"
+    )

@@ -26,6 +26,7 @@ class Frame:
         duration: for how long it is shown, in seconds, unless the next frame comes earlier or
             later; none where it is one tick of the rate.
         pixel_shape: width of a pixel divided by its height.
+        alpha: opacity, uint8 (H, W), which the sinks keep where their format can; None if opaque.
     """
 
     image: Image
@@ -35,6 +36,7 @@ class Frame:
     time: float | None = None
     duration: float | None = None
     pixel_shape: Fraction = Fraction(1)
+    alpha: Image | None = None
 
 
 class Arrivals:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.files import write_whole
 from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
 
+_log = logging.getLogger(__name__)
+
 NUMBER = re.compile(r"%\d*d")
 _NUMBERED = "put one number into the name, such as img_%04d.png, or name a video or a folder"
+_TRANSPARENT = {".png", ".tif", ".tiff", ".webp"}
 _ELSEWHERE = "name another place with --output, or make room there"
 
 
@@ -41,7 +47,7 @@ class FolderSink:
 
     def write(self, frame: Frame, image: Image) -> None:
         """Writes one PNG."""
-        write_image(self._folder / f"{frame.name}.png", image)
+        write_image(self._folder / f"{frame.name}.png", with_opacity(frame, image))
 
     def close(self) -> None:
         """Takes back the folders that were made for nothing; every file is complete already."""
@@ -73,6 +79,7 @@ class PatternSink:
         self._pattern = pattern
         self._written = 0
         self._folder = FolderSink(pattern.parent)
+        self._say_opaque = opaque_notice(pattern)
 
     def write(self, frame: Frame, image: Image) -> None:
         """Writes one image.
@@ -84,6 +91,10 @@ class PatternSink:
         if self._written and not NUMBER.search(name):
             raise InputError(f"{self._pattern} can hold one frame only", _NUMBERED)
         numbered = NUMBER.sub(lambda field: field[0] % self._written, name, count=1)
+        if frame.alpha is not None and self._pattern.suffix.lower() not in _TRANSPARENT:
+            self._say_opaque(frame)
+        else:
+            image = with_opacity(frame, image)
         write_image(self._pattern.with_name(numbered), image)
         self._written += 1
 
@@ -95,6 +106,10 @@ class PatternSink:
 def write_image(path: Path, image: Image) -> None:
     """Writes an image file that appears whole or not at all.
 
+    Args:
+        path: its place; the suffix chooses the format.
+        image: uint8 (H, W, 3) BGR or (H, W, 4) with opacity.
+
     Raises:
         StreamError: it cannot be written.
     """
@@ -103,6 +118,28 @@ def write_image(path: Path, image: Image) -> None:
         write_whole(path, packed)
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def with_opacity(frame: Frame, image: Image) -> Image:
+    """What became of a frame, with its opacity as fourth channel; both halves side by side."""
+    if frame.alpha is None:
+        return image
+    repeats = image.shape[1] // frame.alpha.shape[1]
+    return np.dstack([image, np.tile(frame.alpha, (1, repeats))])
+
+
+def opaque_notice(path: Path) -> Callable[[Frame], None]:
+    """What says, once, that a file at `path` cannot be transparent."""
+    said: list[str] = []
+
+    def say(frame: Frame) -> None:
+        if not said:
+            said.append(frame.name)
+            _log.warning(
+                "%s is transparent, which %s cannot be: write .png to keep it", frame.name, path
+            )
+
+    return say
 
 
 def unwritable(place: Path, error: OSError) -> StreamError:

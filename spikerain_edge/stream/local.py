@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.images.formats import format_of_file
 from spikerain_edge.images.reading import IMAGE_SUFFIXES
 from spikerain_edge.stream.stills import ImageSource
 from spikerain_edge.stream.video import VideoSource, open_video
@@ -67,12 +68,15 @@ def _images(entries: Iterable[Path], otherwise: str) -> ImageSource:
 
 
 def _is_candidate(path: Path) -> bool:
-    """Whether a path has the suffix of an image and is a file, or a link that leads nowhere.
+    """Whether a path is an image by its name or by its content, or a dead link of such a name.
 
     Names that begin with `._` are notes of macOS about a file.
     """
-    there = path.is_file() or (path.is_symlink() and not path.exists())
-    return path.suffix.lower() in IMAGE_SUFFIXES and there and not path.name.startswith("._")
+    if path.name.startswith("._"):
+        return False
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return path.is_file() or (path.is_symlink() and not path.exists())
+    return path.is_file() and format_of_file(path) is not None
 
 
 def _tell_passed_over(paths: list[Path]) -> None:

@@ -216,10 +216,14 @@ class Pipeline:
     def _scaled(self, frame: Frame) -> Frame:
         if self._size is None or frame.image.shape[1::-1] == self._size:
             return frame
-        smaller = self._size[0] < frame.image.shape[1]
-        method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-        image = np.asarray(cv2.resize(frame.image, self._size, interpolation=method), np.uint8)
-        return replace(frame, image=image)
+        alpha = None if frame.alpha is None else _resized(frame.alpha, self._size)
+        return replace(frame, image=_resized(frame.image, self._size), alpha=alpha)
+
+
+def _resized(image: Image, size: tuple[int, int]) -> Image:
+    """An image (H, W) or (H, W, 3) scaled to a width and height."""
+    method = cv2.INTER_AREA if size[0] < image.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
 
 
 def _together(failures: Sequence[BaseException]) -> BaseException:

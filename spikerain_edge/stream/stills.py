@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.images.reading import read_image
+from spikerain_edge.images.reading import read_pages
 from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
 
 # Number of files that a message names.
@@ -16,9 +16,10 @@ _NAMED = 3
 
 
 class ImageSource:
-    """Reads image files as frames; see `read_image`.
+    """Reads image files as frames; see `read_pages`.
 
-    A file that cannot be decoded is skipped, and its number stays unused.
+    A file that cannot be decoded is skipped, and its number stays unused. Each page of a document
+    and each frame of an animation is a frame: `name_0001`, `name_0002` and so on.
 
     Args:
         paths: the files, in order. A frame has the name of its file, without the suffix if that
@@ -38,15 +39,20 @@ class ImageSource:
 
     def __iter__(self) -> Iterator[Frame]:
         unreadable: list[tuple[Path, InputError]] = []
-        for index, (path, name) in enumerate(zip(self.paths, _names(self.paths), strict=True)):
+        index, names = 0, _names(self.paths)
+        taken = set(names)
+        for path, name in zip(self.paths, names, strict=True):
             captured = time.perf_counter()
             try:
-                image = read_image(path)
+                pages = read_pages(path)
             except InputError as error:
                 unreadable.append((path, error))
                 self.missing += 1
+                index += 1
                 continue
-            yield Frame(image, index, captured, name)
+            for page, called in zip(pages, _page_names(name, len(pages), taken), strict=True):
+                yield Frame(page.image, index, captured, called, alpha=page.alpha)
+                index, captured = index + 1, time.perf_counter()
         if unreadable:
             raise _unreadable(unreadable, len(self.paths))
 
@@ -67,6 +73,17 @@ def _names(paths: Sequence[Path]) -> list[str]:
             name += "_"
         chosen[name] = None
     return list(chosen)
+
+
+def _page_names(name: str, pages: int, taken: set[str]) -> list[str]:
+    """Names of the pages of a file, none of which is taken; takes them."""
+    if pages == 1:
+        return [name]
+    numbered = [f"{name}_{number:04d}" for number in range(1, pages + 1)]
+    while taken.intersection(numbered):
+        numbered = [f"{page}_" for page in numbered]
+    taken.update(numbered)
+    return numbered
 
 
 def _unreadable(failures: Sequence[tuple[Path, InputError]], read: int) -> InputError:

@@ -17,7 +17,7 @@ from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.files import partial_name
 from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.image_sinks import FolderSink, unwritable
+from spikerain_edge.stream.image_sinks import FolderSink, opaque_notice, unwritable
 from spikerain_edge.stream.planes import to_planes
 from spikerain_edge.stream.truncation import is_cut_off_avi
 
@@ -92,6 +92,7 @@ class VideoSink:
         self._first: float | None = None
         self._latest = -1
         self._folder = FolderSink(path.parent)
+        self._say_opaque = opaque_notice(path)
 
     def write(self, frame: Frame, image: Image) -> None:
         """Appends a frame.
@@ -109,6 +110,8 @@ class VideoSink:
                 f"{frame.name} is {width}x{height}, the video is {self._size[0]}x{self._size[1]}",
                 "give one size with --imgsz WxH, or write into a folder",
             )
+        if frame.alpha is not None:
+            self._say_opaque(frame)
         try:
             self._append(*self._opened, frame, image)
         except OSError as error:

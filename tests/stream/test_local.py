@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from spikerain_edge.errors import InputError
@@ -101,3 +103,33 @@ def test_what_exists_comes_before_the_demo_and_cameras(
 def test_elsewhere_demo_is_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert isinstance(open_source("demo"), DemoSource)
+
+
+def test_images_of_a_folder_are_found_by_content(
+    place: Callable[..., Path], picture: Draw, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = place("a.png", "b.jpe.png", "c.png")
+    (folder / "b.jpe.png").write_bytes(cv2.imencode(".jpg", picture())[1].tobytes())
+    (folder / "b.jpe.png").rename(folder / "b.jpe")
+    (folder / "c.png").rename(folder / "c")
+    (folder / "clip.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
+    assert names_of(folder) == ["a", "b", "c"]
+    assert names_of(folder / "c") == ["c"]
+    assert "clip.mp4" in caplog.text
+    assert "b.jpe" not in caplog.text
+
+
+def test_every_page_of_a_document_has_a_name_of_its_own(
+    place: Callable[..., Path], picture: Draw
+) -> None:
+    folder = place("pages_0001.png", "z.png")
+    pages = [picture(seed) for seed in range(3)]
+    (folder / "pages.tif").write_bytes(cv2.imencodemulti(".tif", pages)[1].tobytes())
+    shown = list(open_source(str(folder)))
+    names = ["pages_0001_", "pages_0002_", "pages_0003_", "pages_0001", "z"]
+    assert [frame.name for frame in shown] == names
+    assert [frame.sequence for frame in shown] == [0, 1, 2, 3, 4]
+    for frame, page in zip(shown, pages, strict=False):
+        np.testing.assert_array_equal(frame.image, page)
+    alone = [frame.name for frame in open_source(str(folder / "pages.tif"))]
+    assert alone == ["pages_0001", "pages_0002", "pages_0003"]

@@ -1,0 +1,193 @@
+"""Images as people have them: odd suffixes, things after them, pages, opacity, damage."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from spikerain_edge.errors import InputError
+from spikerain_edge.images import Image
+from spikerain_edge.images.formats import format_of, format_of_file
+from spikerain_edge.images.reading import read_image, read_pages
+
+Draw = Callable[..., Image]
+JPEGS = {
+    "baseline": [],
+    "progressive": [cv2.IMWRITE_JPEG_PROGRESSIVE, 1],
+    "restarts": [cv2.IMWRITE_JPEG_RST_INTERVAL, 8],
+    "optimised": [cv2.IMWRITE_JPEG_OPTIMIZE, 1],
+}
+# What a phone puts after its picture: a video, which holds bytes that look like markers.
+MOTION = b"MotionPhoto_Data\0\0\0\x18ftypmp42\xff\xda\0\0"
+
+
+def packed(suffix: str, image: Image, options: list[int] | None = None) -> bytes:
+    return cv2.imencode(suffix, image, options or [])[1].tobytes()
+
+
+def holed(content: bytes, size: int) -> bytes:
+    """A file with zero bytes in its middle."""
+    middle = len(content) // 2
+    return content[:middle] + bytes(size) + content[middle + size :]
+
+
+def save(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def animation(form: str, images: list[Image]) -> bytes:
+    """The pages of a document or the frames of an animation."""
+    first, *others = (Pillow.fromarray(image[..., ::-1]) for image in images)
+    stored = io.BytesIO()
+    exact = {"lossless": True} if form == "WEBP" else {}
+    first.save(stored, form, save_all=True, append_images=others, **exact)
+    return stored.getvalue()
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_jpeg_is_whole_whatever_follows_it(tmp_path: Path, picture: Draw, kind: str) -> None:
+    content = packed(".jpg", picture(), JPEGS[kind])
+    alone = read_image(save(tmp_path / "alone.jpg", content))
+    for number, after in enumerate((MOTION, content, b"\0" * 100, b"\xff\xd8\xff\xda")):
+        path = save(tmp_path / f"{number}.jpg", content + after)
+        np.testing.assert_array_equal(read_image(path), alone)
+
+
+def test_a_thumbnail_inside_a_jpeg_is_not_its_end(tmp_path: Path, picture: Draw) -> None:
+    content, thumbnail = packed(".jpg", picture()), packed(".jpg", picture(1, 8, 8))
+    segment = b"\xff\xe2" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
+    with_thumbnail = content[:2] + segment + content[2:]
+    read = read_image(save(tmp_path / "x.jpg", with_thumbnail))
+    assert read.shape == (48, 64, 3)
+    with pytest.raises(InputError, match="damaged or cut off"):
+        read_image(save(tmp_path / "cut.jpg", with_thumbnail[: len(segment) + 100]))
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_damaged_jpeg_is_refused(tmp_path: Path, picture: Draw, kind: str) -> None:
+    content = packed(".jpg", picture(0, 300, 400), JPEGS[kind])
+    read_image(save(tmp_path / "whole.jpg", content))
+    halved = content[: len(content) // 2]
+    for damaged in (halved, halved + b"\xff\xd9", holed(content, 4096)):
+        with pytest.raises(InputError, match=r"x\.jpg is damaged or cut off"):
+            read_image(save(tmp_path / "x.jpg", damaged))
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+@pytest.mark.parametrize("kind", JPEGS)
+def test_an_empty_picture_is_not_taken_for_damaged(tmp_path: Path, level: int, kind: str) -> None:
+    flat = np.full((800, 1200, 3), level, np.uint8)
+    for suffix, options in ((".jpg", JPEGS[kind]), (".webp", [cv2.IMWRITE_WEBP_QUALITY, 101])):
+        read = read_image(save(tmp_path / f"flat{suffix}", packed(suffix, flat, options)))
+        np.testing.assert_allclose(read, flat, atol=1)
+
+
+def test_a_few_bytes_too_many_before_the_end_of_a_jpeg_are_no_damage(
+    tmp_path: Path, picture: Draw
+) -> None:
+    content = packed(".jpg", picture())
+    assert read_image(save(tmp_path / "x.jpg", content[:-2] + bytes(6) + content[-2:])).size
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("lzw.tif", [cv2.IMWRITE_TIFF_COMPRESSION, 5]),
+        ("deflate.tif", [cv2.IMWRITE_TIFF_COMPRESSION, 8]),
+        ("x.webp", [cv2.IMWRITE_WEBP_QUALITY, 101]),
+        ("x.png", []),
+    ],
+)
+def test_a_hole_in_a_lossless_picture_is_damage(
+    tmp_path: Path, picture: Draw, name: str, options: list[int]
+) -> None:
+    content = packed(Path(name).suffix, picture(0, 300, 400), options)
+    np.testing.assert_array_equal(read_image(save(tmp_path / name, content)), picture(0, 300, 400))
+    with pytest.raises(InputError, match=name):
+        read_image(save(tmp_path / name, holed(content, 4096)))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form"),
+    [
+        (".jpg", "JPEG"),
+        (".png", "PNG"),
+        (".webp", "WebP"),
+        (".tif", "TIFF"),
+        (".bmp", "BMP"),
+        (".ppm", "PNM"),
+        (".jp2", "JPEG 2000"),
+        (".avif", "AVIF"),
+        (".gif", "GIF"),
+    ],
+)
+def test_a_format_is_told_by_content(tmp_path: Path, picture: Draw, suffix: str, form: str) -> None:
+    if not cv2.haveImageWriter(f"x{suffix}"):
+        pytest.skip(f"this OpenCV writes no {suffix}")
+    path = save(tmp_path / "no suffix", packed(suffix, picture()))
+    assert format_of_file(path) == form
+    assert np.abs(read_image(path).astype(int) - picture()).mean() < (25 if form == "GIF" else 6)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"text", b"P6", b"RIFF\0\0\0\0AVI ", b"BM is a text", b"\0\0\0\x18ftypmp42\0\0\0\0isom"],
+)
+def test_what_is_not_an_image_has_no_format(head: bytes) -> None:
+    assert format_of(head) is None
+
+
+def test_a_heic_is_named_as_such(tmp_path: Path) -> None:
+    heic = save(tmp_path / "phone.jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
+    with pytest.raises(InputError, match=r"phone\.jpg \(HEIC\); .*convert it to PNG"):
+        read_image(heic)
+
+
+@pytest.mark.parametrize(
+    ("form", "suffix"), [("TIFF", ".tif"), ("WEBP", ".webp"), ("PNG", ".png"), ("GIF", ".gif")]
+)
+def test_every_page_and_frame_is_read(tmp_path: Path, form: str, suffix: str) -> None:
+    if form != "TIFF" and not hasattr(cv2, "imreadanimation"):
+        pytest.skip("this OpenCV reads no animations")
+    images = [np.full((48, 64, 3), level, np.uint8) for level in (10, 100, 200)]
+    path = save(tmp_path / f"x{suffix}", animation(form, images))
+    pages = read_pages(path)
+    assert [page.image.mean() for page in pages] == pytest.approx([10, 100, 200], abs=1)
+    np.testing.assert_allclose(read_image(path), images[0], atol=1)
+
+
+def test_opacity_is_read_where_there_is_some(tmp_path: Path, picture: Draw) -> None:
+    alpha = np.linspace(0, 255, 48 * 64).astype(np.uint8).reshape(48, 64)
+    for suffix in (".png", ".tif", ".webp"):
+        options = [cv2.IMWRITE_WEBP_QUALITY, 101] if suffix == ".webp" else []
+        image = np.dstack([picture(), alpha])
+        (page,) = read_pages(save(tmp_path / f"x{suffix}", packed(suffix, image, options)))
+        assert page.alpha is not None
+        np.testing.assert_array_equal(page.alpha, alpha)
+        visible = alpha > 0
+        np.testing.assert_array_equal(page.image[visible], picture()[visible])
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_an_opaque_picture_has_no_opacity(tmp_path: Path, picture: Draw, channels: int) -> None:
+    image = np.dstack([picture(), np.full((48, 64), 255, np.uint8)])[..., :channels]
+    (page,) = read_pages(save(tmp_path / "x.png", packed(".png", image)))
+    assert page.alpha is None
+
+
+def test_deep_colours_are_said_to_become_8_bits(
+    tmp_path: Path, picture: Draw, caplog: pytest.LogCaptureFixture
+) -> None:
+    deep = save(tmp_path / "deep.png", packed(".png", picture().astype(np.uint16) * 257))
+    with caplog.at_level(logging.WARNING):
+        (page,) = read_pages(deep)
+    np.testing.assert_allclose(page.image, picture(), atol=1)
+    assert caplog.messages == [f"{deep} has more than 8 bits per channel; they become 8"]
