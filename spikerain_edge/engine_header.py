@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from numbers import Real
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from spikerain_edge.errors import ModelError
-from spikerain_edge.sizes import Size
+from spikerain_edge.parts import Count, Label
+from spikerain_edge.sizes import MAX_SIDE, Size
 from spikerain_edge.spec import ModelSpec
 
 HEADER_VERSION = 1
 AHEAD_OF_TIME = "ahead of time"
 MAX_PROFILES = 16
+
+_Side = Annotated[int, msgspec.Meta(ge=1, le=MAX_SIDE)]
+_Gibibytes = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,9 @@ class Profile:
         maximum: largest.
     """
 
-    minimum: Size
-    optimum: Size
-    maximum: Size
+    minimum: tuple[_Side, _Side]
+    optimum: tuple[_Side, _Side]
+    maximum: tuple[_Side, _Side]
 
     @classmethod
     def fixed_at(cls, size: Size) -> Profile:
@@ -53,6 +58,9 @@ class Profile:
         return largest if self.fixed else f"{smallest} to {largest}"
 
 
+_Profiles = Annotated[tuple[Profile, ...], msgspec.Meta(min_length=1, max_length=MAX_PROFILES)]
+
+
 @dataclass(frozen=True)
 class EngineHeader:
     """What an engine is and where it runs.
@@ -74,16 +82,16 @@ class EngineHeader:
     """
 
     spec: ModelSpec
-    library: str
-    library_version: str
-    gpu: str
-    capability: str
-    profiles: tuple[Profile, ...]
-    source_sha256: str
+    library: Label
+    library_version: Label
+    gpu: Label
+    capability: Label
+    profiles: _Profiles
+    source_sha256: Label
     inspected: bool = False
-    workspace: float | None = None
-    plan_bytes: int = 0
-    plan_sha256: str = ""
+    workspace: _Gibibytes | None = None
+    plan_bytes: Count = 0
+    plan_sha256: Label = ""
     header_version: int = HEADER_VERSION
 
     @property
@@ -105,49 +113,40 @@ class EngineHeader:
             ModelError: it is not one, or it or its ModelSpec is of a version not known here.
         """
         try:
-            values = json.loads(text)
+            values = msgspec.json.decode(text)
             version = values["header_version"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ModelError("the engine's header is damaged", "build the engine again") from error
         if version != HEADER_VERSION:
             raise ModelError(
-                f"the engine's header has version {version!r}, this program reads {HEADER_VERSION}",
+                f"the engine's header has version {version!r:.40}, "
+                f"this program reads {HEADER_VERSION}",
                 "build the engine again, or install a matching spikerain-edge",
             )
         try:
             return _header(values)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, msgspec.ValidationError) as error:
             raise ModelError(
-                "the engine's header is incomplete", "build the engine again"
+                "the engine's header is incomplete or wrong", "build the engine again"
             ) from error
 
 
+@dataclass(frozen=True)
+class _Shape:
+    """The part of a header that tells, beside the description, how to build such an engine."""
+
+    profiles: _Profiles
+    spec: dict[str, Any]
+    workspace: _Gibibytes | None = None
+
+
 def _header(values: Mapping[str, Any]) -> EngineHeader:
-    texts = {
-        name: _of(str, values[name])
-        for name in (
-            *("library", "library_version", "gpu", "capability"),
-            *("source_sha256", "plan_sha256"),
-        )
-    }
-    profiles = tuple(
-        Profile(*(_size(entry[name]) for name in ("minimum", "optimum", "maximum")))
-        for entry in values["profiles"]
-    )
-    if not 0 < len(profiles) <= MAX_PROFILES:
-        raise ValueError("number of profiles")
-    workspace = values.get("workspace")  # which engines of earlier builds do not have
-    workspace = None if workspace is None else float(_of(Real, workspace))
-    spec = _of(dict, values["spec"])
-    shape = _shape_options(profiles[0], _of(int, spec.get("batch", 1)), workspace)
-    return EngineHeader(
-        spec=ModelSpec.from_json(json.dumps(spec), f" --format engine{shape}"),
-        profiles=profiles,
-        inspected=_of(bool, values["inspected"]),
-        workspace=workspace,
-        plan_bytes=_of(int, values["plan_bytes"]),
-        **texts,
-    )
+    made = msgspec.convert(values, _Shape)
+    batch = msgspec.convert(made.spec.get("batch", 1), int)
+    options = f" --format engine{_shape_options(made.profiles[0], batch, made.workspace)}"
+    # Refuses an older description with the command that builds the engine again.
+    ModelSpec.from_json(msgspec.json.encode(made.spec).decode(), options)
+    return msgspec.convert(values, EngineHeader)
 
 
 def _shape_options(profile: Profile, batch: int, workspace: float | None) -> str:
@@ -156,16 +155,3 @@ def _shape_options(profile: Profile, batch: int, workspace: float | None) -> str
     size = f" --imgsz {width}x{height}{'' if profile.fixed else ' --dynamic'}"
     images = "" if batch == 1 else f" --batch {batch}"
     return size + images + ("" if workspace is None else f" --workspace {workspace:g}")
-
-
-def _size(value: Any) -> Size:
-    height, width = (_of(int, side) for side in value)
-    if min(height, width) < 1:
-        raise ValueError("an image has at least one pixel")
-    return height, width
-
-
-def _of(kind: type, value: Any) -> Any:
-    if not isinstance(value, kind):
-        raise TypeError(f"{value!r} is no {kind.__name__}")
-    return value

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+# What a file may say: text that a terminal shows as it is, and numbers that stay exact and finite.
+_MOST = 1 << 53
+Label = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]{0,1000}\Z")]
+Count = Annotated[int, Meta(ge=0, le=_MOST)]
+Positive = Annotated[int, Meta(ge=1, le=_MOST)]
+Amount = Annotated[float, Meta(ge=0, le=_MOST)]
 
 
 @dataclass(frozen=True)
@@ -16,10 +26,10 @@ class NeuronLayer:
         spikes: names of its spike tensors in the graph, one per timestep; they hold only 0 and 1.
     """
 
-    name: str
-    channels: int
-    reduction: int
-    spikes: tuple[str, ...]
+    name: Label
+    channels: Positive
+    reduction: Positive
+    spikes: tuple[Label, ...]
 
 
 @dataclass(frozen=True)
@@ -32,9 +42,9 @@ class Elements:
         element_bytes: bytes per element, in the type that the tensors have in the graph.
     """
 
-    per_pixel: float
-    per_image: int
-    element_bytes: int
+    per_pixel: Amount
+    per_image: Count
+    element_bytes: Count
 
     def count(self, height: int, width: int) -> int:
         """Elements for an image of this size, multiples of the stride."""
@@ -59,14 +69,14 @@ class Operation:
             it.
     """
 
-    name: str
-    macs_per_pixel: float
-    macs_per_image: int
-    neurons: tuple[str, ...]
+    name: Label
+    macs_per_pixel: Amount
+    macs_per_image: Count
+    neurons: tuple[Label, ...]
     reads: Elements
     writes: Elements
-    weights: int
-    weight_bytes: int
+    weights: Count
+    weight_bytes: Count
     biased: bool
 
     @property
@@ -89,6 +99,6 @@ class Pooling:
         channels: elements of its output per timestep.
     """
 
-    name: str
-    reads_per_pixel: float
-    channels: int
+    name: Label
+    reads_per_pixel: Amount
+    channels: Positive

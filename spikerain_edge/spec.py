@@ -9,20 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.errors import ModelError
-from spikerain_edge.parts import Elements, NeuronLayer, Operation, Pooling
+from spikerain_edge.parts import Count, Label, NeuronLayer, Operation, Pooling, Positive
+from spikerain_edge.sizes import MAX_SIDE
 
 METADATA_KEY = "spikerain.spec"
 SPEC_VERSION = 3
+MAX_SPEC_BYTES = 4 << 20
+_LONGEST_NAME = 100
 
 Precision = Literal["fp32", "fp16", "int8"]
 Target = Literal["any", "onnxruntime", "tensorrt"]
+Side = Annotated[int, msgspec.Meta(ge=0, le=MAX_SIDE)]
+_Constant = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
 
 
 @dataclass(frozen=True)
@@ -59,31 +65,31 @@ class ModelSpec:
         spec_version: version of this description.
     """
 
-    name: str
-    variant: str
-    timesteps: int
-    stride: int
+    name: Label
+    variant: Label
+    timesteps: Positive
+    stride: Annotated[int, msgspec.Meta(ge=1, le=MAX_SIDE)]
     precision: Precision
-    parameters: int
-    tau: float
-    threshold: float
+    parameters: Count
+    tau: _Constant
+    threshold: _Constant
     neurons: tuple[NeuronLayer, ...]
     operations: tuple[Operation, ...]
     pools: tuple[Pooling, ...]
-    weights_sha256: str
+    weights_sha256: Label
     probe: bool
-    graph_bytes: int = 0
-    graph_sha256: str = ""
-    image_input: str = "image"
-    image_output: str = "derained"
-    rates_output: str = "firing_rates"
-    silent_output: str = "silent_channels"
+    graph_bytes: Count = 0
+    graph_sha256: Label = ""
+    image_input: Label = "image"
+    image_output: Label = "derained"
+    rates_output: Label = "firing_rates"
+    silent_output: Label = "silent_channels"
     target: Target = "any"
-    full_precision: tuple[str, ...] = ()
-    source_sha256: str = ""
-    batch: int = 1
-    height: int = 0
-    width: int = 0
+    full_precision: tuple[Label, ...] = ()
+    source_sha256: Label = ""
+    batch: Positive = 1
+    height: Side = 0
+    width: Side = 0
     spec_version: int = SPEC_VERSION
 
     def to_json(self) -> str:
@@ -102,13 +108,36 @@ class ModelSpec:
             ModelError: it is not one, or of a version this program does not know.
         """
         try:
-            values = json.loads(text)
+            values = msgspec.json.decode(text)
             version = values["spec_version"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ModelError("the model's description is damaged", "export it again") from error
         if version != SPEC_VERSION:
             raise _other_version(values, version, options)
-        return _build(values)
+        try:
+            spec = msgspec.convert(values, cls)
+        except msgspec.ValidationError as error:
+            raise ModelError(
+                "the model's description is incomplete or wrong", "export it again"
+            ) from error
+        spec._require_consistent()
+        return spec
+
+    def _require_consistent(self) -> None:
+        """Checks what no single field tells.
+
+        Raises:
+            ModelError: fields contradict each other.
+        """
+        named = [layer.name for layer in self.neurons]
+        read = {name for operation in self.operations for name in operation.neurons}
+        if len(set(named)) < len(named) or not read.issubset(named):
+            raise ModelError("the model's description names neurons wrongly", "export it again")
+        sides = (self.height, self.width)
+        if any(side % self.stride for side in sides) or (0 in sides and any(sides)):
+            raise ModelError(
+                "the model's description has a wrong size of images", "export it again"
+            )
 
     def sealed(self, graph: bytes) -> ModelSpec:
         """This description with length and digest of the serialised graph filled in."""
@@ -188,7 +217,7 @@ def _field(number: int, content: bytes) -> bytes:
 def _other_version(values: Mapping[str, Any], version: object, options: str) -> ModelError:
     """What to raise about a description of an older or newer version."""
     name, precision = (str(values.get(key)) for key in ("name", "precision"))
-    if not name.isprintable():
+    if not name.isprintable() or len(name) > _LONGEST_NAME:
         name = "MODEL"
     remedy = "install a matching spikerain-edge: pip install --upgrade spikerain-edge"
     if isinstance(version, int) and version < SPEC_VERSION:
@@ -196,30 +225,6 @@ def _other_version(values: Mapping[str, Any], version: object, options: str) -> 
         flag = f" --{precision}" if precision in ("fp16", "int8") else ""
         remedy = f"export it again: spikerain-edge export {model}{flag}{options}"
     return ModelError(
-        f"the description of {name} has version {version!r}, this program reads {SPEC_VERSION}",
+        f"the description of {name} has version {version!r:.40}, this program reads {SPEC_VERSION}",
         remedy,
     )
-
-
-def _build(values: Mapping[str, Any]) -> ModelSpec:
-    known = {field.name for field in fields(ModelSpec)}
-    try:
-        neurons = tuple(
-            NeuronLayer(**{**layer, "spikes": tuple(layer["spikes"])})
-            for layer in values["neurons"]
-        )
-        plain = {key: value for key, value in values.items() if key in known}
-        lists = {
-            "neurons": neurons,
-            "operations": tuple(_operation(each) for each in values["operations"]),
-            "pools": tuple(Pooling(**each) for each in values["pools"]),
-            "full_precision": tuple(values["full_precision"]),
-        }
-        return ModelSpec(**{**plain, **lists})
-    except (KeyError, TypeError) as error:
-        raise ModelError("the model's description is incomplete", "export it again") from error
-
-
-def _operation(values: Mapping[str, Any]) -> Operation:
-    elements = {key: Elements(**values[key]) for key in ("reads", "writes")}
-    return Operation(**{**values, **elements, "neurons": tuple(values["neurons"])})

@@ -11,7 +11,8 @@ from google.protobuf.message import DecodeError
 
 from spikerain_edge import files
 from spikerain_edge.errors import InputError, ModelError
-from spikerain_edge.spec import METADATA_KEY, ModelSpec
+from spikerain_edge.sealed_graph import read_description
+from spikerain_edge.spec import ModelSpec
 
 
 def seal(model: onnx.ModelProto, spec: ModelSpec) -> tuple[bytes, ModelSpec]:
@@ -31,34 +32,14 @@ def unseal(content: bytes, origin: str) -> tuple[onnx.ModelProto, ModelSpec]:
     Raises:
         ModelError: it is no ONNX file, none of SpikeRain's, of another version, or changed.
     """
+    spec = read_description(content, origin)
     model = onnx.ModelProto()
     try:
         model.ParseFromString(content)
     except DecodeError as error:
-        raise _no_onnx(origin) from error
-    if not model.graph.node:
-        raise _no_onnx(origin)
-    texts = [entry.value for entry in model.metadata_props if entry.key == METADATA_KEY]
-    if not texts:
-        raise ModelError(
-            f"{origin} is an ONNX graph, but none of SpikeRain's",
-            "make one with: spikerain-edge export CHECKPOINT",
-        )
-    try:
-        spec = ModelSpec.from_json(texts[-1])
-    except ModelError as error:
-        raise ModelError(f"{origin}: {error.cause}", error.remedy) from error
-    if not spec.seals(content):
-        raise ModelError(
-            f"{origin} has been changed since it was exported (its SHA-256 is wrong)",
-            "export it again",
-        )
+        raise ModelError(f"{origin} is no usable ONNX graph", "export it again") from error
     del model.metadata_props[:]
     return model, spec
-
-
-def _no_onnx(origin: str) -> ModelError:
-    return ModelError(f"{origin} is no ONNX file", "name one made by: spikerain-edge export MODEL")
 
 
 def probe_path(graph: Path) -> Path:

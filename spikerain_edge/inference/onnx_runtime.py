@@ -11,7 +11,8 @@ import onnxruntime
 
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.engine import Activity, Closing, Images, Rates
-from spikerain_edge.spec import METADATA_KEY, ModelSpec
+from spikerain_edge.sealed_graph import read_description
+from spikerain_edge.spec import ModelSpec
 
 CPU = "CPUExecutionProvider"
 _PROVIDER = "ExecutionProvider"
@@ -50,8 +51,10 @@ class OnnxRuntimeEngine(Closing):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
         options.log_severity_level = 3
+        # ONNX Runtime gets nothing to read that is not as it was exported.
+        self.spec = read_description(content, origin)
         session = _open(content, origin, options, provider)
-        self.spec = _read_spec(session, content, origin)
+        _require_tensors(session, self.spec, origin)
         self._session: onnxruntime.InferenceSession | None = session
         left = "" if provider == CPU else left_to_cpu(session, provider, origin)
         self.backend = f"onnxruntime {onnxruntime.__version__} {provider}{left}"
@@ -146,8 +149,13 @@ def _require_images(images: Images, spec: ModelSpec) -> None:
 
 
 def _is_of_onnx_runtime(error: Exception) -> bool:
-    """Whether ONNX Runtime raised it; its classes share no base."""
-    return isinstance(error, RuntimeError) or type(error).__module__.startswith("onnxruntime")
+    """Whether ONNX Runtime raised it; its classes share no base.
+
+    Where its message is no text, Python raises another error in its place.
+    """
+    return isinstance(error, (RuntimeError, UnicodeDecodeError)) or type(
+        error
+    ).__module__.startswith("onnxruntime")
 
 
 def provider_named(name: str) -> str:
@@ -216,30 +224,27 @@ def left_to_cpu(session: onnxruntime.InferenceSession, provider: str, origin: st
     return f" ({aside} of {len(placed)} nodes on the CPU)" if aside else ""
 
 
-def _read_spec(session: onnxruntime.InferenceSession, content: bytes, origin: str) -> ModelSpec:
-    try:
-        metadata = session.get_modelmeta().custom_metadata_map
-    except UnicodeDecodeError as error:
+def _require_tensors(session: onnxruntime.InferenceSession, spec: ModelSpec, origin: str) -> None:
+    """Checks that a graph takes and returns what its description says.
+
+    Raises:
+        ModelError: it has other inputs or outputs.
+    """
+    wanted = {spec.image_input: ("tensor(uint8)", 4), spec.image_output: ("tensor(uint8)", 4)}
+    if spec.probe:
+        wanted |= {spec.rates_output: ("tensor(float)", 2)}
+        wanted |= {spec.silent_output: ("tensor(float)", 1)}
+    found = [*session.get_inputs(), *session.get_outputs()]
+    if {each.name: (each.type, len(each.shape)) for each in found} != wanted:
         raise ModelError(
-            f"the description in {origin} is damaged", "export the model again"
-        ) from error
-    if METADATA_KEY not in metadata:
-        raise ModelError(
-            f"{origin} is an ONNX graph, but none of SpikeRain's",
-            "make one with: spikerain-edge export CHECKPOINT",
+            f"{origin} has other inputs or outputs than its description says", "export it again"
         )
-    try:
-        spec = ModelSpec.from_json(metadata[METADATA_KEY])
-    except ModelError as error:
-        raise ModelError(f"{origin}: {error.cause}", error.remedy) from error
-    if not spec.seals(content):
-        raise ModelError(
-            f"{origin} has been changed since it was exported (its SHA-256 is wrong)",
-            "export it again",
-        )
-    return spec
 
 
 def _reason(error: Exception) -> str:
-    """What ONNX Runtime says, whose errors share no base class, in one line."""
-    return " ".join(str(error).split())[:200]
+    """What ONNX Runtime says, whose errors share no base class, in one line.
+
+    It repeats names from the file, which may hold anything.
+    """
+    text = " ".join(str(error).split())[:200]
+    return "".join(character if character.isprintable() else "?" for character in text)

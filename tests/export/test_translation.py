@@ -220,7 +220,8 @@ def test_a_layer_that_the_description_leaves_out_is_noticed(
     small: SpikeRain, graph: Described
 ) -> None:
     model, spec = graph
-    assert "channels of" in refused(small, (model, replace(spec, neurons=spec.neurons[1:])))
+    lacking = (model, replace(spec, neurons=spec.neurons[1:]))
+    assert "names neurons wrongly" in refused(small, lacking)
 
 
 def test_weights_behind_silent_neurons_are_seen_too(small: SpikeRain) -> None:

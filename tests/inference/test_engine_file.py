@@ -174,13 +174,22 @@ def test_an_older_model_description_is_refused_with_the_command_that_builds_it_a
         lambda values: values.update(plan_bytes="10240"),
         lambda values: values.update(gpu=None),
         lambda values: values.update(inspected="no"),
+        lambda values: values.update(spec=[]),
+        lambda values: values.update(gpu="\x1b[31mred"),
+        lambda values: values.update(workspace=1e300),
+        lambda values: values["profiles"][0].update(maximum=[480, 10**9]),
+        lambda values: values["spec"].update(tau="2"),
+        lambda values: values["spec"].update(batch=[]),
+        lambda values: values["spec"].update(stride=0),
     ],
 )
 def test_an_incomplete_header_is_refused(file: EngineFile, edit: Edit) -> None:
     assert "incomplete" in refusal(with_header(file, edit))
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"7", b"{", b"\xff\xfe", b"null"])
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{}", b"7", b"{", b"\xff\xfe", b"null", b"[" * 100_000]
+)
 def test_a_header_that_is_none_is_refused(text: bytes) -> None:
     prefix = struct.pack("<16sI32s", MAGIC, len(text), hashlib.sha256(text).digest())
     assert "damaged" in refusal(prefix + text + PLAN)
