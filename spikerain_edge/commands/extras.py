@@ -21,8 +21,12 @@ def extra_required(task: str, extra: str) -> Iterator[None]:
     """
     try:
         yield
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        # A module of ours that is not there is a bug.
+        if not package or package.startswith("spikerain_"):
+            raise
         raise InputError(
-            f"{task} needs the package {error.name}",
+            f"{task} needs the package {package}",
             f"install it: pip install 'spikerain-edge[{extra}]'",
         ) from error

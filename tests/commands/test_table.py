@@ -77,6 +77,17 @@ def test_a_missing_extra_is_one_line_that_installs_it() -> None:
     )
 
 
+def test_a_module_of_ours_that_is_missing_is_a_bug() -> None:
+    done = in_python(
+        "import sys; sys.modules['spikerain_export.commands.work'] = None\n"
+        "from spikerain_edge.cli import app\n"
+        "app(['export', 'nano'])"
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "pip install" not in done.stderr
+
+
 def test_a_mistyped_command_is_corrected(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         app(["prfile"])

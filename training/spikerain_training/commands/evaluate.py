@@ -13,7 +13,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar, write_json
+from spikerain_edge.console import (
+    Debug,
+    Logs,
+    Verbose,
+    command_scope,
+    counting_bar,
+    print_line,
+    write_json,
+)
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_folder, require_targets
 from spikerain_edge.images.picture import Half
@@ -115,7 +123,7 @@ def evaluate(
         means = summarise(measured, seed)
         try:
             for suffix, conversion in CONVERSIONS.items() if means else ():
-                typer.echo(_table(means, suffix, conversion), err=json == "-")
+                _show(_table(means, suffix, conversion), None if json != "-" else console)
         # A reader that has left, as `head` does, does not cost the files.
         finally:
             if csv:
@@ -125,6 +133,14 @@ def evaluate(
             if gallery:
                 title = " · ".join(method.name for method in methods)
                 pages.write(gallery, pages.page(title, figures, means))
+
+
+def _show(table: str, console: Console | None) -> None:
+    """Prints to standard output, or to a console where that is taken by something else."""
+    if console is None:
+        print_line(table)
+    else:
+        console.print(table, markup=False, highlight=False, soft_wrap=True)
 
 
 def _asked(data: Path | None, photographs: Path | None, *, shown: bool) -> Path | None:
