@@ -24,7 +24,7 @@ REPLACED = (
 
 FIVE_STEPS = "--set steps=5 --set batch=2 --set crop=48 --set warmup=2 --set compile=false"
 FEW_FRAMES = "--iterations 2 --warmup 1 --no-power"
-RUN_FILES = ("config.json", "weights.safetensors", "run.json", "log.csv", "best/config.json")
+RUN_FILES = ("config.json", "weights.safetensors", "run.json", "log.csv")
 A_RUN = tuple(f"{{output}}/{name}" for name in RUN_FILES)
 
 
