@@ -21,7 +21,8 @@ from spikerain_edge.profiling.live import CostMeter, FrameCost
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.pipeline import Pipeline, Traffic
 from spikerain_edge.stream.sinks import Sink, may_replace, open_sink
-from spikerain_edge.stream.sources import Source, open_source, without_password
+from spikerain_edge.stream.sources import Source, open_source
+from spikerain_edge.stream.uris import without_password
 
 _log = logging.getLogger(__name__)
 _PROBE_EVERY = 16

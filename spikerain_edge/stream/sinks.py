@@ -12,6 +12,7 @@ from spikerain_edge.images import Image
 from spikerain_edge.images.reading import IMAGE_SUFFIXES
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.image_sinks import NUMBER, FolderSink, PatternSink
+from spikerain_edge.stream.uris import without_password
 from spikerain_edge.stream.video_sink import VIDEO_SUFFIXES, VideoSink
 
 
@@ -49,6 +50,7 @@ def open_sink(destination: str, rate: float, frames: int | None = 1) -> Sink:
         InputError: a suffix that is neither a video's nor an image's, or one image for many frames.
         StreamError: the place cannot be written.
     """
+    _require_file(destination)
     path = Path(destination)
     suffix = path.suffix.lower()
     if _is_folder(destination):
@@ -61,6 +63,23 @@ def open_sink(destination: str, rate: float, frames: int | None = 1) -> Sink:
         f"cannot tell what to write from the name {destination!r}",
         f"end it in one of {', '.join([*VIDEO_SUFFIXES, *sorted(IMAGE_SUFFIXES)])}, or in /",
     )
+
+
+def _require_file(destination: str) -> None:
+    """Refuses what other programs take for a stream, and would become a folder here.
+
+    Raises:
+        InputError: it is standard output, a URL or a device of a camera.
+    """
+    if destination == "-":
+        raise InputError(
+            "a video cannot be written to standard output", "name a file, such as out.mp4"
+        )
+    if "://" in destination or destination.startswith("/dev/video"):
+        raise InputError(
+            f"cannot send frames to {without_password(destination)}",
+            "name a file or a folder with --output",
+        )
 
 
 def may_replace(destination: str, file: Path) -> bool:

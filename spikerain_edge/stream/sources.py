@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote
 
 from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.stream.capture import CaptureSource
@@ -16,6 +15,7 @@ from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
 from spikerain_edge.stream.local import open_files
 from spikerain_edge.stream.network import open_url
+from spikerain_edge.stream.uris import local_path, without_password
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def open_source(uri: str) -> Source:
     """
     if _is_word(uri):
         return DemoSource() if uri == "demo" else CaptureSource(int(uri), f"camera {uri}")
-    path = _local_path(uri)
+    path = local_path(uri)
     if path is None:
         return open_url(uri, without_password(uri))
     if path.startswith(_DEVICES):
@@ -102,22 +102,6 @@ def _is_word(uri: str) -> bool:
     meant = "the built-in scene" if uri == "demo" else f"the camera /dev/video{uri}"
     _log.warning("%s is a file or folder here and is read; for %s, use another folder", uri, meant)
     return False
-
-
-def without_password(uri: str) -> str:
-    """A URI as messages may show it: without user, password and query."""
-    if _local_path(uri) is not None:
-        return uri
-    # A password may hold any character, if its owner forgot to encode it.
-    return re.sub(r"\?.*", "", re.sub(r"(?<=://).*@", "", uri))
-
-
-def _local_path(uri: str) -> str | None:
-    """The path that a URI means, or none where it is a URL."""
-    scheme, separator, path = uri.partition("://")
-    if not separator or "/" in scheme:
-        return uri
-    return unquote(path.removeprefix("localhost")) if scheme in {"file", "v4l2"} else None
 
 
 def _open_device(path: str) -> CaptureSource:

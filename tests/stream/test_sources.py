@@ -14,7 +14,8 @@ from spikerain_edge.errors import InputError, SpikeRainError, StreamError
 from spikerain_edge.images import Image
 from spikerain_edge.images.reading import read_image
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.sources import DemoSource, Source, open_source, without_password
+from spikerain_edge.stream.sources import DemoSource, Source, open_source
+from spikerain_edge.stream.uris import without_password
 
 Draw = Callable[..., Image]
 
@@ -145,6 +146,19 @@ def test_an_unreachable_url_is_a_failed_stream_without_its_password() -> None:
 )
 def test_passwords_are_cut_out_even_if_badly_encoded(url: str) -> None:
     assert without_password(url) == "rtsp://camera/x"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://cam/user=admin_password=s3cret_channel=1_stream=0.sdp", "rtsp://cam/..."),
+        ("rtsp://cam/live/username=me&pwd=s3cret", "rtsp://cam/live/..."),
+        ("http://cam/x#token=s3cret", "http://cam/x"),
+        ("http://cam/users/1/pass.mjpg", "http://cam/users/1/pass.mjpg"),
+    ],
+)
+def test_passwords_in_paths_are_cut_out(url: str, shown: str) -> None:
+    assert without_password(url) == shown
 
 
 def test_what_is_no_url_is_shown_as_it_is() -> None:
