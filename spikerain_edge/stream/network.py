@@ -122,7 +122,8 @@ def _connected(url: str, label: str) -> InputContainer:
     begun = time.perf_counter()
     options = {"rtsp_transport": "tcp"} if url.startswith("rtsp") else {}
     try:
-        return av.open(url, options=options, timeout=(_PATIENCE, _PATIENCE))
+        patience = (_PATIENCE, _PATIENCE)
+        return av.open(url, options=options, timeout=patience, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         # Whatever was waited for: FFmpeg calls it by different names.
         silent = time.perf_counter() - begun >= _PATIENCE

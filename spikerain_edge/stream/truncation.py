@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from av.container import InputContainer
@@ -11,7 +12,13 @@ from av.video.stream import VideoStream
 _SLACK = 2
 
 
-def missing_at_end(container: InputContainer, stream: VideoStream, packets: int, end: float) -> int:
+def missing_at_end(
+    container: InputContainer,
+    stream: VideoStream,
+    packets: int,
+    end: float,
+    path: Path | None,
+) -> int:
     """Frames that the header announces and that are beyond the end of the file.
 
     Args:
@@ -19,6 +26,7 @@ def missing_at_end(container: InputContainer, stream: VideoStream, packets: int,
         stream: its video.
         packets: packets of the video that were read.
         end: when the last of them ends, in seconds of the file's clock.
+        path: where it is, if it is a file of this machine.
     """
     formats = container.format.name.split(",")
     if "mp4" in formats:
@@ -26,8 +34,8 @@ def missing_at_end(container: InputContainer, stream: VideoStream, packets: int,
         return max(0, stream.frames - packets)
     if "avi" in formats:
         # The header counts repeated frames too, which are no packets.
-        path = Path(container.name.removeprefix("file:"))
-        return max(0, stream.frames - packets) if is_cut_off_avi(path) else 0
+        cut_off = path is not None and is_cut_off_avi(path)
+        return max(0, stream.frames - packets) if cut_off else 0
     if "matroska" in formats:
         lacking = round((_track_duration(stream) - end) * float(stream.average_rate or 0))
         return lacking if lacking > _SLACK else 0
@@ -36,8 +44,6 @@ def missing_at_end(container: InputContainer, stream: VideoStream, packets: int,
 
 def is_cut_off_avi(path: Path) -> bool:
     """Whether a file is an AVI shorter than it says; its last frame may be a part of one then."""
-    if not path.is_file():
-        return False
     with path.open("rb") as file:
         head = file.read(8)
     size = int.from_bytes(head[4:], "little")
@@ -49,6 +55,7 @@ def _track_duration(stream: VideoStream) -> float:
     hours, _, rest = stream.metadata.get("DURATION", "").partition(":")
     minutes, _, seconds = rest.partition(":")
     try:
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        duration = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     except ValueError:
         return 0.0
+    return duration if math.isfinite(duration) else 0.0

@@ -101,7 +101,8 @@ class VideoSource:
                     self.missing += 1
                 else:
                     yield frame
-        self.missing += missing_at_end(self._container, self._stream, packets, end)
+        path = next(iter(self.paths), None)
+        self.missing += missing_at_end(self._container, self._stream, packets, end, path)
 
     def _packets(self) -> Iterator[av.Packet[VideoStream]]:
         """Packets of the video up to the end of the file; passes over what cannot be read."""
@@ -164,8 +165,15 @@ def open_video(path: Path) -> VideoSource:
         InputError: it cannot be read or is not a video.
     """
     try:
-        # A playlist must not reach beyond files, nor a name with a colon be taken for a protocol.
-        container = av.open(f"file:{path.absolute()}", options={"protocol_whitelist": "file"})
+        # FFmpeg keeps a copy of the descriptor. It gets no means of opening another file, so that
+        # a playlist neither reads what it names nor waits for more of it.
+        with path.open("rb") as file:
+            container = av.open(
+                "fd:",
+                options={"fd": str(file.fileno()), "protocol_whitelist": "fd"},
+                # Tags in the encoding of an old system.
+                metadata_errors="replace",
+            )
     except av.error.InvalidDataError as error:
         raise InputError(f"{path} is not a video that can be decoded", _AGAIN) from error
     except OSError as error:

@@ -151,3 +151,45 @@ def test_a_file_without_video_is_said(tmp_path: Path, ffmpeg: Ffmpeg) -> None:
     ffmpeg("-f", "lavfi", "-i", "sine=duration=1", tmp_path / "song.mp4")
     with pytest.raises(InputError, match=r"song\.mp4 holds no video"):
         open_source(str(tmp_path / "song.mp4"))
+
+
+@pytest.mark.parametrize("name", ["x.mp4", "x.mkv", "x.avi"])
+def test_a_title_in_an_old_encoding_harms_nothing(
+    tmp_path: Path, ffmpeg: Ffmpeg, name: str
+) -> None:
+    title = os.fsdecode(b"title=caf\xe9")
+    ffmpeg(*clip(), "-metadata", title, "-metadata:s:v", title, tmp_path / name)
+    assert len(frames_of(tmp_path / name)) == 10
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.ts\n",
+        "ffconcat version 1.0\nfile other.ts\n",
+        "ffconcat version 1.0\nfile itself\n",
+        "ffconcat version 1.0\nfile pipe\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["x.m3u8", "x.mp4", "itself"])
+def test_a_playlist_neither_waits_nor_opens_other_files(
+    tmp_path: Path, ffmpeg: Ffmpeg, name: str, content: str
+) -> None:
+    ffmpeg(*clip(), tmp_path / "other.ts")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match="is not a video that can be decoded"):
+        open_source(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("duration", ["00:00:inf", "00:00:nan", "x:y:z"])
+def test_a_duration_that_is_no_number_is_not_believed(
+    tmp_path: Path, ffmpeg: Ffmpeg, duration: str
+) -> None:
+    ffmpeg(*clip(), tmp_path / "x.mkv")
+    content = (tmp_path / "x.mkv").read_bytes()
+    written = b"00:00:01.000000000"
+    assert content.count(written) == 1
+    odd = duration.encode().ljust(len(written), b"\0")
+    (tmp_path / "x.mkv").write_bytes(content.replace(written, odd))
+    assert len(frames_of(tmp_path / "x.mkv")) == 10
