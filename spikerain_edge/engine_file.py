@@ -1,15 +1,15 @@
-"""Engine files: a header that says what a TensorRT plan is, and the plan behind it.
+"""Engine files: a header that describes a TensorRT plan, followed by the plan.
 
-Layout, integers little-endian:
+Layout (integers are little-endian):
 
     16 bytes   `MAGIC`
      4 bytes   length of the header
     32 bytes   SHA-256 of the header
-               header, JSON (`EngineHeader`)
-               plan, as TensorRT serialised it
+               header as JSON (`EngineHeader`)
+               plan as TensorRT serialised it
 
-A plan runs on the TensorRT and the GPU it was built for and nowhere else, and deserialising a wrong
-one fails late and unclearly. Whoever loads an engine therefore compares the header first.
+A plan runs only with the TensorRT version and the GPU that it was built for. TensorRT reports a
+mismatch late and unclearly, so the header is compared before the plan is deserialised.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spikerain_edge.engine_header import AHEAD_OF_TIME, EngineHeader
+from spikerain_edge.engine_header import AHEAD_OF_TIME, REBUILD, EngineHeader
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.files import write_whole
 
@@ -29,14 +29,25 @@ MAX_HEADER_BYTES = 4 << 20
 MAX_PLAN_BYTES = 1 << 30
 
 _PREFIX = struct.Struct("<16sI32s")
-# What other files begin with: plans of TensorRT and of TensorRT for RTX, and ONNX graphs, whose
-# first field is the version of the format.
-_FOREIGN = {b"ftrt": "a bare TensorRT plan", b"vtrt": "a bare TensorRT plan", b"\x08": "ONNX"}
+# First bytes of other files: plans of TensorRT and TensorRT for RTX, and ONNX graphs, which begin
+# with the version of their format.
+_FOREIGN = {
+    b"ftrt": "a bare TensorRT plan",
+    b"vtrt": "a bare TensorRT plan",
+    b"\x08": "an ONNX graph",
+}
+_COPY_OR_REBUILD = f"copy the file again, or {REBUILD}"
 
 
 @dataclass(frozen=True)
 class EngineFile:
-    """An engine: header and plan."""
+    """An engine file in memory.
+
+    Attributes:
+        header: description of the engine.
+        plan: the engine as TensorRT serialised it.
+        origin: name of the engine in messages.
+    """
 
     header: EngineHeader
     plan: bytes
@@ -44,21 +55,21 @@ class EngineFile:
 
     @classmethod
     def seal(cls, header: EngineHeader, plan: bytes) -> EngineFile:
-        """An engine whose header has length and digest of its plan filled in."""
+        """Returns an engine file whose header holds the length and SHA-256 of the plan."""
         digest = hashlib.sha256(plan).hexdigest()
         return cls(replace(header, plan_bytes=len(plan), plan_sha256=digest), plan)
 
     def to_bytes(self) -> bytes:
-        """The content of the file."""
+        """Returns the content of the file."""
         header = self.header.to_json()
         prefix = _PREFIX.pack(MAGIC, len(header), hashlib.sha256(header).digest())
         return prefix + header + self.plan
 
     def write(self, path: Path) -> None:
-        """Writes the file, which appears whole or not at all.
+        """Writes the file; it appears complete or not at all.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: the file cannot be written.
         """
         try:
             write_whole(path, self.to_bytes())
@@ -68,98 +79,101 @@ class EngineFile:
             ) from error
 
     def require_match(self, library: str, version: str, gpu: str, capability: str) -> None:
-        """Refuses an engine that was built for something else, before it is deserialised.
+        """Checks, before the plan is deserialised, that the engine was built for this machine.
 
         Args:
-            library: TensorRT flavour that is here.
-            version: its version.
-            gpu: name of the GPU that is here.
-            capability: its compute capability.
+            library: name of the TensorRT library on this machine.
+            version: version of that library.
+            gpu: name of the GPU of this machine.
+            capability: compute capability of that GPU.
 
         Raises:
-            ModelError: the engine does not fit; says what differs and how to build it again.
+            ModelError: the library, its version, the GPU or the compute capability differs.
         """
-        made = self.header
+        header = self.header
         pairs = [
-            (f"{made.library} {made.library_version}", f"{library} {version}"),
-            (f"compute capability {made.capability}", f"compute capability {capability}"),
+            (f"{header.library} {header.library_version}", f"{library} {version}"),
+            (f"compute capability {header.capability}", f"compute capability {capability}"),
         ]
-        if made.gpu != AHEAD_OF_TIME:
-            pairs.append((f"the GPU {made.gpu}", f"the GPU {gpu}"))
-        differing = [(theirs, ours) for theirs, ours in pairs if theirs != ours]
+        if header.gpu != AHEAD_OF_TIME:
+            pairs.append((f"the GPU {header.gpu}", f"the GPU {gpu}"))
+        differing = [(needed, present) for needed, present in pairs if needed != present]
         if differing:
-            wanted, present = (" and ".join(side) for side in zip(*differing, strict=True))
+            needed, present = (" and ".join(side) for side in zip(*differing, strict=True))
             raise ModelError(
-                f"{self.origin} was built for {wanted}, here is {present}",
-                f"build it here: {made.rebuild_command}",
+                f"{self.origin} was built for {needed}, but this machine has {present}",
+                f"build it on this machine: {header.rebuild_command}",
             )
 
 
 def is_engine_file(path: Path) -> bool:
-    """Whether a path is named as engine files are."""
+    """Whether a path has the suffix of engine files."""
     return path.suffix == SUFFIX
 
 
 def read_engine_file(path: Path) -> EngineFile:
-    """Reads an engine file, bounded and checked.
+    """Reads an engine file and checks its size, digests and versions.
 
     Raises:
-        InputError: there is no such file.
-        ModelError: it is unreadable, too large, foreign, damaged or of another version.
+        InputError: the file does not exist.
+        ModelError: the file cannot be read, is too large, is not an engine file, is damaged, or has
+            an unsupported version.
     """
     limit = _PREFIX.size + MAX_HEADER_BYTES + MAX_PLAN_BYTES
     try:
         if path.stat().st_size > limit:
             raise ModelError(
-                f"{path} is too large for an engine ({path.stat().st_size >> 20} MiB)",
-                "build it again: spikerain-edge export MODEL --format engine",
+                f"{path} is too large for an engine file ({path.stat().st_size >> 20} MiB)",
+                REBUILD,
             )
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise InputError(f"no engine file {path}", "check the path") from error
+        raise InputError(
+            f"the engine file {path} does not exist", f"check the path: ls {path.parent}"
+        ) from error
     except OSError as error:
         raise ModelError(
-            f"cannot read {path}: {error.strerror}", "check its permissions"
+            f"cannot read {path}: {error.strerror}", f"check the permissions: ls -l {path}"
         ) from error
     return parse_engine_file(content, str(path))
 
 
 def parse_engine_file(content: bytes, origin: str) -> EngineFile:
-    """An engine file that is in memory.
+    """Parses the content of an engine file.
 
     Args:
-        content: the file.
-        origin: what to call it in messages.
+        content: the whole file.
+        origin: name of the file in messages.
 
     Raises:
-        ModelError: it is foreign, damaged or of another version.
+        ModelError: the content is not an engine file, is damaged, or has an unsupported version.
     """
     header, start = _read_header(content, origin)
     plan = content[start:]
     if len(plan) != header.plan_bytes:
         raise ModelError(
-            f"{origin} is cut off or has grown: its plan has {len(plan)} of "
-            f"{header.plan_bytes} bytes",
-            "copy or build the engine again",
+            f"{origin} is incomplete or has extra bytes: its plan has {len(plan)} bytes instead of "
+            f"{header.plan_bytes}",
+            _COPY_OR_REBUILD,
         )
     if hashlib.sha256(plan).hexdigest() != header.plan_sha256:
         raise ModelError(
-            f"{origin} has been changed since it was built (its SHA-256 is wrong)",
-            "copy or build the engine again",
+            f"{origin} was changed after it was built (its SHA-256 does not match)",
+            _COPY_OR_REBUILD,
         )
     return EngineFile(header, plan, origin)
 
 
 def _read_header(content: bytes, origin: str) -> tuple[EngineHeader, int]:
-    """The checked header, and where the plan begins."""
+    """Returns the checked header and the offset of the plan."""
     if content[: len(MAGIC)] != MAGIC:
         kinds = (kind for start, kind in _FOREIGN.items() if content.startswith(start))
         found = next(kinds, "")
         raise ModelError(
-            f"{origin} is no engine file of SpikeRain's" + (f" but {found}" if found else ""),
+            f"{origin} is not a SpikeRain engine file" + (f" but {found}" if found else ""),
             "build one: spikerain-edge export MODEL --format engine",
         )
-    damaged = ModelError(f"the header of {origin} is damaged", "copy or build the engine again")
+    damaged = ModelError(f"the header of {origin} is damaged", _COPY_OR_REBUILD)
     if len(content) < _PREFIX.size:
         raise damaged
     _, length, digest = _PREFIX.unpack_from(content)

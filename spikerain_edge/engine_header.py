@@ -1,4 +1,4 @@
-"""Headers of engine files: what a TensorRT engine is and where it runs."""
+"""Headers of engine files: they describe a TensorRT engine and the machine that it runs on."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from spikerain_edge.spec import ModelSpec
 HEADER_VERSION = 1
 AHEAD_OF_TIME = "ahead of time"
 MAX_PROFILES = 16
+REBUILD = "build it again: spikerain-edge export MODEL --format engine"
+"""Remedy for an engine file whose header cannot be read."""
 
 _Side = Annotated[int, msgspec.Meta(ge=1, le=MAX_SIDE)]
 _Gibibytes = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
@@ -24,12 +26,12 @@ _Gibibytes = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 
 @dataclass(frozen=True)
 class Profile:
-    """Image sizes (height, width) that one optimisation profile serves.
+    """Image sizes that one TensorRT optimisation profile accepts, as (height, width) in pixels.
 
     Attributes:
-        minimum: smallest.
-        optimum: the one that kernels are chosen for.
-        maximum: largest.
+        minimum: smallest size.
+        optimum: size that TensorRT chooses its kernels for.
+        maximum: largest size.
     """
 
     minimum: tuple[_Side, _Side]
@@ -38,16 +40,16 @@ class Profile:
 
     @classmethod
     def fixed_at(cls, size: Size) -> Profile:
-        """A profile of one size."""
+        """Returns a profile that accepts one size only."""
         return cls(size, size, size)
 
     @property
     def fixed(self) -> bool:
-        """Whether it serves one size only."""
+        """Whether the profile accepts one size only."""
         return self.minimum == self.maximum
 
     def serves(self, size: Size) -> bool:
-        """Whether images of this size can be run."""
+        """Whether the profile accepts images of this size (height, width)."""
         return all(
             low <= side <= high
             for low, side, high in zip(self.minimum, size, self.maximum, strict=True)
@@ -63,22 +65,22 @@ _Profiles = Annotated[tuple[Profile, ...], msgspec.Meta(min_length=1, max_length
 
 @dataclass(frozen=True)
 class EngineHeader:
-    """What an engine is and where it runs.
+    """Description of an engine: its model, the library and GPU it needs, its image sizes.
 
     Attributes:
-        spec: the model; its precision and batch are the engine's.
-        library: what built it, `TensorRT` or `TensorRT for RTX`.
-        library_version: of that library; another one does not read the plan.
-        gpu: name of the GPU it was built on, or `AHEAD_OF_TIME`.
-        capability: compute capability it was built for, such as `8.7`.
-        profiles: image sizes it serves.
-        source_sha256: digest of the ONNX file it was built from.
-        inspected: whether the finished engine's own layer information confirmed the precision,
-            beyond the types of the network it was built from; that takes a GPU.
-        workspace: GiB that a layer may take while it runs, where the user chose it.
-        plan_bytes: length of the plan.
-        plan_sha256: its digest.
-        header_version: version of this description.
+        spec: description of the model, with the precision and batch size of the engine.
+        library: library that built the engine, `TensorRT` or `TensorRT for RTX`.
+        library_version: version of that library; no other version can load the plan.
+        gpu: name of the GPU that the engine was built on, or `AHEAD_OF_TIME`.
+        capability: compute capability that the engine was built for, such as `8.7`.
+        profiles: image sizes that the engine accepts.
+        source_sha256: SHA-256 of the ONNX file that the engine was built from.
+        inspected: whether the layer information of the finished engine confirmed its precision.
+            This needs a GPU; otherwise only the types in the network were checked.
+        workspace: memory in GiB that a layer may use while it runs; None for TensorRT's default.
+        plan_bytes: length of the plan in bytes.
+        plan_sha256: SHA-256 of the plan.
+        header_version: version of the header's format.
     """
 
     spec: ModelSpec
@@ -96,44 +98,45 @@ class EngineHeader:
 
     @property
     def rebuild_command(self) -> str:
-        """What makes such an engine on this machine."""
+        """Command that builds the same engine for this machine."""
         precision = "" if self.spec.precision == "fp32" else f" --{self.spec.precision}"
         shape = _shape_options(self.profiles[0], self.spec.batch, self.workspace)
         return f"spikerain-edge export {self.spec.name} --format engine{precision}{shape}"
 
     def to_json(self) -> bytes:
-        """The header as it is written into a file."""
+        """Returns the header as JSON, as engine files hold it."""
         return json.dumps(asdict(self), separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> EngineHeader:
-        """Reads a header.
+        """Reads a header from JSON.
 
         Raises:
-            ModelError: it is not one, or it or its ModelSpec is of a version not known here.
+            ModelError: the text is not a header, a field is missing or has a wrong type, or the
+                version of the header or of its ModelSpec is not supported.
         """
         try:
             values = msgspec.json.decode(text)
             version = values["header_version"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ModelError("the engine's header is damaged", "build the engine again") from error
+            raise ModelError("the header of the engine is damaged", REBUILD) from error
         if version != HEADER_VERSION:
             raise ModelError(
-                f"the engine's header has version {version!r:.40}, "
-                f"this program reads {HEADER_VERSION}",
-                "build the engine again, or install a matching spikerain-edge",
+                f"the header of the engine has version {version!r:.40} but this program reads "
+                f"version {HEADER_VERSION}",
+                REBUILD,
             )
         try:
             return _header(values)
         except (KeyError, msgspec.ValidationError) as error:
             raise ModelError(
-                "the engine's header is incomplete or wrong", "build the engine again"
+                "the header of the engine is incomplete or has invalid values", REBUILD
             ) from error
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """The part of a header that tells, beside the description, how to build such an engine."""
+    """Fields of a header that the command for building the engine again depends on."""
 
     profiles: _Profiles
     spec: dict[str, Any]
@@ -141,16 +144,16 @@ class _Shape:
 
 
 def _header(values: Mapping[str, Any]) -> EngineHeader:
-    made = msgspec.convert(values, _Shape)
-    batch = msgspec.convert(made.spec.get("batch", 1), int)
-    options = f" --format engine{_shape_options(made.profiles[0], batch, made.workspace)}"
-    # Refuses an older description with the command that builds the engine again.
-    ModelSpec.from_json(msgspec.json.encode(made.spec).decode(), options)
+    shape = msgspec.convert(values, _Shape)
+    batch = msgspec.convert(shape.spec.get("batch", 1), int)
+    options = f" --format engine{_shape_options(shape.profiles[0], batch, shape.workspace)}"
+    # The error for an unsupported version names the command that builds the engine again.
+    ModelSpec.from_json(msgspec.json.encode(shape.spec).decode(), options)
     return msgspec.convert(values, EngineHeader)
 
 
 def _shape_options(profile: Profile, batch: int, workspace: float | None) -> str:
-    """Options of the command that builds an engine of these sizes."""
+    """Returns the options of `export` for an engine of these sizes, with a leading space."""
     height, width = profile.optimum
     size = f" --imgsz {width}x{height}{'' if profile.fixed else ' --dynamic'}"
     images = "" if batch == 1 else f" --batch {batch}"

@@ -1,4 +1,4 @@
-"""What a network consists of: populations of neurons, convolutions and global poolings."""
+"""Parts of a network: neuron layers, convolutions and global poolings."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Amount = Annotated[float, Meta(ge=0, le=_MOST)]
 
 @dataclass(frozen=True)
 class NeuronLayer:
-    """One population of LIF neurons.
+    """One layer of LIF (leaky integrate-and-fire) neurons.
 
     Attributes:
-        name: where in the network it stands.
-        channels: its feature channels.
-        reduction: image pixels per neuron and channel (16: a quarter of height and width).
-        spikes: names of its spike tensors in the graph, one per timestep; they hold only 0 and 1.
+        name: path of the layer in the network.
+        channels: feature channels.
+        reduction: image pixels per neuron of a channel; 16 means a quarter of height and width.
+        spikes: names of the spike tensors in the graph, one per timestep, with values 0 and 1.
     """
 
     name: Label
@@ -34,12 +34,12 @@ class NeuronLayer:
 
 @dataclass(frozen=True)
 class Elements:
-    """Elements of tensors, over all timesteps.
+    """Number of tensor elements, over all timesteps.
 
     Attributes:
         per_pixel: elements per pixel of the (padded) image.
-        per_image: elements that do not grow with the image.
-        element_bytes: bytes per element, in the type that the tensors have in the graph.
+        per_image: elements that do not depend on the image size.
+        element_bytes: bytes per element, for the tensor's type in the graph.
     """
 
     per_pixel: Amount
@@ -47,26 +47,26 @@ class Elements:
     element_bytes: Count
 
     def count(self, height: int, width: int) -> int:
-        """Elements for an image of this size, multiples of the stride."""
+        """Elements for an image whose height and width are multiples of the stride."""
         return round(self.per_pixel * height * width) + self.per_image
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One convolution, counted over all timesteps as if its input were dense.
+    """One convolution. Costs cover all timesteps and assume a dense input.
 
     Attributes:
-        name: where in the network it stands.
+        name: path of the convolution in the network.
         macs_per_pixel: multiply-accumulates per pixel of the (padded) image.
-        macs_per_image: multiply-accumulates that do not grow with the image.
-        neurons: neuron layers whose spikes it reads, in channel order; empty for an analogue
-            operation.
-        reads: its input.
-        writes: its output.
+        macs_per_image: multiply-accumulates that do not depend on the image size.
+        neurons: neuron layers whose spikes are the input, in channel order; empty for an analogue
+            input.
+        reads: elements of the input.
+        writes: elements of the output.
         weights: number of weights and biases, which all timesteps share.
-        weight_bytes: bytes of weights and biases, in the types that they have in the graph.
-        biased: whether it has a bias. A spiking operation has one if a batch norm was folded into
-            it.
+        weight_bytes: bytes of weights and biases, for their types in the graph.
+        biased: whether there is a bias. A spiking convolution has one if a batch norm was folded
+            into it.
     """
 
     name: Label
@@ -81,7 +81,7 @@ class Operation:
 
     @property
     def spiking(self) -> bool:
-        """Whether the input holds spikes."""
+        """Whether the input consists of spikes."""
         return bool(self.neurons)
 
     def macs(self, height: int, width: int) -> float:
@@ -94,9 +94,9 @@ class Pooling:
     """One global average pooling.
 
     Attributes:
-        name: where in the network it stands.
-        reads_per_pixel: elements of its input over all timesteps, per pixel of the (padded) image.
-        channels: elements of its output per timestep.
+        name: path of the pooling in the network.
+        reads_per_pixel: elements of the input over all timesteps, per pixel of the (padded) image.
+        channels: elements of the output per timestep.
     """
 
     name: Label

@@ -1,7 +1,7 @@
-"""Reads the description of an ONNX file of SpikeRain's, before any library reads the graph.
+"""Reads and checks the description in a SpikeRain ONNX file before any library reads the graph.
 
-A sealed file is a graph followed by its description; see `ModelSpec.seals`. Finding the description
-takes no more than walking over the outermost fields of a protobuf message.
+A file is a graph followed by its description; see `ModelSpec.seals`. The description is found by
+reading the top-level fields of the protobuf message only.
 """
 
 from __future__ import annotations
@@ -11,59 +11,57 @@ from collections.abc import Iterator
 from spikerain_edge.errors import ModelError
 from spikerain_edge.spec import MAX_SPEC_BYTES, METADATA_KEY, ModelSpec
 
-# Numbers of fields: of `ModelProto`, and of an entry of its metadata.
+# Field numbers of `ModelProto`, and of an entry of its metadata.
 _GRAPH, _METADATA = 7, 14
 _KEY, _VALUE = 1, 2
-# How protobuf lays out a field: by these numbers, in its lowest three bits.
+# Protobuf wire types, which the lowest three bits of a tag hold.
 _VARINT, _FIXED64, _DELIMITED, _FIXED32 = 0, 1, 2, 5
 _FIXED_BYTES = {_FIXED64: 8, _FIXED32: 4}
 _VARINT_BYTES = 10
+_EXPORT_AGAIN = "export the model again: spikerain-edge export MODEL"
 
 
 def read_description(content: bytes, origin: str) -> ModelSpec:
-    """The description of a file whose seal is right.
+    """Reads the description in an ONNX file and checks the file's SHA-256.
 
     Args:
-        content: the file.
-        origin: what to call it in messages.
+        content: the ONNX file.
+        origin: name of the file in messages.
 
     Raises:
-        ModelError: it is no ONNX graph, none of SpikeRain's, of another version, or changed.
+        ModelError: the file is not an ONNX graph or not a SpikeRain model, has an unsupported
+            version, or was changed after export.
     """
     try:
         text = _description(content)
     except ValueError as error:
-        raise ModelError(
-            f"{origin} is no usable ONNX graph ({error})", "export it again"
-        ) from error
+        raise ModelError(f"{origin} is not a usable ONNX graph ({error})", _EXPORT_AGAIN) from error
     if text is None:
         raise ModelError(
-            f"{origin} is an ONNX graph, but none of SpikeRain's",
-            "make one with: spikerain-edge export CHECKPOINT",
+            f"{origin} is an ONNX graph but not a SpikeRain model",
+            "export a model: spikerain-edge export CHECKPOINT",
         )
     if len(text) > MAX_SPEC_BYTES:
-        raise ModelError(f"the description in {origin} is too large", "export the model again")
+        raise ModelError(f"the description in {origin} is too large", _EXPORT_AGAIN)
     try:
         spec = ModelSpec.from_json(text.decode())
     except UnicodeDecodeError as error:
-        raise ModelError(
-            f"the description in {origin} is damaged", "export the model again"
-        ) from error
+        raise ModelError(f"the description in {origin} is damaged", _EXPORT_AGAIN) from error
     except ModelError as error:
         raise ModelError(f"{origin}: {error.cause}", error.remedy) from error
     if not spec.seals(content):
         raise ModelError(
-            f"{origin} has been changed since it was exported (its SHA-256 is wrong)",
-            "export it again",
+            f"{origin} was changed after it was exported (its SHA-256 does not match)",
+            _EXPORT_AGAIN,
         )
     return spec
 
 
 def _description(content: bytes) -> bytes | None:
-    """The last entry of the metadata that is a description; none where a graph has none.
+    """Returns the last description in the metadata; None if there is none.
 
     Raises:
-        ValueError: the content is no ONNX file.
+        ValueError: the content is not an ONNX file.
     """
     found, graphs = None, 0
     for number, field in _fields(memoryview(content)):
@@ -73,15 +71,15 @@ def _description(content: bytes) -> bytes | None:
             if entry.get(_KEY) == METADATA_KEY.encode():
                 found = entry.get(_VALUE, b"")
     if not graphs:
-        raise ValueError("it holds no graph")
+        raise ValueError("the file contains no graph")
     return found
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Number and content of each field of a protobuf message, those inside them left alone.
+    """Yields the number and content of each top-level field of a protobuf message.
 
     Raises:
-        ValueError: it is no such message, or cut off.
+        ValueError: the message is not valid protobuf, or is incomplete.
     """
     place = 0
     while place < len(message):
@@ -95,22 +93,22 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
         elif layout in _FIXED_BYTES:
             end = start + _FIXED_BYTES[layout]
         else:
-            raise ValueError("it is not a protobuf message")
+            raise ValueError("it is not a protobuf message, as ONNX files are")
         if end > len(message):
-            raise ValueError("it is cut off or damaged")
+            raise ValueError("it is incomplete or damaged")
         yield tag >> 3, message[start:end]
         place = end
 
 
 def _varint(message: memoryview, start: int) -> tuple[int, int]:
-    """A number of seven bits to a byte, and where it ends.
+    """Reads a varint (7 bits per byte) and returns its value and the offset after it.
 
     Raises:
-        ValueError: it does not end.
+        ValueError: the varint is incomplete or too long.
     """
     value = 0
     for count, byte in enumerate(message[start : start + _VARINT_BYTES]):
         value |= (byte & 0x7F) << 7 * count
         if byte < 0x80:
             return value, start + count + 1
-    raise ValueError("it is cut off or damaged")
+    raise ValueError("it is incomplete or damaged")

@@ -1,7 +1,7 @@
-"""ModelSpec: what a graph says about itself.
+"""ModelSpec: the description that every exported graph carries.
 
-It travels as JSON in the metadata of the ONNX file (key `METADATA_KEY`). Whoever loads a file reads
-it first and refuses what it cannot serve.
+It is stored as JSON in the metadata of the ONNX file under the key `METADATA_KEY`. Loading a file
+starts with reading and checking its description.
 """
 
 from __future__ import annotations
@@ -33,36 +33,38 @@ _Constant = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Self-description of a graph.
+    """Description of a graph.
 
     Attributes:
-        name: what the model is called.
-        variant: the network it is an instance of.
-        timesteps: `T`, unrolled in the graph.
+        name: name of the model.
+        variant: name of the network architecture, such as `nano`.
+        timesteps: number of timesteps T that are unrolled in the graph.
         stride: height and width of an input must be multiples of this.
         precision: number format of the convolutions.
-        target: runtime that the graph was made for; `any` where all run it alike.
-        full_precision: tensors that stay in float32 in a graph of lower precision, by the names
-            of the layers that make them.
-        source_sha256: digest of the ONNX file that this one was made from; empty for the first.
+        target: runtime that the graph was made for; `any` if every runtime can run it.
+        full_precision: names of the layers whose output stays float32 in a graph of lower
+            precision.
+        source_sha256: SHA-256 of the ONNX file that this graph was converted from; empty if it was
+            exported from the network.
         batch: images per call.
-        height: rows of the images; 0 where any multiple of the stride will do.
-        width: columns of the images; 0 likewise.
-        parameters: trainable parameters of the network before folding.
+        height: height of the images in pixels; 0 if every multiple of the stride is accepted.
+        width: width of the images in pixels; 0 if every multiple of the stride is accepted.
+        parameters: trainable parameters of the network before batch norm is folded.
         tau: membrane time constant in timesteps.
         threshold: firing threshold.
-        neurons: every neuron layer; the probe graph reports their firing rates in this order.
+        neurons: every neuron layer; the probe graph reports firing rates in this order.
         operations: every convolution.
         pools: every global average pooling.
-        weights_sha256: digest of the weights the graph was made from.
-        probe: whether the graph reports firing rates and silent channels too.
-        graph_bytes: length of the serialised graph, which the metadata follows.
-        graph_sha256: digest of those bytes and of this description, this field left empty.
-        image_input: name of the input, uint8 (1, H, W, 3) BGR.
+        weights_sha256: SHA-256 of the weights that the graph was made from.
+        probe: whether the graph also reports firing rates and silent channels.
+        graph_bytes: length of the serialised graph in bytes; the metadata follows it.
+        graph_sha256: SHA-256 of those bytes and of this description with this field empty.
+        image_input: name of the input, uint8 (batch, H, W, 3) BGR.
         image_output: name of the output, of the same type and shape.
         rates_output: name of the probe graph's second output, firing rates float32 (layers, T).
-        silent_output: name of its third, the share of channels that never fire, float32 (layers,).
-        spec_version: version of this description.
+        silent_output: name of the probe graph's third output, the share of channels that never
+            fire, float32 (layers,).
+        spec_version: version of the description's format.
     """
 
     name: Label
@@ -93,59 +95,62 @@ class ModelSpec:
     spec_version: int = SPEC_VERSION
 
     def to_json(self) -> str:
-        """The description as it is written into a file."""
+        """Returns the description as JSON, as files hold it."""
         return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str, options: str = "") -> ModelSpec:
-        """Reads a description.
+        """Reads a description from JSON.
 
         Args:
             text: the description.
-            options: of the command that makes such a file again, after the model's name.
+            options: options of `spikerain-edge export` that make the same kind of file, with a
+                leading space. Remedies of errors name them.
 
         Raises:
-            ModelError: it is not one, or of a version this program does not know.
+            ModelError: the text is not a description, a field is missing or has an invalid value,
+                or the version is not supported.
         """
         try:
             values = msgspec.json.decode(text)
             version = values["spec_version"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise ModelError("the model's description is damaged", "export it again") from error
+            raise ModelError("the model description is damaged", _again(options)) from error
         if version != SPEC_VERSION:
             raise _other_version(values, version, options)
         try:
             spec = msgspec.convert(values, cls)
         except msgspec.ValidationError as error:
             raise ModelError(
-                "the model's description is incomplete or wrong", "export it again"
+                "the model description is incomplete or has invalid values", _again(options)
             ) from error
-        spec._require_consistent()
+        spec._require_consistent(options)
         return spec
 
-    def _require_consistent(self) -> None:
-        """Checks what no single field tells.
+    def _require_consistent(self, options: str) -> None:
+        """Checks that the fields of the description do not contradict each other.
 
         Raises:
-            ModelError: fields contradict each other.
+            ModelError: two neuron layers have the same name, an operation reads an unknown one, or
+                the image size is not valid for the stride.
         """
-        named = [layer.name for layer in self.neurons]
+        layers = [layer.name for layer in self.neurons]
         read = {name for operation in self.operations for name in operation.neurons}
-        if len(set(named)) < len(named) or not read.issubset(named):
-            raise ModelError("the model's description names neurons wrongly", "export it again")
+        if len(set(layers)) < len(layers) or not read.issubset(layers):
+            raise ModelError(
+                "the model description has contradictory names of neuron layers", _again(options)
+            )
         sides = (self.height, self.width)
         if any(side % self.stride for side in sides) or (0 in sides and any(sides)):
-            raise ModelError(
-                "the model's description has a wrong size of images", "export it again"
-            )
+            raise ModelError("the model description has an invalid image size", _again(options))
 
     def sealed(self, graph: bytes) -> ModelSpec:
-        """This description with length and digest of the serialised graph filled in."""
+        """Returns this description with the length and SHA-256 of the serialised graph."""
         described = replace(self, graph_bytes=len(graph), graph_sha256="")
         return replace(described, graph_sha256=described._digest(graph))
 
     def seals(self, content: bytes) -> bool:
-        """Whether a file is what was exported: its graph, this description and nothing else."""
+        """Whether a file holds exactly the exported graph and this description."""
         graph = content[: self.graph_bytes]
         unsealed = replace(self, graph_sha256="")
         return (
@@ -154,10 +159,10 @@ class ModelSpec:
         )
 
     def to_metadata(self) -> bytes:
-        """The description as ONNX metadata, to be put behind a serialised graph.
+        """Returns the description as ONNX metadata, to append to a serialised graph.
 
-        A protobuf message may be followed by more fields of itself: here one `metadata_props`
-        (field 14 of `ModelProto`), an entry of key (1) and value (2).
+        Fields may be appended to a serialised protobuf message. This one is a `metadata_props`
+        (field 14 of `ModelProto`), an entry with a key (field 1) and a value (field 2).
         """
         entry = _field(1, METADATA_KEY.encode()) + _field(2, self.to_json().encode())
         return _field(14, entry)
@@ -166,20 +171,25 @@ class ModelSpec:
         return hashlib.sha256(graph + self.to_json().encode()).hexdigest()
 
     def macs(self, height: int, width: int) -> float:
-        """Dense multiply-accumulates of one frame, all timesteps, all convolutions."""
+        """Dense multiply-accumulates of all convolutions and timesteps for one frame.
+
+        Args:
+            height: height of the (padded) image in pixels.
+            width: width of the (padded) image in pixels.
+        """
         return sum(operation.macs(height, width) for operation in self.operations)
 
     def analog_macs(self, height: int, width: int) -> float:
-        """The part of `macs` whose inputs are no spikes."""
+        """Part of `macs` that belongs to convolutions whose input is not spikes."""
         analog = (operation for operation in self.operations if not operation.spiking)
         return sum(operation.macs(height, width) for operation in analog)
 
     def synaptic_operations(self, height: int, width: int, rates: npt.NDArray[np.float32]) -> float:
-        """SOPs of one frame: dense MACs times the firing rate of what each convolution reads.
+        """Synaptic operations of one frame: dense MACs times the firing rate of the input.
 
         Args:
-            height: rows of the (padded) image.
-            width: columns of the (padded) image.
+            height: height of the (padded) image in pixels.
+            width: width of the (padded) image in pixels.
             rates: firing rates, float32 (layers, T), in the order of `neurons`.
         """
         read = self.input_rates(rates)
@@ -187,9 +197,10 @@ class ModelSpec:
         return sum(operation.macs(height, width) * read[operation.name] for operation in spiking)
 
     def input_rates(self, rates: npt.NDArray[np.float32]) -> dict[str, float]:
-        """Mean firing rate of what each spiking convolution reads, by its name.
+        """Mean firing rate of the input of each spiking convolution, by the convolution's name.
 
-        Neuron layers that are read together have the same resolution, so they weigh by channels.
+        Neuron layers that one convolution reads have the same resolution, so their rates are
+        weighted by their channels.
 
         Args:
             rates: firing rates, float32 (layers, T), in the order of `neurons`.
@@ -205,7 +216,7 @@ class ModelSpec:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A length-delimited protobuf field; the length is a varint, seven bits to a byte."""
+    """Encodes a length-delimited protobuf field; the length is a varint, 7 bits per byte."""
     length, size = bytearray(), len(content)
     while size > 0x7F:
         length.append(size & 0x7F | 0x80)
@@ -215,7 +226,7 @@ def _field(number: int, content: bytes) -> bytes:
 
 
 def _other_version(values: Mapping[str, Any], version: object, options: str) -> ModelError:
-    """What to raise about a description of an older or newer version."""
+    """Returns the error for a description of an unsupported version."""
     name, precision = (str(values.get(key)) for key in ("name", "precision"))
     if not name.isprintable() or len(name) > _LONGEST_NAME:
         name = "MODEL"
@@ -223,8 +234,13 @@ def _other_version(values: Mapping[str, Any], version: object, options: str) -> 
     if isinstance(version, int) and version < SPEC_VERSION:
         model = name.removesuffix(f"-{precision}")
         flag = f" --{precision}" if precision in ("fp16", "int8") else ""
-        remedy = f"export it again: spikerain-edge export {model}{flag}{options}"
+        remedy = _again(f"{flag}{options}", model)
     return ModelError(
-        f"the description of {name} has version {version!r:.40}, this program reads {SPEC_VERSION}",
+        f"the description of {name} has version {version!r:.40} but this program reads version "
+        f"{SPEC_VERSION}",
         remedy,
     )
+
+
+def _again(options: str, model: str = "MODEL") -> str:
+    return f"export it again: spikerain-edge export {model}{options}"

@@ -106,7 +106,7 @@ def spoil(folder: Path, image: Image) -> None:
         (3, "--camera|good.png|--output|/proc/xyz.mp4|--output|new/", "/proc/xyz.mp4"),
         (4, "--camera|good.png|--output|out/|--model|corrupt.onnx", "corrupt.onnx"),
         (4, "--camera|good.png|--output|out/|--model|text.mp4", "text.mp4"),
-        (4, "--camera|good.png|--output|out/|--model|foreign.onnx", "none of SpikeRain's"),
+        (4, "--camera|good.png|--output|out/|--model|foreign.onnx", "not a SpikeRain model"),
         (4, "--camera|good.png|--output|out/|--model|changed.onnx", "SHA-256"),
     ],
 )

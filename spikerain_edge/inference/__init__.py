@@ -1,4 +1,4 @@
-"""Executes SpikeRain graphs."""
+"""Runs SpikeRain models: the `Derainer` and the engines that execute graphs."""
 
 from spikerain_edge.inference.derainer import Derainer
 from spikerain_edge.inference.engine import Activity, Engine

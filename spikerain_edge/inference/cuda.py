@@ -1,4 +1,4 @@
-"""What the TensorRT engine needs of CUDA, through `cuda-python`; every return code is looked at."""
+"""Functions of CUDA for the TensorRT engine, through `cuda-python`; checks every return code."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy.typing as npt
 
 from spikerain_edge.errors import InputError, ModelError
 
-_NAMED = "cuda.bindings.runtime"
+_RUNTIME = "cuda.bindings.runtime"
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU that is here.
+    """A GPU of this machine.
 
     Attributes:
-        index: its number.
-        name: as the driver calls it.
+        index: device number, from 0.
+        name: name that the driver reports.
         capability: compute capability, such as `8.7`.
     """
 
@@ -32,11 +32,11 @@ class Gpu:
 
 @dataclass(frozen=True)
 class PinnedArray:
-    """Host memory that the GPU copies from and to without a detour.
+    """Pinned host memory, which the GPU can copy from and to directly.
 
     Attributes:
-        address: where it lies.
-        array: the same memory, uint8, one axis.
+        address: address of the memory.
+        array: the same memory as uint8 (bytes,).
     """
 
     address: int
@@ -48,11 +48,11 @@ class Cuda:
 
     Args:
         runtime: the module `cuda.bindings.runtime`.
-        device: number of the GPU.
+        device: number of the GPU, from 0.
 
     Raises:
-        InputError: there is no such GPU.
-        ModelError: CUDA fails.
+        InputError: the machine has no GPU of this number.
+        ModelError: a function of CUDA fails.
     """
 
     def __init__(self, runtime: Any, device: int = 0) -> None:
@@ -63,36 +63,42 @@ class Cuda:
         error, count = self._runtime.cudaGetDeviceCount()
         if error != self._runtime.cudaError_t.cudaSuccess or not count:
             raise InputError(
-                f"CUDA finds no GPU here ({self._explain(error)})",
+                f"CUDA finds no GPU on this machine ({self._explain(error)})",
                 "run on a machine with an NVIDIA GPU and its driver",
             )
         if not 0 <= device < count:
-            raise InputError(f"no GPU {device} here, there are {count}", "choose another --device")
+            raise InputError(
+                f"there is no GPU {device} on this machine",
+                f"choose a number from 0 to {count - 1}",
+            )
         properties = self.call("cudaGetDeviceProperties", device)
         name = properties.name
         text = name.decode() if isinstance(name, bytes) else str(name)
         return Gpu(device, text, f"{properties.major}.{properties.minor}")
 
     def call(self, name: str, *arguments: Any) -> Any:
-        """Calls a function of the CUDA runtime; returns what it returns behind its error code.
+        """Calls a function of the CUDA runtime and checks the error code that it returns.
+
+        Returns:
+            The first value after the error code; None if there is none.
 
         Raises:
-            ModelError: the code is an error.
+            ModelError: the function returns an error.
         """
         error, *results = getattr(self._runtime, name)(*arguments)
         if error != self._runtime.cudaError_t.cudaSuccess:
             raise ModelError(
                 f"{name} failed ({self._explain(error)})",
-                "try again, then look at the driver: nvidia-smi, or dmesg on a Jetson",
+                "try again; if it fails again, check the driver: nvidia-smi (dmesg on a Jetson)",
             )
         return results[0] if results else None
 
     def use(self) -> None:
-        """Makes the GPU the one of the calling thread: CUDA keeps that per thread."""
+        """Selects the GPU for the calling thread; CUDA keeps the selection per thread."""
         self.call("cudaSetDevice", self.gpu.index)
 
     def free_memory(self) -> int:
-        """Bytes that are free on the GPU."""
+        """Free memory of the GPU in bytes."""
         self.use()
         error, free, _ = self._runtime.cudaMemGetInfo()
         if error != self._runtime.cudaError_t.cudaSuccess:
@@ -102,39 +108,39 @@ class Cuda:
         return int(free)
 
     def stream(self) -> Any:
-        """A new stream that does not wait for the default one."""
+        """Creates a stream that does not wait for the default stream."""
         return self.call("cudaStreamCreateWithFlags", self._runtime.cudaStreamNonBlocking)
 
     def allocate(self, size: int) -> int:
-        """Address of `size` bytes on the GPU."""
+        """Allocates `size` bytes on the GPU and returns their address."""
         return int(self.call("cudaMalloc", size))
 
     def pin(self, size: int) -> PinnedArray:
-        """`size` bytes of host memory."""
+        """Allocates `size` bytes of pinned host memory."""
         address = int(self.call("cudaHostAlloc", size, self._runtime.cudaHostAllocDefault))
         memory = (ctypes.c_uint8 * size).from_address(address)
         return PinnedArray(address, np.ctypeslib.as_array(memory))
 
     def upload(self, device: int, host: int, size: int, stream: Any) -> None:
-        """Copies to the GPU, in the order of the stream."""
+        """Queues a copy of `size` bytes from the host to the GPU."""
         kind = self._runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
         self.call("cudaMemcpyAsync", device, host, size, kind, stream)
 
     def download(self, host: int, device: int, size: int, stream: Any) -> None:
-        """Copies from the GPU, in the order of the stream."""
+        """Queues a copy of `size` bytes from the GPU to the host."""
         kind = self._runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
         self.call("cudaMemcpyAsync", host, device, size, kind, stream)
 
     def begin_capture(self, stream: Any) -> None:
-        """From here on the stream's work is noted instead of done.
+        """Starts a capture: work that is queued on the stream is recorded and not run.
 
-        Thread-local: what other threads do with CUDA meanwhile neither joins nor spoils it.
+        The capture is thread-local, so other threads may use CUDA meanwhile.
         """
         mode = self._runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         self.call("cudaStreamBeginCapture", stream, mode)
 
     def end_capture(self, stream: Any) -> Any:
-        """The work that was noted, ready to be launched as one."""
+        """Ends a capture and returns the recorded work as a graph that can be launched."""
         graph = self.call("cudaStreamEndCapture", stream)
         try:
             return self.call("cudaGraphInstantiate", graph, 0)
@@ -147,24 +153,27 @@ class Cuda:
 
 
 def open_cuda(device: int = 0) -> Cuda:
-    """The CUDA runtime on a GPU.
+    """Opens the CUDA runtime on a GPU.
+
+    Args:
+        device: number of the GPU, from 0.
 
     Raises:
         InputError: `cuda-python`, the driver or the GPU is missing.
-        ModelError: CUDA fails.
+        ModelError: a function of CUDA fails.
     """
     try:
-        runtime = importlib.import_module(_NAMED)
+        runtime = importlib.import_module(_RUNTIME)
     except (ImportError, OSError, RuntimeError) as error:
         raise InputError(
-            f"TensorRT engines need the package cuda-python ({_NAMED} does not load: "
+            f"TensorRT engines need the package cuda-python ({_RUNTIME} does not load: "
             f"{' '.join(str(error).split())[:160]})",
-            "install it for your CUDA: pip install 'cuda-python>=12.8,<13' (JetPack 6) or "
-            "'cuda-python>=13' (JetPack 7)",
+            "install it: pip install 'cuda-python>=12.8,<13' (JetPack 6, CUDA 12) or "
+            "pip install 'cuda-python>=13' (JetPack 7, CUDA 13)",
         ) from error
     try:
         return Cuda(runtime, device)
-    except RuntimeError as error:  # the bindings' own, where the driver's library is missing
+    except RuntimeError as error:  # raised by the bindings if the driver's library is missing
         raise InputError(
             f"the CUDA driver does not load ({' '.join(str(error).split())[:160]})",
             "run on a machine with an NVIDIA GPU and its driver",

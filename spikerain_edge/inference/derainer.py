@@ -21,25 +21,25 @@ _log = logging.getLogger(__name__)
 
 
 class Derainer(Closing):
-    """Removes rain from single images.
+    """Removes rain from images, one at a time.
 
     >>> derainer = Derainer.load("nano")
     >>> clean = derainer(image_bgr)
 
     Args:
         engine: executes the graph.
-        prober: executes the probe graph, where firing rates are wanted.
+        prober: executes the probe graph, which also reports firing rates; optional.
 
     Raises:
-        ModelError: the graph takes several images per call.
+        ModelError: the graph takes more than one image per call.
     """
 
     def __init__(self, engine: Engine, prober: OnnxRuntimeEngine | None = None) -> None:
         if engine.spec.batch != 1:
             engine.close()
             raise ModelError(
-                f"{engine.spec.name} takes {engine.spec.batch} images per call, a camera gives one",
-                "export it with --batch 1, or call its engine from a program of your own",
+                f"{engine.spec.name} takes {engine.spec.batch} images per call, not a single one",
+                f"export it for one image: spikerain-edge export {engine.spec.name} --batch 1",
             )
         self._engine = engine
         self._prober = prober
@@ -56,15 +56,15 @@ class Derainer(Closing):
         """Loads a shipped model by name, or an exported ONNX file or TensorRT engine by path.
 
         Args:
-            model: `nano`, or a path; what ends in `.engine` is a TensorRT engine.
-            provider: ONNX Runtime execution provider; an engine brings its own runtime.
-            threads: threads within an operator; all cores unless given.
-            probe: load the probe graph too, for `derain_and_probe`; left out where there is none.
-                An engine has none.
+            model: name of a shipped model, or the path of an ONNX or `.engine` file.
+            provider: ONNX Runtime execution provider. Engines accept only the default.
+            threads: CPU threads; all cores if None.
+            probe: also load the probe graph if the model has one, for `derain_and_probe`.
+                Engines have none.
 
         Raises:
-            InputError: no such model or provider.
-            ModelError: the model cannot be used.
+            InputError: the model does not exist, or the provider is not available.
+            ModelError: the model cannot be loaded.
         """
         files = find_model(model)
         _log.debug("loading %s", files.graph.path)
@@ -80,11 +80,16 @@ class Derainer(Closing):
     def from_bytes(
         cls, content: bytes, *, probe: bytes | None = None, provider: str = CPU
     ) -> Derainer:
-        """A derainer for an ONNX file, and perhaps its probe graph, that are in memory.
+        """Loads an ONNX model from memory.
+
+        Args:
+            content: the ONNX file.
+            probe: the ONNX file of its probe graph; optional.
+            provider: ONNX Runtime execution provider.
 
         Raises:
-            InputError: no such provider.
-            ModelError: they cannot be used, or belong to different networks.
+            InputError: the provider is not available.
+            ModelError: a file cannot be loaded, or the probe graph belongs to another model.
         """
         engine = OnnxRuntimeEngine(content, "the graph in memory", provider)
         if probe is None:
@@ -93,17 +98,17 @@ class Derainer(Closing):
 
     @property
     def spec(self) -> ModelSpec:
-        """What the model says about itself."""
+        """Description of the model."""
         return self._engine.spec
 
     @property
     def engine(self) -> Engine:
-        """What executes the graph; takes what `prepare` makes."""
+        """Engine that executes the graph; it accepts the output of `prepare`."""
         return self._engine
 
     @property
     def backend(self) -> str:
-        """Runtime and device that execute the graph."""
+        """Runtime and device that execute the graph, as text."""
         return self._engine.backend
 
     @property
@@ -115,13 +120,14 @@ class Derainer(Closing):
         """Derains one image.
 
         Args:
-            image: uint8 (H, W, 3) BGR as OpenCV reads it, at least 16x16.
+            image: uint8 (H, W, 3) BGR as OpenCV reads it, at least 16x16 pixels.
 
         Returns:
-            New uint8 array of the same shape.
+            A new uint8 array of the same shape.
 
         Raises:
-            InputError: type, shape or size cannot be served.
+            InputError: the type, shape or size of the image is not supported.
+            ModelError: the engine fails or has been closed.
         """
         return self.finish(self._engine.infer(self.prepare(image)), image)
 
@@ -129,38 +135,43 @@ class Derainer(Closing):
         """Derains one image with the probe graph.
 
         Returns:
-            What calling the derainer returns, and the firing rates, float32 (layers, T), in the
-            order of `spec.neurons`.
+            The derained image, and the firing rates, float32 (layers, T), in the order of
+            `spec.neurons`.
 
         Raises:
-            InputError: the model came without a probe graph, or the image cannot be served.
+            InputError: no probe graph is loaded, or the image is not supported.
+            ModelError: the engine fails or has been closed.
         """
         derained, rates = self._probe().probe(self.prepare(image))
         return self.finish(derained, image), rates
 
     def activity(self, image: Image) -> Activity:
-        """What the neurons do on one image.
+        """Measures the activity of the neurons on one image.
 
         Raises:
-            InputError: the model came without a probe graph, or the image cannot be served.
+            InputError: no probe graph is loaded, or the image is not supported.
+            ModelError: the engine fails or has been closed.
         """
         return self._probe().activity(self.prepare(image))
 
     def padded_size(self, image: Image) -> tuple[int, int]:
-        """Height and width of the image as the engine gets it."""
+        """Height and width in pixels of the image after padding to the stride."""
         height, width = image.shape[:2]
         return height + -height % self.spec.stride, width + -width % self.spec.stride
 
     def prepare(self, image: Image) -> Images:
-        """The image as the engine gets it: (1, H', W', 3), reflect-padded right and bottom.
+        """Prepares an image for the engine.
+
+        Returns:
+            uint8 (1, H', W', 3), padded by reflection on the right and at the bottom.
 
         Raises:
-            InputError: type, shape or size cannot be served.
+            InputError: the type, shape or size of the image is not supported.
         """
         if not isinstance(image, np.ndarray):
             raise InputError(
                 f"expected an image uint8 (H, W, 3) BGR, got {type(image).__name__}",
-                "look whether its file could be read",
+                "check that the image file exists: cv2.imread returns None if it cannot read one",
             )
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise InputError(
@@ -170,27 +181,30 @@ class Derainer(Closing):
         height, width = image.shape[:2]
         if min(height, width) < MIN_SIDE:
             raise InputError(
-                f"the image is {width}x{height}, the smallest is {MIN_SIDE}x{MIN_SIDE}",
-                "scale it up: run --imgsz WxH",
+                f"the image is {width}x{height}, but the smallest valid size is "
+                f"{MIN_SIDE}x{MIN_SIDE}",
+                "scale it up: spikerain-edge run --imgsz WxH",
             )
         padded_height, padded_width = self.padded_size(image)
-        below, beside = padded_height - height, padded_width - width
-        if below or beside:
-            image = np.pad(image, ((0, below), (0, beside), (0, 0)), mode="reflect")
+        bottom, right = padded_height - height, padded_width - width
+        if bottom or right:
+            image = np.pad(image, ((0, bottom), (0, right), (0, 0)), mode="reflect")
         return np.ascontiguousarray(image[None])
 
     def finish(self, derained: Images, image: Image) -> Image:
-        """What the engine returned (1, H', W', 3), cropped to the size of the image."""
+        """Crops the output of the engine (1, H', W', 3) to the size of the image."""
         height, width = image.shape[:2]
         return derained[0, :height, :width]
 
     def _probe(self) -> OnnxRuntimeEngine:
         if self._prober is None:
-            raise InputError("this model came without a probe graph", "load it with probe=True")
+            raise InputError(
+                "the model was loaded without a probe graph", "load it with probe=True"
+            )
         return self._prober
 
     def close(self) -> None:
-        """Releases engine and prober."""
+        """Releases the engines; the derainer cannot be used afterwards."""
         self._engine.close()
         if self._prober is not None:
             self._prober.close()
@@ -199,7 +213,7 @@ class Derainer(Closing):
 def _open_engine(path: Path, provider: str) -> Engine:
     if provider != CPU:
         raise InputError(
-            f"{path} is a TensorRT engine, {provider} is one of ONNX Runtime's",
+            f"{path} is a TensorRT engine, which the ONNX Runtime provider {provider} cannot run",
             "leave out --backend, or name an ONNX file",
         )
     return open_engine(path)
@@ -208,10 +222,10 @@ def _open_engine(path: Path, provider: str) -> Engine:
 def _prober(
     engine: Engine, content: bytes, origin: str, provider: str, threads: int | None = None
 ) -> OnnxRuntimeEngine:
-    """Opens the probe graph that belongs to an engine's graph.
+    """Opens the probe graph of a model.
 
     Raises:
-        ModelError: it cannot be used, or belongs to another network.
+        ModelError: the probe graph cannot be loaded or belongs to another model.
     """
     prober = OnnxRuntimeEngine(content, origin, provider, threads)
     require_same_network(engine.spec, prober.spec, origin)
@@ -219,25 +233,26 @@ def _prober(
 
 
 def require_same_network(graph: ModelSpec, probe: ModelSpec, origin: str) -> None:
-    """A probe graph stands in for the graph on sampled frames: it must be the same network.
+    """Checks that a probe graph belongs to a model; it replaces the graph on sampled frames.
 
     Args:
-        graph: the graph's description.
-        probe: the probe graph's.
-        origin: what to call the probe graph in messages.
+        graph: description of the model's graph.
+        probe: description of the probe graph.
+        origin: name of the probe graph in messages.
 
     Raises:
-        ModelError: it is another.
+        ModelError: the probe graph belongs to another model or is not a probe graph.
     """
     if not probe.probe or _identity(graph) != _identity(probe):
         raise ModelError(
-            f"{origin} is not the probe graph of the model beside it",
-            "export both again, or delete it to run without firing rates",
+            f"{origin} is not the probe graph of the model {graph.name}",
+            "export both again: spikerain-edge export MODEL, or delete the probe graph to run "
+            "without firing rates",
         )
 
 
 def _identity(spec: ModelSpec) -> tuple[object, ...]:
-    """What graph and probe graph of one export have in common."""
+    """Returns the fields that the graph and the probe graph of one export share."""
     network = (spec.weights_sha256, spec.variant, spec.timesteps)
-    made = (spec.precision, spec.target, spec.source_sha256)
-    return (*network, *made, spec.batch, spec.height, spec.width)
+    export = (spec.precision, spec.target, spec.source_sha256)
+    return (*network, *export, spec.batch, spec.height, spec.width)

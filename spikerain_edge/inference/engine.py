@@ -1,4 +1,4 @@
-"""The engine protocol: images in, images out, on whatever executes the graph."""
+"""The interface of engines, which execute a graph on images, and what all engines share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from spikerain_edge.errors import InputError
 from spikerain_edge.spec import ModelSpec
 
 Images = npt.NDArray[np.uint8]
@@ -19,23 +20,43 @@ _Opened = TypeVar("_Opened", bound="Closing")
 
 @dataclass(frozen=True)
 class Activity:
-    """What the neurons did on one image, in the order of `ModelSpec.neurons`.
+    """Activity of the neuron layers on one image, in the order of `ModelSpec.neurons`.
 
     Attributes:
         rates: share of the neurons that fire, float32 (layers, T).
-        silent: share of the channels in which none fires at any timestep, float32 (layers,).
+        silent: share of the channels whose neurons never fire, float32 (layers,).
     """
 
     rates: Rates
     silent: Rates
 
 
+def require_images(images: Images, spec: ModelSpec) -> None:
+    """Checks that a graph accepts the type, shape and stride of images.
+
+    Raises:
+        InputError: the images are not uint8 (batch, H, W, 3), or H or W is not a multiple of the
+            stride.
+    """
+    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[0::3] != (spec.batch, 3):
+        raise InputError(
+            f"expected uint8 ({spec.batch}, H, W, 3), got {images.dtype} {images.shape}",
+            "prepare the image with Derainer.prepare(image)",
+        )
+    height, width = images.shape[1:3]
+    if height % spec.stride or width % spec.stride:
+        raise InputError(
+            f"height and width must be multiples of {spec.stride}, got {images.shape}",
+            "pad the image with Derainer.prepare(image)",
+        )
+
+
 class Closing(ABC):
-    """Holds something until it is closed, at the latest where a `with` statement ends."""
+    """Base of objects that hold resources until `close` or the end of a `with` statement."""
 
     @abstractmethod
     def close(self) -> None:
-        """Releases what is held; nothing can be run any more."""
+        """Releases the resources; the object cannot be used afterwards."""
 
     def __enter__(self: _Opened) -> _Opened:
         return self
@@ -53,8 +74,8 @@ class Engine(Protocol):
     """Executes one graph.
 
     Attributes:
-        spec: what the graph says about itself.
-        backend: runtime and device, as shown to the user.
+        spec: description of the graph.
+        backend: runtime and device, as shown to users.
     """
 
     spec: ModelSpec
@@ -64,15 +85,15 @@ class Engine(Protocol):
         """Derains images.
 
         Args:
-            images: uint8 (1, H, W, 3) BGR; H and W are multiples of the stride.
+            images: uint8 (batch, H, W, 3) BGR; H and W are multiples of the stride.
 
         Returns:
-            New array of the same type and shape; it belongs to the caller.
+            A new array of the same type and shape; the caller may change it.
         """
         ...
 
     def close(self) -> None:
-        """Releases the device."""
+        """Releases the device; the engine cannot be used afterwards."""
         ...
 
     def __enter__(self) -> Engine: ...

@@ -1,7 +1,7 @@
-"""TensorRT engine: runs a plan that was built for this GPU.
+"""The TensorRT engine: runs a plan that was built for this GPU.
 
-Only TensorRT and `cuda-python` are needed. Images go through pinned host memory and one stream.
-Where a profile has one size, copies and kernels are captured once and launched as one CUDA graph.
+It needs TensorRT and `cuda-python`. Images go through pinned host memory on one stream. For a
+profile of a fixed size, copies and kernels are captured once and then launched as one CUDA graph.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from spikerain_edge.engine_file import EngineFile, read_engine_file
 from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.cuda import Cuda, open_cuda
-from spikerain_edge.inference.engine import Closing, Images
+from spikerain_edge.inference.engine import Closing, Images, require_images
 from spikerain_edge.inference.tensorrt_library import Library, find_library, make_logger
 from spikerain_edge.inference.tensorrt_run import Buffers, EngineRun
 from spikerain_edge.spec import ModelSpec
@@ -26,49 +26,43 @@ _CHANNELS = 3
 
 
 def choose_profile(images: Images, spec: ModelSpec, profiles: Sequence[Profile]) -> int:
-    """The number of the profile that serves the images; a fixed one, where several would do.
+    """Chooses the profile for images, preferably one of a fixed size.
 
     Args:
         images: uint8 (batch, H, W, 3) BGR.
-        spec: the model.
-        profiles: what the engine was built for.
+        spec: description of the model.
+        profiles: image sizes that the engine was built for.
+
+    Returns:
+        The index of the profile.
 
     Raises:
-        InputError: none serves them, or they are no images.
+        InputError: the type or shape of the images is not supported, or no profile accepts their
+            size.
     """
-    expected = (spec.batch, _CHANNELS)
-    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[0::3] != expected:
-        raise InputError(
-            f"expected uint8 ({spec.batch}, H, W, 3), got {images.dtype} {images.shape}",
-            "make it with Derainer.prepare(image)",
-        )
+    require_images(images, spec)
     height, width = images.shape[1:3]
-    if height % spec.stride or width % spec.stride:
-        raise InputError(
-            f"height and width must be multiples of {spec.stride}: {images.shape}",
-            "pad them with Derainer.prepare(image)",
-        )
     serving = [n for n, profile in enumerate(profiles) if profile.serves((height, width))]
     if not serving:
         raise InputError(
             f"this engine takes images of {', '.join(map(str, profiles))}, not {width}x{height}",
-            "resize them, or build an engine for them: spikerain-edge export MODEL "
+            "scale them with --imgsz, or build an engine for them: spikerain-edge export MODEL "
             f"--format engine --imgsz {width}x{height}",
         )
     return min(serving, key=lambda number: not profiles[number].fixed)
 
 
 def buffer_bytes(spec: ModelSpec, profiles: Sequence[Profile]) -> int:
-    """Bytes of the largest images that any profile takes."""
+    """Size in bytes of the largest images that any profile accepts."""
     largest = [profile.maximum for profile in profiles]
     return max(spec.batch * height * width * _CHANNELS for height, width in largest)
 
 
 def check_tensors(library: Library, engine: Any, file: EngineFile) -> None:
-    """Looks whether a deserialised engine has the tensors and sizes that its header promises.
+    """Checks that a deserialised engine has the tensors and sizes that its header states.
 
     Raises:
-        ModelError: it has others.
+        ModelError: a name, type or size differs from the header.
     """
     module, spec = library.module, file.header.spec
     modes = {spec.image_input: module.TensorIOMode.INPUT}
@@ -84,13 +78,13 @@ def check_tensors(library: Library, engine: Any, file: EngineFile) -> None:
     )
     if not agrees:
         raise ModelError(
-            f"the plan in {file.origin} has other inputs, outputs or sizes than its header says",
+            f"the plan in {file.origin} has other inputs, outputs or sizes than its header states",
             f"build it again: {file.header.rebuild_command}",
         )
 
 
 def _profiles(engine: Any, spec: ModelSpec) -> tuple[Profile, ...]:
-    """The image sizes that an engine was built for, as the engine says."""
+    """Reads from a deserialised engine which image sizes it was built for."""
     fixed = tuple(engine.get_tensor_shape(spec.image_input))
     if -1 not in fixed:
         return (Profile.fixed_at((fixed[1], fixed[2])),)
@@ -109,8 +103,8 @@ def open_engine(path: Path, device: int = 0) -> TensorRTEngine:
     """Opens an engine file.
 
     Raises:
-        InputError: there is no such file, or TensorRT, `cuda-python` or the GPU is missing.
-        ModelError: the file is no usable engine, or was built for something else.
+        InputError: the file, TensorRT, `cuda-python` or the GPU is missing.
+        ModelError: the file is not a usable engine, or was built for another machine.
     """
     file = read_engine_file(path)
     library = find_library(file.header.library)
@@ -120,17 +114,17 @@ def open_engine(path: Path, device: int = 0) -> TensorRTEngine:
 class TensorRTEngine(Closing):
     """Runs an engine file with TensorRT.
 
-    Every fixed profile gets an execution context at once, a profile of free size when it is first
-    used; each takes memory for its intermediate images.
+    Each profile has its own execution context, which holds memory for intermediate results. It is
+    created at once for a profile of a fixed size, and on first use for other profiles.
 
     Args:
-        file: the engine.
-        library: TensorRT; the flavour that built the engine unless given.
-        cuda: the GPU; the first unless given.
+        file: the engine file.
+        library: TensorRT library; by default the one that built the engine.
+        cuda: CUDA runtime; by default on the first GPU.
 
     Raises:
         InputError: TensorRT, `cuda-python` or the GPU is missing.
-        ModelError: the engine was built for something else, or TensorRT or CUDA fails.
+        ModelError: the engine was built for another machine, or TensorRT or CUDA fails.
     """
 
     spec: ModelSpec
@@ -156,20 +150,17 @@ class TensorRTEngine(Closing):
             fixed = [number for number, each in enumerate(self._profiles) if each.fixed]
             graphs = [self._run(number).capture(self._shape(number)) for number in fixed]
         except BaseException:
-            with suppress(ModelError):  # what went wrong first is what the user has to know
+            with suppress(ModelError):  # the first error is the one to report
                 self.close()
             raise
-        how = "CUDA graph" if graphs and all(graphs) else "no CUDA graph"
-        self.backend = f"{library.name} {library.version} {cuda.gpu.name} ({how})"
+        note = "CUDA graph" if graphs and all(graphs) else "no CUDA graph"
+        self.backend = f"{library.name} {library.version} {cuda.gpu.name} ({note})"
 
     def infer(self, images: Images) -> Images:
-        """Derains uint8 (batch, H, W, 3) BGR images of a size that the engine was built for.
-
-        Returns:
-            New array of the same type and shape; it belongs to the caller.
+        """Derains images of a size that the engine was built for; see `Engine.infer`.
 
         Raises:
-            InputError: type, shape or size cannot be served.
+            InputError: the type, shape or size of the images is not supported.
             ModelError: TensorRT or CUDA fails, or the engine has been closed.
         """
         if self._engine is None:
@@ -183,7 +174,7 @@ class TensorRTEngine(Closing):
         return derained
 
     def close(self) -> None:
-        """Releases the GPU; nothing can be run any more."""
+        """Releases the GPU; the engine cannot be used afterwards."""
         self._runs = {}
         self._engine = None
         self._closing.close()
@@ -195,16 +186,16 @@ class TensorRTEngine(Closing):
             raise ModelError(
                 f"{library.name} {library.version} cannot load {file.origin} "
                 f"({self._messages.reason()})",
-                f"build it here: {file.header.rebuild_command}",
+                f"build it on this machine: {file.header.rebuild_command}",
             )
         return engine
 
     def _shape(self, number: int) -> tuple[int, ...]:
-        """Shape of the images that a profile was made for."""
+        """Shape of images at the optimum size of a profile."""
         return (self.spec.batch, *self._profiles[number].optimum, _CHANNELS)
 
     def _buffers(self) -> Buffers:
-        """Memory for the largest images; freed when the engine is closed."""
+        """Allocates memory for the largest images; `close` frees it."""
         size = buffer_bytes(self.spec, self._profiles)
         pinned = self._cuda.pin(size)
         self._closing.callback(self._cuda.call, "cudaFreeHost", pinned.address)
@@ -213,14 +204,14 @@ class TensorRTEngine(Closing):
         return Buffers(pinned.address, device, pinned.array)
 
     def _run(self, number: int) -> EngineRun:
-        """What runs images of a profile; made when the profile is first used."""
+        """Returns the execution context of a profile and creates it on first use."""
         if number not in self._runs:
             context, messages = self._engine.create_execution_context(), self._messages
-            remedy = "try smaller images, or close what else uses the GPU"
-            messages.require(context, "has no memory for the intermediate images", remedy)
+            remedy = "close other programs that use the GPU, or use smaller images"
+            messages.require(context, "has no memory for intermediate results", remedy)
             if len(self._profiles) > 1:
                 chosen = context.set_optimization_profile_async(number, int(self._stream))
-                messages.require(chosen, f"does not take the profile {self._profiles[number]}")
+                messages.require(chosen, f"cannot select the profile {self._profiles[number]}")
                 self._cuda.call("cudaStreamSynchronize", self._stream)
             run = EngineRun(self._cuda, self._stream, context, messages)
             run.bind(self.spec.image_input, self._input, self.spec.image_output, self._output)

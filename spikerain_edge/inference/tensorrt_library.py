@@ -1,8 +1,8 @@
-"""Finds TensorRT: the one of JetPack or a desktop, or TensorRT for RTX.
+"""Finds TensorRT (part of JetPack, or installed on a desktop) or TensorRT for RTX.
 
-Both offer the same Python interface. TensorRT for RTX also compiles engines ahead of time, for a
-GPU that is not there. Neither is a dependency: NVIDIA ships TensorRT with JetPack and from its own
-index, and only TensorRT for RTX has its libraries on the package registry.
+Both have the same Python interface. TensorRT for RTX can also build engines ahead of time, on a
+machine without the GPU. Neither is a dependency of this package: NVIDIA ships TensorRT with JetPack
+and from its own index; only the libraries of TensorRT for RTX are on PyPI.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ TENSORRT = "TensorRT"
 TENSORRT_RTX = "TensorRT for RTX"
 OLDEST = {TENSORRT: (10, 0), TENSORRT_RTX: (1, 0)}
 
+_REBUILD = "build the engine again: spikerain-edge export MODEL --format engine"
 _RTX_BINDINGS = ("tensorrt_rtx", "tensorrt_rtx_bindings")
-# The registry has no package of TensorRT for RTX's libraries alone; ONNX Runtime's execution
-# provider carries them under their full version, but the bindings ask for the short names.
+# PyPI has no package of the TensorRT for RTX libraries alone. ONNX Runtime's execution provider
+# includes them, but with the full version in the file names, where the bindings expect short names.
 _RTX_LIBRARIES = "onnxruntime_ep_nv_tensorrt_rtx"
 _RTX_SONAMES = ("libtensorrt_rtx.so", "libtensorrt_onnxparser_rtx.so")
 
 
 @dataclass(frozen=True)
 class Library:
-    """TensorRT, found and new enough.
+    """A TensorRT library of a supported version.
 
     Attributes:
-        module: its Python module.
+        module: the Python module.
         name: `TENSORRT` or `TENSORRT_RTX`.
-        version: as the module has it.
+        version: version that the module reports.
     """
 
     module: Any
@@ -47,58 +48,59 @@ class Library:
 
     @property
     def ahead_of_time(self) -> bool:
-        """Whether it builds for a GPU that is not there."""
+        """Whether the library can build engines without the GPU."""
         return self.name == TENSORRT_RTX
 
     @property
     def keeps_timings(self) -> bool:
-        """Whether it times kernels while it builds, and can keep the times."""
+        """Whether the library times kernels during a build and can save the timings."""
         return self.name == TENSORRT
 
 
 @dataclass
 class Messages:
-    """What TensorRT says, kept instead of printed; its functions return none and explain here.
+    """Collects the error messages of TensorRT, whose functions return None on failure.
 
     Attributes:
-        errors: errors in the order in which they came.
+        errors: error messages, oldest first.
     """
 
     errors: list[str] = field(default_factory=list)
 
     def reason(self) -> str:
-        """The first error in one line: what follows it is mostly its consequence.
+        """Returns the first error in one line and clears all; later ones are mostly consequences.
 
-        All are forgotten then, or they would pass for the reason of a later failure.
+        Errors that stayed would be reported as the reason of a later failure.
         """
-        found = " ".join(self.errors[0].split()) if self.errors else "it does not say why"
+        found = " ".join(self.errors[0].split()) if self.errors else "TensorRT gives no reason"
         self.errors.clear()
-        # TensorRT ends with the line of its own source.
+        # Messages of TensorRT end with a line number of its source.
         return re.sub(r"\s*\(?\b[Ii]n \S+ at /?\S+:\d+\)?\s*$", "", found)[:300]
 
-    def require(self, done: object, what: str, remedy: str = "") -> None:
-        """Turns what a function of TensorRT returned into an error.
+    def require(self, result: object, failure: str, remedy: str = _REBUILD) -> None:
+        """Checks the return value of a function of TensorRT.
 
         Args:
-            done: what it returned; false or none where it failed.
-            what: what TensorRT did not do.
-            remedy: what to do about it.
+            result: the return value; None or False means failure.
+            failure: the failure as a sentence without its subject, such as "cannot run the engine".
+            remedy: what the user can do about it.
 
         Raises:
-            ModelError: it failed.
+            ModelError: the function failed.
         """
-        if done is None or done is False:
-            raise ModelError(f"TensorRT {what} ({self.reason()})", remedy)
+        if result is None or result is False:
+            raise ModelError(f"TensorRT {failure} ({self.reason()})", remedy)
 
 
 def find_library(name: str | None = None) -> Library:
     """Imports TensorRT.
 
     Args:
-        name: `TENSORRT` or `TENSORRT_RTX`; unless given the first that is there, in this order.
+        name: `TENSORRT` or `TENSORRT_RTX`; by default the first of these that is installed.
 
     Raises:
-        InputError: there is none, or it cannot be loaded or is too old.
+        InputError: TensorRT is not installed, does not load, or is too old.
+        ModelError: a library of TensorRT for RTX does not load.
     """
     finders = {TENSORRT: _tensorrt, TENSORRT_RTX: _tensorrt_rtx}
     for flavour in [name] if name else [TENSORRT, TENSORRT_RTX]:
@@ -110,26 +112,28 @@ def find_library(name: str | None = None) -> Library:
 
 
 def accept(module: Any, name: str) -> Library:
-    """A module as a library, if it is new enough.
+    """Returns the library of a Python module after a check of its version.
 
     Raises:
-        InputError: its networks have no strong types.
+        InputError: the version is too old: it has no strongly typed networks.
     """
     version = str(module.__version__)
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if numbers < OLDEST[name]:
         oldest = ".".join(map(str, OLDEST[name]))
         raise InputError(
-            f"{name} {version} is too old, engines need {oldest} or newer",
-            "install a newer JetPack (6 has TensorRT 10.3) or TensorRT",
+            f"{name} {version} is too old: engines need version {oldest} or newer",
+            "install a newer JetPack (JetPack 6 has TensorRT 10.3), or pip install --upgrade "
+            "tensorrt",
         )
     return Library(module, name, version)
 
 
 def make_logger(library: Library) -> tuple[Any, Messages]:
-    """A logger for TensorRT that keeps its errors, and where it keeps them.
+    """Creates a logger for TensorRT, and the messages that it collects.
 
-    TensorRT holds no reference: the logger must live as long as what was made with it.
+    TensorRT does not keep a reference: the logger must outlive every object that is created with
+    it.
     """
     messages = Messages()
     base: Any = library.module.ILogger
@@ -167,14 +171,14 @@ def _import(name: str) -> ModuleType | None:
         raise InputError(
             f"the Python module {name} is installed but does not load "
             f"({' '.join(str(error).split())[:200]})",
-            "install its libraries too, of the same version",
+            "install the TensorRT libraries of the same version as the Python module",
         ) from error
 
 
 def _load_rtx_libraries() -> None:
-    """Loads the libraries where they came with ONNX Runtime's execution provider.
+    """Loads the libraries from the package of ONNX Runtime's execution provider.
 
-    A loaded library is known by its soname, so that the links are needed for an instant only.
+    The linker finds a loaded library by its soname, so the links can be removed at once.
     """
     package = importlib.util.find_spec(_RTX_LIBRARIES)
     if package is None or not package.submodule_search_locations:
@@ -192,7 +196,9 @@ def _load_rtx_libraries() -> None:
                 ctypes.CDLL(str(link), mode=ctypes.RTLD_GLOBAL)
             except OSError as error:
                 raise ModelError(
-                    f"{files[-1]} does not load ({error})", f"reinstall {_RTX_LIBRARIES}"
+                    f"{files[-1]} does not load ({error})",
+                    "reinstall it: pip install --force-reinstall --no-deps "
+                    "onnxruntime-ep-nv-tensorrt-rtx-cu12",
                 ) from error
 
 
@@ -204,11 +210,11 @@ def _how_to_install(name: str | None) -> str:
     if _on_jetson():
         if sys.prefix != sys.base_prefix:
             return (
-                "it comes with JetPack, for the system's Python: make the environment again with "
-                "python3 -m venv --system-site-packages"
+                "JetPack installs it for the system's Python: create the environment again with "
+                "python3 -m venv --system-site-packages FOLDER"
             )
-        return "it comes with JetPack: sudo apt-get install python3-libnvinfer"
-    return "install it: pip install tensorrt (on a Jetson it comes with JetPack)"
+        return "install it from JetPack: sudo apt-get install python3-libnvinfer"
+    return "install it: pip install tensorrt (on a Jetson it is part of JetPack)"
 
 
 def _on_jetson() -> bool:

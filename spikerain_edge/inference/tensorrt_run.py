@@ -1,4 +1,4 @@
-"""One execution context: copies images to the GPU, runs the engine and copies the result back."""
+"""Runs one TensorRT execution context: copies images to the GPU and the result back."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Buffers:
     """Memory of an input or an output.
 
     Attributes:
-        host: address of pinned memory on the host.
-        device: address of memory on the GPU.
-        array: the pinned memory, uint8, one axis.
+        host: address of the pinned host memory.
+        device: address of the GPU memory.
+        array: the pinned host memory as uint8 (bytes,).
     """
 
     host: int
@@ -30,13 +30,13 @@ class Buffers:
 
 
 class EngineRun:
-    """Runs images of one profile, all on one stream.
+    """Runs images of one profile.
 
     Args:
-        cuda: the GPU.
-        stream: where everything is queued.
-        context: TensorRT's execution context; its profile is set.
-        messages: what TensorRT says.
+        cuda: CUDA runtime.
+        stream: CUDA stream for all copies and kernels.
+        context: TensorRT execution context with its profile set.
+        messages: error messages of TensorRT.
     """
 
     def __init__(self, cuda: Cuda, stream: Any, context: Any, messages: Messages) -> None:
@@ -48,25 +48,35 @@ class EngineRun:
         self._graph: Any = None
 
     def bind(self, image: str, source: Buffers, derained: str, result: Buffers) -> None:
-        """Names input and output and says where they lie.
+        """Binds the memory of the input and the output.
+
+        Args:
+            image: name of the input tensor.
+            source: memory of the input.
+            derained: name of the output tensor.
+            result: memory of the output.
 
         Raises:
-            ModelError: the engine has no such tensors.
+            ModelError: the engine has no tensor of one of these names.
         """
         for name, buffers in ((image, source), (derained, result)):
             bound = self._context.set_tensor_address(name, buffers.device)
-            self._messages.require(bound, f"does not bind {name}")
+            self._messages.require(bound, f"cannot bind the tensor {name}")
         self._image, self._source, self._result = image, source, result
 
     def capture(self, shape: tuple[int, ...]) -> bool:
-        """Captures copies and kernels for images of this shape; whether that succeeded.
+        """Captures the copies and kernels for images of one shape as a CUDA graph.
 
-        An engine that cannot be captured runs all the same, kernel by kernel.
+        Args:
+            shape: shape of the images, (batch, H, W, 3).
+
+        Returns:
+            Whether the capture succeeded. If not, `launch` queues kernel by kernel.
 
         Raises:
-            ModelError: the engine does not run.
+            ModelError: the engine cannot run.
         """
-        self.launch(shape)  # TensorRT prepares itself on the first run, which cannot be captured
+        self.launch(shape)  # the first run initialises TensorRT, which cannot be captured
         try:
             self._cuda.begin_capture(self._stream)
             try:
@@ -75,22 +85,22 @@ class EngineRun:
                 self._graph = self._cuda.end_capture(self._stream)
         except ModelError:
             self._graph = None
-            # That it cannot be captured is no reason of anything that fails later.
+            # A failed capture must not be reported as the reason of a later failure.
             self._messages.errors.clear()
         return self._graph is not None
 
     def launch(self, shape: tuple[int, ...]) -> None:
-        """Runs what lies in the pinned input, and waits until the result lies in the output.
+        """Runs the images in the pinned input memory and waits for the result in the output memory.
 
         Args:
-            shape: of the images, (batch, H, W, 3); a captured run takes the captured shape only.
+            shape: shape of the images, (batch, H, W, 3); after a capture, the captured shape.
 
         Raises:
             ModelError: TensorRT or CUDA fails.
         """
         if shape != self._shape:
-            taken = self._context.set_input_shape(self._image, shape)
-            self._messages.require(taken, f"does not take images of {shape}")
+            accepted = self._context.set_input_shape(self._image, shape)
+            self._messages.require(accepted, f"does not accept images of shape {shape}")
             self._shape = shape
         if self._graph is None:
             self._enqueue()
@@ -99,7 +109,7 @@ class EngineRun:
         self._cuda.call("cudaStreamSynchronize", self._stream)
 
     def close(self) -> None:
-        """Releases graph and context."""
+        """Releases the CUDA graph and the execution context."""
         graph, self._graph = self._graph, None
         self._context = None
         if graph is not None:
@@ -109,5 +119,5 @@ class EngineRun:
         size = math.prod(self._shape)
         self._cuda.upload(self._source.device, self._source.host, size, self._stream)
         started = self._context.execute_async_v3(int(self._stream))
-        self._messages.require(started, "does not run the engine")
+        self._messages.require(started, "cannot run the engine")
         self._cuda.download(self._result.host, self._result.device, size, self._stream)

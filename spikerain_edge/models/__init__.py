@@ -1,4 +1,7 @@
-"""The shipped models and how to find them: `registry.json` lists every file with its SHA-256."""
+"""Finds models: shipped ones by name, others by path.
+
+`registry.json` lists the files of every shipped model with their SHA-256.
+"""
 
 from __future__ import annotations
 
@@ -14,57 +17,63 @@ MAX_MODEL_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model on disk.
+    """A model file on disk.
 
     Attributes:
-        path: the ONNX file.
-        sha256: what its digest must be; empty for a file that the package did not ship.
+        path: the ONNX or engine file.
+        sha256: expected SHA-256; empty for a file that is not part of the package.
     """
 
     path: Path
     sha256: str = ""
 
     def read(self) -> bytes:
-        """The checked content of the file.
+        """Reads the file and checks its SHA-256.
 
         Raises:
-            InputError: there is no such file.
-            ModelError: it is unreadable, too large, or its digest is wrong.
+            InputError: the file does not exist.
+            ModelError: the file cannot be read, is too large, or its SHA-256 does not match.
         """
         content = _read_bounded(self.path)
         if self.sha256 and hashlib.sha256(content).hexdigest() != self.sha256:
             raise ModelError(
-                f"the shipped model {self.path} has been changed (its SHA-256 is wrong)",
-                "reinstall it: pip install --force-reinstall spikerain-edge",
+                f"the shipped model {self.path} was changed (its SHA-256 does not match)",
+                "reinstall it: pip install --force-reinstall --no-deps spikerain-edge",
             )
         return content
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model to load: the graph that is run and, where there is one, the graph that is probed."""
+    """Files of a model.
+
+    Attributes:
+        graph: the graph that derains.
+        probe: the probe graph, which also reports firing rates; None if there is none.
+    """
 
     graph: ModelFile
     probe: ModelFile | None
 
 
 def shipped_models() -> list[str]:
-    """Names of the models inside the package."""
+    """Names of the shipped models, sorted."""
     return sorted(_registry())
 
 
 def find_model(name: str) -> Model:
-    """A shipped model by name, or an ONNX file by path.
+    """Finds a shipped model by name, or an ONNX or engine file by path.
 
     Raises:
-        InputError: neither exists, or it is a checkpoint that is not exported yet.
-        ModelError: the system does not let it be looked at.
+        InputError: there is no such model or file, or the path is a checkpoint that has not been
+            exported.
+        ModelError: the operating system denies access to the path.
     """
     try:
         return _find(name)
     except OSError as error:
         raise ModelError(
-            f"cannot read {name}: {error.strerror}", "check its permissions"
+            f"cannot read {name}: {error.strerror}", f"check the permissions: ls -ld {name}"
         ) from error
 
 
@@ -80,13 +89,13 @@ def _find(name: str) -> Model:
     path = Path(name)
     if (path / "weights.safetensors").is_file():
         raise InputError(
-            f"{name} is a checkpoint, not a model",
+            f"{name} is a checkpoint, not an exported model",
             f"export it: spikerain-edge export {name} --output {path.resolve().name}.onnx",
         )
     if not path.is_file():
         raise InputError(
-            f"no model {name!r}",
-            f"name a shipped one ({', '.join(shipped_models())}) or the path of an ONNX file",
+            f"there is no model {name!r}",
+            f"name a shipped one ({', '.join(shipped_models())}) or the path of a model file",
         )
     probe_path = path.with_suffix(".probe.onnx")
     return Model(ModelFile(path), ModelFile(probe_path) if probe_path.is_file() else None)
@@ -104,12 +113,14 @@ def _read_bounded(path: Path) -> bytes:
         if size > MAX_MODEL_BYTES:
             raise ModelError(
                 f"{path} is too large for a model ({size >> 20} MiB)",
-                "name a file written by: spikerain-edge export",
+                "name a file that was written by: spikerain-edge export MODEL",
             )
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise InputError(f"no model file {path}", "check the path") from error
+        raise InputError(
+            f"the model file {path} does not exist", f"check the path: ls {path.parent}"
+        ) from error
     except OSError as error:
         raise ModelError(
-            f"cannot read {path}: {error.strerror}", "check its permissions"
+            f"cannot read {path}: {error.strerror}", f"check the permissions: ls -l {path}"
         ) from error

@@ -134,25 +134,28 @@ def refused(done: Done, code: int, word: str) -> None:
 
 def test_what_is_not_there_is_said(info: Info) -> None:
     refused(info("mine.onnx"), 2, "no model 'mine.onnx'")
-    refused(info("mine.engine"), 2, "no engine file mine.engine")
+    refused(info("mine.engine"), 2, "the engine file mine.engine does not exist")
 
 
 def test_engines_that_are_none_are_refused(info: Info, tmp_path: Path, engine: EngineFile) -> None:
     content = engine.to_bytes()
     wrong = {
-        "cut": (content[:-1], "cut off"),
-        "foreign": (find_model("nano").graph.read(), "no engine file of SpikeRain's but ONNX"),
-        "changed": (content[:-1] + b"N", "SHA-256 is wrong"),
+        "cut": (content[:-1], "is incomplete"),
+        "foreign": (
+            find_model("nano").graph.read(),
+            "not a SpikeRain engine file but an ONNX graph",
+        ),
+        "changed": (content[:-1] + b"N", "SHA-256 does not match"),
         "newer": (
             replace(engine, header=replace(engine.header, header_version=2)).to_bytes(),
-            "has version 2, this program reads 1",
+            "has version 2 but this program reads version 1",
         ),
         "older": (
             replace(
                 engine,
                 header=replace(engine.header, spec=replace(engine.header.spec, spec_version=2)),
             ).to_bytes(),
-            "has version 2, this program reads 3",
+            "has version 2 but this program reads version 3",
         ),
     }
     for name, (wrongly, word) in wrong.items():
@@ -164,4 +167,4 @@ def test_an_onnx_graph_that_is_none_of_ours_is_refused(info: Info, tmp_path: Pat
     model = onnx.load_model_from_string(find_model("nano").graph.read())
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "foreign.onnx")
-    refused(info("foreign.onnx"), 4, "none of SpikeRain's")
+    refused(info("foreign.onnx"), 4, "not a SpikeRain model")

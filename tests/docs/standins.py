@@ -92,7 +92,7 @@ RULES = (
     Rule(
         "spikerain-edge export nano --format engine --fp16",
         output="nano-fp16-tensorrt.engine",
-        refusal="finds no GPU here|TensorRT",
+        refusal="finds no GPU on this machine|TensorRT",
     ),
     Rule(
         "spikerain-edge export nano --format engine --int8 --capability",

@@ -80,11 +80,12 @@ def damaged_files(content: bytes) -> dict[str, tuple[bytes, str]]:
         "grown": (content + b"\x3a\x00", ""),
         "older": (
             _respecified(content, lambda values: values.update(spec_version=2)),
-            "nano has version 2, this program reads 3; export it again: spikerain-edge export nano",
+            "nano has version 2 but this program reads version 3; "
+            "export it again: spikerain-edge export nano",
         ),
         "newer": (
             _respecified(content, lambda values: values.update(spec_version=4)),
-            "has version 4, this program reads 3; install a matching spikerain-edge",
+            "has version 4 but this program reads version 3; install a matching spikerain-edge",
         ),
         "incomplete": (
             _respecified(content, lambda values: values.pop("neurons")),

@@ -114,7 +114,7 @@ def test_a_derainer_refuses_a_graph_of_two_images_when_it_is_loaded(
     path.write_bytes(convert(origin, Request(batch=2)).content)
     with pytest.raises(ModelError, match="takes 2 images per call") as raised:
         Derainer.load(str(path))
-    assert "export it with --batch 1" in str(raised.value)
+    assert "spikerain-edge export small --batch 1" in str(raised.value)
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])

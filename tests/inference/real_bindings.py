@@ -1,8 +1,8 @@
-"""Reads names and signatures from NVIDIA's real bindings, in a process of their own.
+"""Reads names and signatures from NVIDIA's real bindings, in a separate process.
 
-The bindings of TensorRT 10.3, which JetPack 6 has, are a package of 1 MB, its libraries are not on
-the registry. The bindings call nine functions of them, none on import: libraries that hold these
-nine and do nothing let the bindings load and say what they offer.
+The Python bindings of TensorRT 10.3 (part of JetPack 6) are a small package, but PyPI does not have
+its libraries. The bindings use nine functions of the libraries and call none of them on import, so
+they load with stub libraries that contain these nine functions.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ print(json.dumps({
 
 
 def jetpack_bindings(folder: Path) -> Documented:
-    """Classes of TensorRT 10.3 with the documentation of their members; skips if not installed.
+    """Returns the classes of TensorRT 10.3 with the docstrings of their members, or skips.
 
     Args:
-        folder: where to make the libraries.
+        folder: folder for the stub libraries.
     """
     package, compiler = importlib.util.find_spec("tensorrt_bindings"), shutil.which("cc")
     if package is None or package.origin is None:
-        pytest.skip("tensorrt-cu12-bindings is not installed: TensorRT 10's names go unchecked")
+        pytest.skip("tensorrt-cu12-bindings is not installed: names of TensorRT 10 are not checked")
     if compiler is None:
-        pytest.skip("there is no C compiler to make stand-ins for TensorRT's libraries")
+        pytest.skip("there is no C compiler for the stub libraries of TensorRT")
     names = [*(f"{name}_INTERNAL" for name in _ENTRY_POINTS), *_PLAIN, "initLibNvInferPlugins"]
     source = folder / "nothing.c"
     source.write_text("".join(f"void *{name}(void) {{ return 0; }}\n" for name in names))
@@ -72,10 +72,10 @@ def jetpack_bindings(folder: Path) -> Documented:
 
 
 def parameters(documentation: str, name: str) -> list[list[str]]:
-    """Parameters of every overload that pybind11 documents, without `self`."""
+    """Returns the parameters of every overload that pybind11 documents, without `self`."""
     found = []
     for signature in re.findall(rf"^(?:\d+\. )?{name}\((.*)\) ->", documentation, re.M):
-        # Types may hold commas in brackets.
+        # Types may contain commas in brackets.
         flat = re.sub(r"\[[^\[\]]*\]", "", re.sub(r"<[^<>]*>", "", signature))
         each = [part.strip() for part in flat.split(",")]
         if not any(part.startswith("*args") for part in each):
@@ -84,7 +84,7 @@ def parameters(documentation: str, name: str) -> list[list[str]]:
 
 
 def takes(documentation: str, name: str, count: int) -> bool:
-    """Whether an overload can be called with so many arguments."""
+    """Whether an overload accepts `count` arguments."""
     return any(
         sum("=" not in part for part in overload) <= count <= len(overload)
         for overload in parameters(documentation, name)

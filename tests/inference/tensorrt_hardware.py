@@ -1,6 +1,6 @@
-"""Stands in for the hardware alone: a GPU's memory, its streams, and an engine that inverts images.
+"""Simulates the hardware only: GPU memory, streams, and an engine that inverts images.
 
-Every call is noted, so that tests can hold it against the signatures of the real bindings.
+It records every call, so that tests can compare calls with the signatures of the real bindings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SUCCESS, FAILURE = 0, 2
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a function, or of a method of a class."""
+    """A recorded call of a function or method."""
 
     owner: str
     name: str
@@ -36,14 +36,15 @@ class Call:
 
 @dataclass
 class Hardware:
-    """A GPU.
+    """A simulated GPU.
 
     Attributes:
-        calls: everything that was called.
-        failing: functions of CUDA or TensorRT that fail.
-        memory: what is allocated, by address.
-        done: what the streams did: names of copies and runs.
-        held: CUDA objects that were made and not yet destroyed.
+        calls: every call, oldest first.
+        failing: names of CUDA and TensorRT functions that fail.
+        memory: allocated memory by address.
+        done: names of the copies and runs that the streams executed.
+        held: CUDA objects that are not yet destroyed.
+        captured: work that the current capture has recorded; None without a capture.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -70,7 +71,7 @@ class Hardware:
 
     @property
     def idle(self) -> bool:
-        """Whether everything that was taken has been given back."""
+        """Whether all memory and objects have been released."""
         return not self.memory and not self.held
 
 
@@ -83,7 +84,7 @@ class Handle:
 
 
 class Runtime:
-    """`cuda.bindings.runtime`."""
+    """Simulates the module `cuda.bindings.runtime`."""
 
     cudaError_t = SimpleNamespace(cudaSuccess=SUCCESS)  # noqa: N815  NVIDIA's name
     cudaMemcpyKind = SimpleNamespace(  # noqa: N815
@@ -190,8 +191,8 @@ class Runtime:
         return ()
 
 
-class Noting:
-    """Notes calls of the public methods of a class of TensorRT's."""
+class Recording:
+    """Records calls of the public methods of a TensorRT class."""
 
     def __init__(self, hardware: Hardware, owner: str) -> None:
         self.hardware = hardware
@@ -212,8 +213,8 @@ class Noting:
         return method
 
 
-class Context(Noting):
-    """An execution context, which inverts images."""
+class Context(Recording):
+    """An execution context that inverts images."""
 
     def __init__(self, hardware: Hardware) -> None:
         super().__init__(hardware, "IExecutionContext")
@@ -245,14 +246,14 @@ class Context(Noting):
         return True
 
 
-class CudaEngine(Noting):
+class CudaEngine(Recording):
     """A deserialised engine.
 
     Args:
-        hardware: where it runs.
-        profiles: what it was built for.
-        output: name of its output.
-        kind: type of its tensors.
+        hardware: the GPU.
+        profiles: image sizes of the engine.
+        output: name of the output tensor.
+        kind: data type of the tensors.
     """
 
     def __init__(
@@ -288,7 +289,7 @@ class CudaEngine(Noting):
 
 
 class TensorRT:
-    """The module `tensorrt`; its engines have these profiles, this output and type."""
+    """Simulates the module `tensorrt`, whose engines have the given profiles and tensors."""
 
     TensorIOMode = SimpleNamespace(INPUT="in", OUTPUT="out")
     DataType = SimpleNamespace(UINT8="uint8")
@@ -307,7 +308,7 @@ class TensorRT:
             def log(self, severity: int, msg: str) -> None:
                 raise AssertionError("not overridden")
 
-        class Runtime(Noting):
+        class Runtime(Recording):
             def __init__(self, logger: Any) -> None:
                 super().__init__(hardware, "Runtime")
                 hardware.calls.append(Call("Runtime", "__init__", 1))
@@ -325,16 +326,16 @@ class TensorRT:
 
 
 def engine_file(spec: ModelSpec, *profiles: Profile, plan: bytes = PLAN) -> EngineFile:
-    """An engine for the GPU that is pretended."""
+    """Returns an engine file for the simulated GPU."""
     header = EngineHeader(spec, TENSORRT, VERSION, GPU, CAPABILITY, profiles, "0" * 64)
     return EngineFile.seal(header, plan)
 
 
 def library(hardware: Hardware, *profiles: Profile, **tensors: str) -> Library:
-    """TensorRT for the GPU that is pretended."""
+    """Returns TensorRT for the simulated GPU."""
     return Library(TensorRT(hardware, profiles, **tensors), TENSORRT, VERSION)
 
 
 def cuda(hardware: Hardware, gpus: int = 1, device: int = 0) -> Cuda:
-    """CUDA for the GPU that is pretended."""
+    """Returns CUDA for the simulated GPU."""
     return Cuda(Runtime(hardware, gpus), device)

@@ -20,7 +20,7 @@ from spikerain_edge.spec import SPEC_VERSION
 
 Edit = Callable[[dict[str, Any]], object]
 PLAN = bytes(range(256)) * 40
-# NVIDIA's own first bytes, as its builders write them.
+# The first bytes of a plan as TensorRT writes it.
 BARE_PLAN = b"ftrt\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00" + PLAN
 
 
@@ -50,7 +50,7 @@ def refusal(content: bytes) -> str:
 
 
 def with_header(file: EngineFile, edit: Edit) -> bytes:
-    """The file with another header, sealed as if it had been written so."""
+    """Returns the file with an edited header and a digest that matches it."""
     values = json.loads(file.header.to_json())
     edit(values)
     header = json.dumps(values).encode()
@@ -65,11 +65,11 @@ def test_a_file_comes_back_as_it_was_written(file: EngineFile, tmp_path: Path) -
     found = read_engine_file(place)
     assert (found.header, found.plan) == (file.header, PLAN)
     assert found.header.plan_sha256 == hashlib.sha256(PLAN).hexdigest()
-    assert list(tmp_path.iterdir()) == [place], "nothing half-written stays behind"
+    assert list(tmp_path.iterdir()) == [place], "no partial file is left"
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no engine file .*x\.engine"):
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"the engine file .*x\.engine does not exist"):
         read_engine_file(tmp_path / "x.engine")
 
 
@@ -84,7 +84,7 @@ def test_a_file_that_is_too_large_is_not_read(
         read_engine_file(place)
 
 
-def test_a_place_that_cannot_be_written_is_said(file: EngineFile, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_reported(file: EngineFile, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot write"):
         file.write(tmp_path / "nowhere" / "nano.engine")
 
@@ -94,22 +94,22 @@ def test_a_place_that_cannot_be_written_is_said(file: EngineFile, tmp_path: Path
     [
         (BARE_PLAN, "a bare TensorRT plan"),
         (BARE_PLAN.replace(b"ftrt", b"vtrt"), "a bare TensorRT plan"),
-        (b"", "no engine file"),
-        (b"<html>404: not found</html>", "no engine file"),
-        (b"SpikeRain engin", "no engine file"),
+        (b"", "not a SpikeRain engine file"),
+        (b"<html>404: not found</html>", "not a SpikeRain engine file"),
+        (b"SpikeRain engin", "not a SpikeRain engine file"),
     ],
 )
-def test_what_is_no_engine_file_is_refused(content: bytes, kind: str) -> None:
+def test_a_file_that_is_not_an_engine_file_is_refused(content: bytes, kind: str) -> None:
     message = refusal(content)
     assert kind in message
     assert "spikerain-edge export" in message
 
 
-def test_an_onnx_file_is_refused_as_one() -> None:
-    assert "but ONNX" in refusal(find_model("nano").graph.read())
+def test_an_onnx_file_is_recognised_and_refused() -> None:
+    assert "but an ONNX graph" in refusal(find_model("nano").graph.read())
 
 
-def test_no_byte_can_be_changed_unnoticed(file: EngineFile) -> None:
+def test_a_change_of_any_byte_is_noticed(file: EngineFile) -> None:
     content = file.to_bytes()
     header = len(content) - len(PLAN)
     # Every part: magic, length, digest, header and plan.
@@ -123,34 +123,36 @@ def test_no_byte_can_be_changed_unnoticed(file: EngineFile) -> None:
 def test_a_truncated_file_is_refused(file: EngineFile, kept: int) -> None:
     content = file.to_bytes()
     message = refusal(content[:kept])
-    assert "damaged" in message or "cut off" in message or "no engine file" in message
+    assert any(part in message for part in ("damaged", "incomplete", "not a SpikeRain engine"))
 
 
-def test_nothing_may_follow_the_plan(file: EngineFile) -> None:
-    assert "has grown" in refusal(file.to_bytes() + b"more")
+def test_bytes_after_the_plan_are_refused(file: EngineFile) -> None:
+    assert "has extra bytes" in refusal(file.to_bytes() + b"more")
 
 
-def test_a_length_that_lies_is_not_believed(file: EngineFile) -> None:
+def test_a_wrong_header_length_is_refused(file: EngineFile) -> None:
     content = file.to_bytes()
     lying = content[:16] + struct.pack("<I", 0xFFFFFFFF) + content[20:]
     assert "the header of mine.engine is damaged" in refusal(lying)
 
 
 @pytest.mark.parametrize("version", [HEADER_VERSION + 1, HEADER_VERSION - 1, "next", None])
-def test_another_version_of_the_header_is_named_with_ours(file: EngineFile, version: Any) -> None:
+def test_an_unsupported_header_version_is_named_with_the_supported_one(
+    file: EngineFile, version: Any
+) -> None:
     message = refusal(with_header(file, lambda values: values.update(header_version=version)))
-    assert f"version {version!r}, this program reads {HEADER_VERSION}" in message
+    assert f"version {version!r} but this program reads version {HEADER_VERSION}" in message
 
 
 @pytest.mark.parametrize("version", [SPEC_VERSION + 1, SPEC_VERSION - 1])
-def test_another_version_of_the_model_description_is_named_with_ours(
+def test_an_unsupported_spec_version_is_named_with_the_supported_one(
     file: EngineFile, version: int
 ) -> None:
     message = refusal(with_header(file, lambda values: values["spec"].update(spec_version=version)))
-    assert f"version {version}, this program reads {SPEC_VERSION}" in message
+    assert f"version {version} but this program reads version {SPEC_VERSION}" in message
 
 
-def test_an_older_model_description_is_refused_with_the_command_that_builds_it_again(
+def test_an_older_model_description_is_refused_with_the_command_that_rebuilds_the_engine(
     file: EngineFile,
 ) -> None:
     older = {"spec_version": SPEC_VERSION - 1, "precision": "int8", "name": "nano-int8", "batch": 2}
@@ -190,12 +192,12 @@ def test_an_incomplete_header_is_refused(file: EngineFile, edit: Edit) -> None:
 @pytest.mark.parametrize(
     "text", [b"", b"[]", b"{}", b"7", b"{", b"\xff\xfe", b"null", b"[" * 100_000]
 )
-def test_a_header_that_is_none_is_refused(text: bytes) -> None:
+def test_text_that_is_not_a_header_is_refused(text: bytes) -> None:
     prefix = struct.pack("<16sI32s", MAGIC, len(text), hashlib.sha256(text).digest())
     assert "damaged" in refusal(prefix + text + PLAN)
 
 
-def test_an_engine_fits_where_it_was_built(file: EngineFile) -> None:
+def test_an_engine_is_accepted_on_the_machine_that_it_was_built_for(file: EngineFile) -> None:
     file.require_match("TensorRT", "10.3.0", "Orin", "8.7")
 
 
@@ -212,29 +214,31 @@ def test_an_engine_fits_where_it_was_built(file: EngineFile) -> None:
         (("TensorRT", "10.3.0", "Orin", "11.0"), "capability 8.7", "capability 11.0"),
     ],
 )
-def test_a_foreign_engine_is_refused_with_what_differs_and_what_to_type(
+def test_an_engine_for_another_machine_is_refused_with_the_difference_and_the_command(
     file: EngineFile, here: tuple[str, str, str, str], wanted: str, present: str
 ) -> None:
     with pytest.raises(ModelError) as raised:
         file.require_match(*here)
     message = str(raised.value)
     assert "\n" not in message
-    assert f"{wanted}, here is" in message
-    assert f"{present}; build it here: spikerain-edge export nano --format engine" in message
+    assert f"{wanted}, but this machine has" in message
+    assert f"{present}; build it on this machine: spikerain-edge export nano --format" in message
     assert "--imgsz 640x480" in message
 
 
-def test_everything_that_differs_is_named(file: EngineFile) -> None:
+def test_every_difference_is_named(file: EngineFile) -> None:
     with pytest.raises(ModelError) as raised:
         file.require_match("TensorRT", "10.13.3", "Thor", "11.0")
     for part in ("10.3.0", "10.13.3", "Orin", "Thor", "8.7", "11.0"):
         assert part in str(raised.value)
 
 
-def test_an_engine_built_ahead_of_time_fits_every_gpu_of_its_capability(file: EngineFile) -> None:
+def test_an_engine_built_ahead_of_time_runs_on_every_gpu_of_its_capability(
+    file: EngineFile,
+) -> None:
     ahead = EngineFile.seal(replace(file.header, gpu=AHEAD_OF_TIME, capability="8.6"), PLAN)
     ahead.require_match("TensorRT", "10.3.0", "NVIDIA RTX A2000", "8.6")
-    with pytest.raises(ModelError, match=r"capability 8\.6, here is .* 8\.9"):
+    with pytest.raises(ModelError, match=r"capability 8\.6, but this machine has .* 8\.9"):
         ahead.require_match("TensorRT", "10.3.0", "NVIDIA RTX 4090", "8.9")
 
 
@@ -250,7 +254,7 @@ def test_an_engine_built_ahead_of_time_fits_every_gpu_of_its_capability(file: En
         ),
     ],
 )
-def test_the_command_to_rebuild_asks_for_the_same_engine(
+def test_the_rebuild_command_asks_for_the_same_engine(
     file: EngineFile, precision: Any, profile: Profile, expected: str
 ) -> None:
     spec = replace(file.header.spec, precision=precision, batch=1 if profile.fixed else 2)
@@ -258,7 +262,7 @@ def test_the_command_to_rebuild_asks_for_the_same_engine(
     assert header.rebuild_command == f"spikerain-edge export nano {expected}"
 
 
-def test_a_profile_serves_what_lies_between_its_ends() -> None:
+def test_a_profile_accepts_sizes_from_its_minimum_to_its_maximum() -> None:
     profile = Profile((64, 96), (256, 256), (512, 640))
     assert profile.serves((64, 96))
     assert profile.serves((512, 640))

@@ -34,7 +34,7 @@ def spec(derainer: Derainer) -> ModelSpec:
 
 
 def described(graph: bytes, description: str) -> bytes:
-    """A graph with another description."""
+    """Appends a description to a graph."""
     trailer = onnx.ModelProto()
     entry = trailer.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, description
@@ -42,7 +42,7 @@ def described(graph: bytes, description: str) -> bytes:
 
 
 def identity(image: str, output: str, kind: int = TensorProto.UINT8) -> onnx.ModelProto:
-    """An ONNX graph that works, but is no network of ours."""
+    """Returns a valid ONNX graph that is not a SpikeRain model."""
     shape: list[str | int | None] = [1, "height", "width", 3]
     graph = helper.make_graph(
         [helper.make_node("Identity", [image], [output])],
@@ -71,49 +71,53 @@ def test_a_flipped_byte_in_a_weight_is_noticed(
     changed[content.index(weight.raw_data) + int(where * len(weight.raw_data))] ^= 0x01
     assert len(changed) > spec.graph_bytes
     message = refusal(bytes(changed))
-    assert "mine.onnx has been changed" in message
+    assert "mine.onnx was changed" in message
     assert "SHA-256" in message
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_file_is_no_graph(content: bytes, kept: float) -> None:
+def test_a_truncated_file_is_refused(content: bytes, kept: float) -> None:
     message = refusal(content[: int(len(content) * kept)])
-    assert "mine.onnx is no usable ONNX graph" in message
+    assert "mine.onnx is not a usable ONNX graph" in message
 
 
-def test_a_file_without_its_description_is_not_ours(content: bytes, spec: ModelSpec) -> None:
-    assert "none of SpikeRain's" in refusal(content[: spec.graph_bytes])
+def test_a_file_without_its_description_is_not_a_spikerain_model(
+    content: bytes, spec: ModelSpec
+) -> None:
+    assert "not a SpikeRain model" in refusal(content[: spec.graph_bytes])
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_random_bytes_are_no_graph(seed: int) -> None:
-    assert "no usable ONNX graph" in refusal(np.random.default_rng(seed).bytes(4000))
+def test_random_bytes_are_refused(seed: int) -> None:
+    assert "not a usable ONNX graph" in refusal(np.random.default_rng(seed).bytes(4000))
 
 
-def test_text_is_no_graph() -> None:
-    assert "no usable ONNX graph" in refusal(b"<html>404: not found</html>\n")
+def test_text_is_refused() -> None:
+    assert "not a usable ONNX graph" in refusal(b"<html>404: not found</html>\n")
 
 
-def test_another_graph_is_not_ours() -> None:
+def test_another_onnx_graph_is_not_a_spikerain_model() -> None:
     message = refusal(identity("image", "derained").SerializeToString())
-    assert "mine.onnx is an ONNX graph, but none of SpikeRain's" in message
+    assert "mine.onnx is an ONNX graph but not a SpikeRain model" in message
     assert "spikerain-edge export" in message
 
 
 @pytest.mark.parametrize("version", [SPEC_VERSION + 1, 0, "next"])
-def test_another_version_of_the_description_is_named_with_ours(
+def test_an_unsupported_version_is_named_with_the_supported_one(
     content: bytes, spec: ModelSpec, version: int | str
 ) -> None:
     other = replace(spec, spec_version=version)  # type: ignore[arg-type]
     message = refusal(described(content[: spec.graph_bytes], other.to_json()))
     assert f"version {version!r}" in message
-    assert f"reads {SPEC_VERSION};" in message
+    assert f"reads version {SPEC_VERSION};" in message
 
 
 @pytest.mark.parametrize(
     "description", ["", "{", "[]", "7", "{}", '"text"', f'{{"spec_version": {SPEC_VERSION}}}']
 )
-def test_a_broken_description_is_said(content: bytes, spec: ModelSpec, description: str) -> None:
+def test_a_broken_description_is_reported(
+    content: bytes, spec: ModelSpec, description: str
+) -> None:
     message = refusal(described(content[: spec.graph_bytes], description))
     assert "description is" in message
     assert "again" in message
@@ -145,15 +149,15 @@ def test_a_description_with_wrong_values_is_refused(
     values = json.loads(spec.to_json()) | entry
     description = json.dumps(values).replace('"[[', "[[").replace(']]"', "]]")
     message = refusal(described(content[: spec.graph_bytes], description))
-    assert "the model's description" in message
+    assert "the model description" in message
 
 
-def test_a_description_without_end_is_too_large(content: bytes, spec: ModelSpec) -> None:
+def test_a_description_that_is_too_large_is_refused(content: bytes, spec: ModelSpec) -> None:
     message = refusal(described(content[: spec.graph_bytes], " " * (MAX_SPEC_BYTES + 1)))
     assert "the description in mine.onnx is too large" in message
 
 
-def test_a_description_that_is_no_text_is_said(content: bytes) -> None:
+def test_a_description_that_is_not_text_is_reported(content: bytes) -> None:
     changed = bytearray(content)
     changed[-50] ^= 0x80
     assert "the description in mine.onnx is damaged" in refusal(bytes(changed))
@@ -167,23 +171,23 @@ def test_a_description_that_is_no_text_is_said(content: bytes) -> None:
         identity("image", "derained", TensorProto.FLOAT),
     ],
 )
-def test_a_graph_whose_inputs_or_outputs_belie_its_description_is_refused(
+def test_a_graph_whose_inputs_or_outputs_contradict_its_description_is_refused(
     spec: ModelSpec, graph: onnx.ModelProto
 ) -> None:
     content = graph.SerializeToString()
     belied = described(content, spec.sealed(content).to_json())
-    assert "other inputs or outputs than its description says" in refusal(belied)
+    assert "other inputs or outputs than its description states" in refusal(belied)
 
 
 @pytest.mark.parametrize("name", ["caf\udce9", "\x1b[31mred", "two\nlines"])
-def test_what_onnx_runtime_repeats_of_a_file_is_shown_as_text(spec: ModelSpec, name: str) -> None:
+def test_names_that_onnx_runtime_repeats_are_shown_as_text(spec: ModelSpec, name: str) -> None:
     foreign = identity("image", "derained")
     foreign.graph.node[0].op_type = "placeholder"
     content = foreign.SerializeToString().replace(
         b"\x22\x0bplaceholder", b"\x22\x0b" + name.encode("utf-8", "surrogateescape").ljust(11)
     )
     message = refusal(described(content, spec.sealed(content).to_json()))
-    assert "no usable ONNX graph" in message
+    assert "not a usable ONNX graph" in message
     assert message.isprintable()
 
 
@@ -196,31 +200,33 @@ def test_a_graph_is_not_opened_before_its_seal_is_checked(
     assert "SHA-256" in refusal(bytes(changed))
 
 
-def test_an_absent_provider_is_answered_with_those_available(content: bytes) -> None:
-    with pytest.raises(InputError, match=r"NopeExecutionProvider .*one of .*CPUExecutionProvider"):
+def test_an_unavailable_provider_is_refused_with_the_available_ones(content: bytes) -> None:
+    with pytest.raises(InputError, match=r"NopeExecutionProvider .*one of: .*CPUExecutionProvider"):
         OnnxRuntimeEngine(content, "nano", "NopeExecutionProvider")
 
 
 def test_a_provider_that_leaves_the_work_to_the_cpu_is_refused(content: bytes) -> None:
-    # It is part of every build, forwards to a service, and takes no node of such a graph.
+    # The Azure provider is part of every build and runs no nodes of such a graph.
     if "AzureExecutionProvider" not in onnxruntime.get_available_providers():
-        pytest.skip("this build of ONNX Runtime has no provider but the CPU")
+        pytest.skip("this build of ONNX Runtime has only the CPU provider")
     with pytest.raises(ModelError) as raised:
         OnnxRuntimeEngine(content, "mine.onnx", "AzureExecutionProvider", threads=1)
-    said = str(raised.value)
-    assert said.startswith("AzureExecutionProvider leaves 91 of 91 convolutions of mine.onnx to ")
-    assert "choose --backend cpu" in said
+    message = str(raised.value)
+    assert message.startswith(
+        "AzureExecutionProvider leaves 91 of 91 convolutions of mine.onnx to "
+    )
+    assert "use --backend cpu" in message
 
 
 class Accelerated:
-    """A session of which an accelerator takes all operators but some."""
+    """A session that runs a few operators on the CPU and the others on an accelerator."""
 
-    def __init__(self, *left: str) -> None:
-        self._left = left
+    def __init__(self, *on_cpu: str) -> None:
+        self._on_cpu = on_cpu
 
     def get_provider_graph_assignment_info(self) -> list[SimpleNamespace]:
         return [
-            self._part("CPUExecutionProvider", *self._left),
+            self._part("CPUExecutionProvider", *self._on_cpu),
             self._part("CUDAExecutionProvider", "FusedConv", "Conv", "MatMul", "Add"),
         ]
 
@@ -230,11 +236,11 @@ class Accelerated:
 
 
 @pytest.mark.parametrize(
-    ("left", "said"), [((), ""), (("Mean", "Shape"), " (2 of 6 nodes on the CPU)")]
+    ("on_cpu", "note"), [((), ""), (("Mean", "Shape"), " (2 of 6 nodes on the CPU)")]
 )
-def test_small_nodes_on_the_cpu_are_told(left: tuple[str, ...], said: str) -> None:
-    session = Accelerated(*left)
-    assert left_to_cpu(session, "CUDAExecutionProvider", "mine.onnx") == said
+def test_small_nodes_on_the_cpu_are_counted(on_cpu: tuple[str, ...], note: str) -> None:
+    session = Accelerated(*on_cpu)
+    assert left_to_cpu(session, "CUDAExecutionProvider", "mine.onnx") == note
 
 
 @pytest.mark.parametrize("operator", ["FusedConv", "QLinearConv", "MatMul", "FusedGemm"])
@@ -244,14 +250,14 @@ def test_a_single_convolution_on_the_cpu_is_refused(operator: str) -> None:
         left_to_cpu(session, "CUDAExecutionProvider", "mine.onnx")
 
 
-def test_a_version_that_tells_no_places_is_named_so() -> None:
+def test_the_cpu_share_is_unknown_without_assignment_information() -> None:
     assert "unknown" in left_to_cpu(object(), "CUDAExecutionProvider", "mine.onnx")
 
 
 def test_a_plain_graph_cannot_be_probed(content: bytes) -> None:
     with (
         OnnxRuntimeEngine(content, "nano", threads=1) as engine,
-        pytest.raises(ModelError, match=r"no probe graph; .*\.probe\.onnx"),
+        pytest.raises(ModelError, match=r"not a probe graph; .*\.probe\.onnx"),
     ):
         engine.probe(np.zeros((1, 16, 16, 3), np.uint8))
 
@@ -266,14 +272,14 @@ def test_a_plain_graph_cannot_be_probed(content: bytes) -> None:
         np.zeros((1, 18, 19, 3), np.uint8),
     ],
 )
-def test_what_the_graph_cannot_take_is_refused(
+def test_images_of_a_wrong_type_or_shape_are_refused(
     content: bytes, images: npt.NDArray[np.uint8]
 ) -> None:
     with OnnxRuntimeEngine(content, "nano", threads=1) as engine, pytest.raises(InputError):
         engine.infer(images)
 
 
-def test_the_number_of_threads_does_not_matter(content: bytes, picture: Draw) -> None:
+def test_the_number_of_threads_does_not_change_the_result(content: bytes, picture: Draw) -> None:
     results = []
     for threads in (1, 2):
         with OnnxRuntimeEngine(content, "nano", threads=threads) as engine:
@@ -286,17 +292,17 @@ def test_a_shipped_model_that_was_changed_is_refused(tmp_path: Path, content: by
     changed[len(content) // 2] ^= 0x01
     (tmp_path / "nano.onnx").write_bytes(changed)
     shipped = replace(find_model("nano").graph, path=tmp_path / "nano.onnx")
-    with pytest.raises(ModelError, match=r"nano\.onnx has been changed .*SHA-256.*reinstall"):
+    with pytest.raises(ModelError, match=r"nano\.onnx was changed .*SHA-256.*reinstall"):
         shipped.read()
 
 
-def test_a_shipped_model_that_is_missing_is_said(tmp_path: Path) -> None:
+def test_a_missing_shipped_model_is_reported(tmp_path: Path) -> None:
     shipped = replace(find_model("nano").graph, path=tmp_path / "nano.onnx")
-    with pytest.raises(InputError, match=r"no model file .*nano\.onnx"):
+    with pytest.raises(InputError, match=r"the model file .*nano\.onnx does not exist"):
         shipped.read()
 
 
-def test_every_shipped_model_is_whole() -> None:
+def test_every_shipped_model_loads() -> None:
     assert shipped_models() == ["nano", "nano-int8", "tiny", "tiny-int8"]
     for name in shipped_models():
         model = find_model(name)

@@ -1,4 +1,4 @@
-"""What the engine calls exists in NVIDIA's real bindings, and takes what it is given."""
+"""Checks the calls of the engine against the names and signatures of NVIDIA's bindings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from spikerain_edge.inference.tensorrt import TensorRTEngine
 from spikerain_edge.inference.tensorrt_library import TENSORRT_RTX, find_library
 
 PROFILES = Profile.fixed_at((48, 64)), Profile((16, 16), (64, 64), (96, 128))
-# Only where engines are built ahead of time, which TensorRT itself does not.
+# Only TensorRT for RTX has these names: TensorRT does not build ahead of time.
 AHEAD_OF_TIME = {"ComputeCapability", "num_compute_capabilities", "set_compute_capability"}
 
 
@@ -34,7 +34,7 @@ def rtx() -> Documented:
     try:
         module = find_library(TENSORRT_RTX).module
     except InputError as error:
-        pytest.skip(f"TensorRT for RTX's names go unchecked: {error}")
+        pytest.skip(f"the names of TensorRT for RTX are not checked: {error}")
     return {
         name: {member: getattr(kind, member).__doc__ or "" for member in dir(kind)}
         for name, kind in vars(module).items()
@@ -55,7 +55,7 @@ def bindings(request: pytest.FixtureRequest) -> Documented:
 
 @pytest.fixture(scope="module")
 def hardware(derainer: Derainer) -> Hardware:
-    """Everything that an engine does has been done on it."""
+    """Hardware that has recorded every call that an engine makes."""
     used = Hardware()
     with TensorRTEngine(
         engine_file(derainer.spec, *PROFILES), library=library(used, *PROFILES), cuda=cuda(used)
@@ -71,7 +71,7 @@ def hardware(derainer: Derainer) -> Hardware:
 
 
 def source_names(*folders: Path) -> set[str]:
-    """Attributes that are read in the files of folders, and names in their strings."""
+    """Collects the attribute names and string constants of the files in folders."""
     found = set()
     for path in (path for folder in folders for path in folder.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -82,7 +82,7 @@ def source_names(*folders: Path) -> set[str]:
     return found
 
 
-def test_the_methods_of_tensorrt_take_what_the_engine_gives_them(
+def test_the_methods_of_tensorrt_accept_the_arguments_of_the_engine(
     hardware: Hardware, bindings: Documented
 ) -> None:
     calls = {call for call in hardware.calls if call.owner != "cuda"}
@@ -110,7 +110,7 @@ def test_tensorrt_has_every_constant_that_is_used(bindings: Documented) -> None:
         assert set(names) <= set(bindings[owner]), owner
 
 
-def test_every_name_that_is_used_is_one_of_tensorrt_10_too(
+def test_every_name_that_is_used_also_exists_in_tensorrt_10(
     rtx: Documented, jetpack: Documented
 ) -> None:
     package = Path(spikerain_export.tensorrt.__file__).parent
@@ -122,7 +122,7 @@ def test_every_name_that_is_used_is_one_of_tensorrt_10_too(
             continue
         for name in used & set(members):
             if name not in jetpack[owner]:
-                # A name of this class by chance, and meant as one of another.
+                # The name belongs to another class.
                 assert any(name in others for others in jetpack.values()), f"{owner}.{name}"
                 continue
             ours, theirs = (
@@ -135,7 +135,7 @@ def test_every_name_that_is_used_is_one_of_tensorrt_10_too(
     assert compared > 10
 
 
-def test_the_functions_of_cuda_take_what_the_engine_gives_them(hardware: Hardware) -> None:
+def test_the_functions_of_cuda_accept_the_arguments_of_the_engine(hardware: Hardware) -> None:
     runtime = cuda_runtime()
     calls = {call for call in hardware.calls if call.owner == "cuda"}
     assert len(calls) > 15
@@ -158,11 +158,11 @@ def test_every_name_of_cuda_that_is_used_exists(hardware: Hardware) -> None:
     assert used <= known
 
 
-def test_without_a_gpu_cuda_is_refused_in_one_line() -> None:
+def test_a_missing_gpu_is_reported_in_one_line() -> None:
     runtime = cuda_runtime()
-    with suppress(RuntimeError):  # the older bindings' own, where there is no driver
+    with suppress(RuntimeError):  # raised by older bindings if there is no driver
         if runtime.cudaGetDeviceCount()[1]:
-            pytest.skip("there is a GPU here")
+            pytest.skip("this machine has a GPU")
     with pytest.raises(InputError, match=r"CUDA .*; .*an NVIDIA GPU and its driver") as raised:
         open_cuda()
     assert "\n" not in str(raised.value)
@@ -170,5 +170,5 @@ def test_without_a_gpu_cuda_is_refused_in_one_line() -> None:
 
 def cuda_runtime() -> Any:
     if importlib.util.find_spec("cuda") is None:
-        pytest.skip("cuda-python is not installed: CUDA's names go unchecked")
+        pytest.skip("cuda-python is not installed: the names of CUDA are not checked")
     return importlib.import_module("cuda.bindings.runtime")

@@ -54,7 +54,7 @@ def test_images_go_to_the_gpu_and_come_back(
             assert np.array_equal(engine.infer(image[None])[0], 255 - image)
 
 
-def test_what_was_returned_stays_as_it_is(
+def test_a_later_call_does_not_change_an_earlier_result(
     hardware: Hardware, spec: ModelSpec, picture: Draw
 ) -> None:
     with load(hardware, spec, FIXED) as engine:
@@ -64,7 +64,7 @@ def test_what_was_returned_stays_as_it_is(
     assert np.array_equal(first, kept)
 
 
-def test_an_engine_derains_like_any_other(
+def test_a_derainer_runs_a_tensorrt_engine(
     hardware: Hardware, spec: ModelSpec, picture: Draw
 ) -> None:
     image = picture(0, 45, 61)
@@ -73,7 +73,7 @@ def test_an_engine_derains_like_any_other(
         assert not derainer.can_probe
 
 
-def test_a_fixed_size_is_captured_once_and_launched_as_one(
+def test_a_fixed_size_is_captured_once_and_launched_as_one_graph(
     hardware: Hardware, spec: ModelSpec, picture: Draw
 ) -> None:
     with load(hardware, spec, FIXED) as engine:
@@ -96,7 +96,7 @@ def test_the_engine_runs_once_before_it_is_captured(hardware: Hardware, spec: Mo
 @pytest.mark.parametrize(
     "failing", ["cudaStreamBeginCapture", "cudaStreamEndCapture", "cudaGraphInstantiate"]
 )
-def test_an_engine_that_cannot_be_captured_runs_and_says_so(
+def test_an_engine_whose_capture_fails_runs_without_a_cuda_graph(
     hardware: Hardware, spec: ModelSpec, picture: Draw, failing: str
 ) -> None:
     hardware.failing = {failing}
@@ -107,7 +107,7 @@ def test_an_engine_that_cannot_be_captured_runs_and_says_so(
         assert np.array_equal(engine.infer(image[None])[0], 255 - image)
 
 
-def test_that_it_cannot_be_captured_is_not_the_reason_of_later_failures(
+def test_a_failed_capture_is_not_reported_as_the_reason_of_a_later_failure(
     hardware: Hardware,
 ) -> None:
     messages = Messages()
@@ -126,22 +126,24 @@ def test_that_it_cannot_be_captured_is_not_the_reason_of_later_failures(
     hardware.failing = {"cudaStreamEndCapture"}
     assert not run.capture((1, 4, 4, 3))
     hardware.captured, hardware.failing = None, {"execute_async_v3"}
-    with pytest.raises(ModelError, match=r"does not run the engine \(it does not say why"):
+    with pytest.raises(ModelError, match=r"cannot run the engine \(TensorRT gives no reason"):
         run.launch((1, 4, 4, 3))
 
 
-def test_free_sizes_follow_the_images(hardware: Hardware, spec: ModelSpec, picture: Draw) -> None:
+def test_a_profile_of_several_sizes_takes_the_size_of_the_images(
+    hardware: Hardware, spec: ModelSpec, picture: Draw
+) -> None:
     with load(hardware, spec, FREE) as engine:
         assert "(no CUDA graph)" in engine.backend
         for height, width in ((48, 64), (96, 128), (16, 16), (48, 64)):
             image = picture(2, height, width)
             assert np.array_equal(engine.infer(image[None])[0], 255 - image)
-    # One context for all of them, told the size whenever it changes.
+    # One context for all sizes; the shape is set only if it changes.
     assert hardware.names().count("create_execution_context") == 1
     assert hardware.names().count("set_input_shape") == 4
 
 
-def test_a_size_that_stays_is_not_set_again(
+def test_an_unchanged_size_is_not_set_again(
     hardware: Hardware, spec: ModelSpec, picture: Draw
 ) -> None:
     with load(hardware, spec, FREE) as engine:
@@ -150,9 +152,7 @@ def test_a_size_that_stays_is_not_set_again(
     assert hardware.names().count("set_input_shape") == 1
 
 
-def test_several_profiles_run_side_by_side(
-    hardware: Hardware, spec: ModelSpec, picture: Draw
-) -> None:
+def test_several_profiles_work_in_turn(hardware: Hardware, spec: ModelSpec, picture: Draw) -> None:
     with load(hardware, spec, FIXED, OTHER, FREE) as engine:
         for height, width in ((48, 64), (64, 96), (48, 64), (32, 32)):
             image = picture(3, height, width)
@@ -160,12 +160,12 @@ def test_several_profiles_run_side_by_side(
     assert hardware.names().count("set_optimization_profile_async") == 3
 
 
-def test_an_engine_says_what_runs_it(hardware: Hardware, spec: ModelSpec) -> None:
+def test_the_backend_names_library_gpu_and_graph(hardware: Hardware, spec: ModelSpec) -> None:
     with load(hardware, spec, FIXED) as engine:
         assert engine.backend == "TensorRT 10.3.0 Orin (CUDA graph)"
 
 
-def test_closing_gives_everything_back_and_may_come_twice(
+def test_close_releases_everything_and_may_be_called_twice(
     hardware: Hardware, spec: ModelSpec, picture: Draw
 ) -> None:
     engine = load(hardware, spec, FIXED, FREE)
@@ -187,7 +187,7 @@ def test_closing_gives_everything_back_and_may_come_twice(
         *("cudaMemcpyAsync", "cudaStreamSynchronize"),
     ],
 )
-def test_whatever_fails_is_said_and_nothing_stays_taken(
+def test_a_failure_while_loading_is_reported_and_everything_released(
     hardware: Hardware, spec: ModelSpec, failing: str
 ) -> None:
     hardware.failing = {failing}
@@ -200,7 +200,7 @@ def test_whatever_fails_is_said_and_nothing_stays_taken(
 
 
 @pytest.mark.parametrize("failing", ["cudaGraphLaunch", "cudaStreamSynchronize"])
-def test_a_failure_while_running_is_said(
+def test_a_failure_while_running_is_reported(
     hardware: Hardware, spec: ModelSpec, picture: Draw, failing: str
 ) -> None:
     with load(hardware, spec, FIXED) as engine:
@@ -209,7 +209,7 @@ def test_a_failure_while_running_is_said(
             engine.infer(picture()[None])
 
 
-def test_a_plan_that_tensorrt_refuses_is_said_in_its_words(
+def test_the_reason_why_tensorrt_refuses_a_plan_is_reported(
     hardware: Hardware, spec: ModelSpec
 ) -> None:
     with pytest.raises(ModelError) as raised:
@@ -219,7 +219,7 @@ def test_a_plan_that_tensorrt_refuses_is_said_in_its_words(
             cuda=cuda(hardware),
         )
     message = str(raised.value)
-    assert "cannot load the engine (magic tag does not match); build it here:" in message
+    assert "cannot load the engine (magic tag does not match); build it on this machine:" in message
     assert "warning" not in message
 
 
@@ -228,12 +228,14 @@ def test_an_engine_for_another_gpu_is_refused_before_it_is_deserialised(
 ) -> None:
     file = engine_file(spec, FIXED)
     foreign = replace(file, header=replace(file.header, capability="11.0"))
-    with pytest.raises(ModelError, match=r"built for compute capability 11\.0, here is .* 8\.7"):
+    with pytest.raises(
+        ModelError, match=r"built for compute capability 11\.0, but this machine has .* 8\.7"
+    ):
         TensorRTEngine(foreign, library=library(hardware, FIXED), cuda=cuda(hardware))
     assert "deserialize_cuda_engine" not in hardware.names()
 
 
-def test_a_plan_that_belies_its_header_is_refused(hardware: Hardware, spec: ModelSpec) -> None:
+def test_a_plan_that_contradicts_its_header_is_refused(hardware: Hardware, spec: ModelSpec) -> None:
     for other in (
         library(hardware, OTHER),
         library(hardware, FREE),
@@ -245,14 +247,14 @@ def test_a_plan_that_belies_its_header_is_refused(hardware: Hardware, spec: Mode
     assert hardware.idle
 
 
-def test_a_gpu_that_is_not_there_is_refused(hardware: Hardware) -> None:
-    with pytest.raises(InputError, match="no GPU 2 here, there are 2"):
+def test_a_missing_gpu_is_refused(hardware: Hardware) -> None:
+    with pytest.raises(InputError, match="no GPU 2 on this machine; choose a number from 0 to 1"):
         cuda(hardware, gpus=2, device=2)
-    with pytest.raises(InputError, match="CUDA finds no GPU here"):
+    with pytest.raises(InputError, match="CUDA finds no GPU on this machine"):
         cuda(hardware, gpus=0)
 
 
-def test_cuda_python_that_is_missing_is_said_with_what_to_install(
+def test_a_missing_cuda_python_is_reported_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
@@ -260,7 +262,7 @@ def test_cuda_python_that_is_missing_is_said_with_what_to_install(
         open_cuda()
 
 
-def test_a_driver_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent() -> None:
         raise RuntimeError("Failed to dlopen libcuda.so.1")
 
@@ -273,8 +275,8 @@ def test_a_driver_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> No
         open_cuda()
 
 
-def test_the_thread_that_runs_gets_the_gpu(hardware: Hardware, spec: ModelSpec) -> None:
-    # CUDA keeps the current GPU per thread: an engine may be run by another than made it.
+def test_the_gpu_is_selected_on_the_calling_thread(hardware: Hardware, spec: ModelSpec) -> None:
+    # CUDA keeps the current GPU per thread, and another thread may have created the engine.
     with load(hardware, spec, FIXED) as engine:
         hardware.calls.clear()
         engine.infer(np.zeros((1, 48, 64, 3), np.uint8))
@@ -291,7 +293,7 @@ def test_the_thread_that_runs_gets_the_gpu(hardware: Hardware, spec: ModelSpec) 
         np.zeros((1, 44, 64, 3), np.uint8),
     ],
 )
-def test_what_the_engine_cannot_take_is_refused(
+def test_images_of_a_wrong_type_or_shape_are_refused(
     hardware: Hardware, spec: ModelSpec, images: npt.NDArray[np.uint8]
 ) -> None:
     with load(hardware, spec, FIXED) as engine:
@@ -301,7 +303,7 @@ def test_what_the_engine_cannot_take_is_refused(
         assert not hardware.calls
 
 
-def test_a_size_that_was_not_built_is_answered_with_those_that_were(spec: ModelSpec) -> None:
+def test_a_size_that_no_profile_accepts_is_refused_with_the_accepted_sizes(spec: ModelSpec) -> None:
     images = np.zeros((1, 240, 320, 3), np.uint8)
     with pytest.raises(InputError) as raised:
         choose_profile(images, spec, [FIXED, FREE])
@@ -316,13 +318,13 @@ def test_a_fixed_profile_is_preferred(spec: ModelSpec) -> None:
     assert choose_profile(images[:, :40], spec, [FREE, FIXED]) == 0
 
 
-def test_buffers_hold_the_largest_images(spec: ModelSpec) -> None:
+def test_buffers_have_the_size_of_the_largest_images(spec: ModelSpec) -> None:
     assert buffer_bytes(spec, [FIXED]) == 48 * 64 * 3
     assert buffer_bytes(spec, [FIXED, FREE]) == 96 * 128 * 3
     assert buffer_bytes(replace(spec, batch=4), [FIXED]) == 4 * 48 * 64 * 3
 
 
-def test_a_batch_is_run_as_one(hardware: Hardware, spec: ModelSpec) -> None:
+def test_a_batch_is_run_at_once(hardware: Hardware, spec: ModelSpec) -> None:
     images = np.random.default_rng(1).integers(0, 256, (2, 48, 64, 3), np.uint8)
     with load(hardware, replace(spec, batch=2), FIXED) as engine:
         assert np.array_equal(engine.infer(images), 255 - images)
@@ -330,15 +332,17 @@ def test_a_batch_is_run_as_one(hardware: Hardware, spec: ModelSpec) -> None:
             engine.infer(images[:1])
 
 
-def test_an_engine_takes_no_provider_of_onnx_runtime(spec: ModelSpec, tmp_path: Path) -> None:
+def test_an_onnx_runtime_provider_is_refused_for_an_engine(spec: ModelSpec, tmp_path: Path) -> None:
     place = tmp_path / "nano.engine"
     engine_file(spec, FIXED).write(place)
-    with pytest.raises(InputError, match="TensorRT engine, CUDAExecutionProvider is one of ONNX"):
+    with pytest.raises(InputError, match=r"TensorRT engine, .* CUDAExecutionProvider cannot run"):
         Derainer.load(str(place), provider="CUDAExecutionProvider")
 
 
-def test_a_file_named_engine_is_read_as_one(tmp_path: Path) -> None:
+def test_a_file_with_the_engine_suffix_is_read_as_an_engine(tmp_path: Path) -> None:
     place = tmp_path / "nano.engine"
     place.write_bytes(b"ftrt and so on")
-    with pytest.raises(ModelError, match=r"nano\.engine is no engine file .* bare TensorRT plan"):
+    with pytest.raises(
+        ModelError, match=r"nano\.engine is not a SpikeRain engine file .* bare TensorRT plan"
+    ):
         Derainer.load(str(place))

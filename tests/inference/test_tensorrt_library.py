@@ -24,7 +24,7 @@ Absent = Callable[..., None]
 
 @pytest.fixture
 def absent(monkeypatch: pytest.MonkeyPatch) -> Absent:
-    """Makes modules look as if they were not installed."""
+    """Hides modules as if they were not installed."""
     real = importlib.util.find_spec
 
     def hide(*names: str) -> None:
@@ -41,7 +41,7 @@ def absent(monkeypatch: pytest.MonkeyPatch) -> Absent:
 def pretend(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, absent: Absent
 ) -> Callable[[str], None]:
-    """Installs a module `tensorrt` with this source."""
+    """Installs a module `tensorrt` with the given source."""
 
     def install(source: str) -> None:
         monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
@@ -65,13 +65,13 @@ def test_tensorrt_is_preferred_over_tensorrt_for_rtx(pretend: Callable[[str], No
     assert not found.ahead_of_time
 
 
-def test_tensorrt_for_rtx_loads_from_the_registrys_packages() -> None:
+def test_tensorrt_for_rtx_loads_from_packages_of_pypi() -> None:
     if importlib.util.find_spec("tensorrt_rtx_bindings") is None:
-        pytest.skip("tensorrt-rtx-cu12-bindings is not installed: nothing is loaded")
+        pytest.skip("tensorrt-rtx-cu12-bindings is not installed")
     found = find_library(TENSORRT_RTX)
     assert found.version == found.module.__version__
     assert found.ahead_of_time
-    # Its C++ side answers: the libraries were found.
+    # Creating a builder works only if the C++ libraries were found.
     assert found.module.Builder(found.module.Logger()) is not None
 
 
@@ -80,7 +80,7 @@ def test_a_version_without_strong_types_is_refused(version: str) -> None:
     with pytest.raises(InputError) as raised:
         accept(SimpleNamespace(__version__=version), TENSORRT)
     message = str(raised.value)
-    assert f"TensorRT {version} is too old, engines need 10.0 or newer" in message
+    assert f"TensorRT {version} is too old: engines need version 10.0 or newer" in message
     assert "\n" not in message
 
 
@@ -89,14 +89,14 @@ def test_newer_versions_are_accepted(version: str) -> None:
     assert accept(SimpleNamespace(__version__=version), TENSORRT).version == version
 
 
-def test_what_is_missing_is_said_with_what_to_install(absent: Absent) -> None:
+def test_a_missing_library_is_reported_with_the_command_that_installs_it(absent: Absent) -> None:
     absent("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
     assert "TensorRT (or TensorRT for RTX) is not installed for this Python" in refusal()
     assert "pip install tensorrt " in refusal(TENSORRT)
     assert "pip install tensorrt-rtx-cu12-bindings" in refusal(TENSORRT_RTX)
 
 
-def test_on_a_jetson_an_environment_must_see_the_systems_packages(
+def test_on_a_jetson_the_remedy_is_an_environment_with_system_packages(
     absent: Absent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     absent("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
@@ -107,13 +107,13 @@ def test_on_a_jetson_an_environment_must_see_the_systems_packages(
     assert "sudo apt-get install python3-libnvinfer" in refusal(TENSORRT)
 
 
-def test_bindings_without_their_libraries_are_said(pretend: Callable[[str], None]) -> None:
+def test_bindings_without_their_libraries_are_reported(pretend: Callable[[str], None]) -> None:
     pretend("raise ImportError('libnvinfer.so.10: cannot open shared object file\\nmore')")
     message = refusal(TENSORRT)
     assert "tensorrt is installed but does not load (libnvinfer.so.10: cannot open" in message
 
 
-def test_what_tensorrt_says_comes_as_one_line_without_its_source() -> None:
+def test_the_reason_is_one_line_without_the_source_location() -> None:
     messages = Messages(
         [
             "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Magic tag does\n"
@@ -124,14 +124,14 @@ def test_what_tensorrt_says_comes_as_one_line_without_its_source() -> None:
     assert messages.reason() == (
         "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Magic tag does not match"
     )
-    assert messages.reason() == "it does not say why", "a later failure has a reason of its own"
-    assert Messages().reason() == "it does not say why"
+    assert messages.reason() == "TensorRT gives no reason", "reasons are reported once"
+    assert Messages().reason() == "TensorRT gives no reason"
     with pytest.raises(ModelError, match=r"TensorRT does nothing .*; try again"):
         messages.require(None, "does nothing", "try again")
     messages.require(True, "does nothing")
 
 
-def test_a_logger_keeps_errors_only() -> None:
+def test_a_logger_collects_errors_only() -> None:
     class Base:
         INTERNAL_ERROR, ERROR, WARNING, INFO = range(4)
 
