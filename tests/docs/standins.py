@@ -85,6 +85,11 @@ RULES = (
         leaves=("{stem}.probe.onnx",),
     ),
     Rule(
+        "spikerain-edge export nano --half",
+        output="nano-fp16.onnx",
+        leaves=("{stem}.probe.onnx",),
+    ),
+    Rule(
         "spikerain-edge export nano --half --imgsz 640x480",
         output="nano-fp16-640x480.onnx",
         leaves=("{stem}.probe.onnx",),
