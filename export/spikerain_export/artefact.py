@@ -30,14 +30,17 @@ def unseal(content: bytes, origin: str) -> tuple[onnx.ModelProto, ModelSpec]:
     """A graph without its description, and the description, from a file of ours.
 
     Raises:
-        ModelError: it is no ONNX file, none of SpikeRain's, of another version, or changed.
+        ModelError: the file is not an ONNX graph or not a SpikeRain model, has an unsupported
+            version, or was changed after export.
     """
     spec = read_description(content, origin)
     model = onnx.ModelProto()
     try:
         model.ParseFromString(content)
     except DecodeError as error:
-        raise ModelError(f"{origin} is no usable ONNX graph", "export it again") from error
+        raise ModelError(
+            f"{origin} is not a usable ONNX graph", "export it again: spikerain-edge export MODEL"
+        ) from error
     del model.metadata_props[:]
     return model, spec
 

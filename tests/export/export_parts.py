@@ -72,10 +72,10 @@ def damaged_files(content: bytes) -> dict[str, tuple[bytes, str]]:
     changed[len(content) // 3] ^= 1
     renamed = seal(model, replace(spec, graph_sha256=""))[0].replace(b'"name":"', b'"nome":"', 1)
     return {
-        "empty": (b"", "is no "),
-        "corrupt": (b"no model at all" * 40, "is no "),
-        "truncated": (content[: len(content) // 2], "is no "),
-        "foreign": (model.SerializeToString(), "none of SpikeRain's"),
+        "empty": (b"", "is not a usable ONNX graph"),
+        "corrupt": (b"no model at all" * 40, "is not a usable ONNX graph"),
+        "truncated": (content[: len(content) // 2], "is not a usable ONNX graph"),
+        "foreign": (model.SerializeToString(), "not a SpikeRain model"),
         "changed": (bytes(changed), ""),
         "grown": (content + b"\x3a\x00", ""),
         "older": (

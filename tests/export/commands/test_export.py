@@ -213,10 +213,10 @@ def test_a_gate_that_is_missed_fails_the_export_and_leaves_nothing(
         (2, "nano|--data|nowhere", "nowhere"),
         (2, "mine.onnx|--output|mine.onnx", "mine.onnx is read"),
         (2, "mine.onnx|--json|mine.onnx", "mine.onnx is read"),
-        (4, "cut.onnx", "cut.onnx is no ONNX file"),
+        (4, "cut.onnx", "cut.onnx is not a usable ONNX graph"),
         (4, "changed.onnx", "changed.onnx"),
-        (4, "foreign.onnx", "none of SpikeRain's"),
-        (4, "pairs/rain/1.png", "is no ONNX file"),
+        (4, "foreign.onnx", "not a SpikeRain model"),
+        (4, "pairs/rain/1.png", "is not a usable ONNX graph"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(
