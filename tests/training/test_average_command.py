@@ -91,6 +91,7 @@ def layer_inputs(network: SpikeRain, images: torch.Tensor) -> dict[str, torch.Te
     return seen
 
 
+@pytest.mark.slow
 def test_with_data_the_statistics_are_those_of_the_mean_network_on_rainy_crops(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

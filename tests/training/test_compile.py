@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_a_machine_without_a_compiler_is_told_before_the_run(
     photographs: Path, tmp_path: Path

@@ -49,6 +49,7 @@ def assert_same_files(first: Path, second: Path) -> None:
             assert torch.equal(tensors[key], tensor), f"{name}: {key}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("mixed", [False, True])
 @pytest.mark.parametrize("stop", [3, 4])
@@ -73,6 +74,7 @@ def test_an_interrupted_and_resumed_run_ends_with_the_same_weights(
     assert_same_files(run, tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_training_brings_rainy_pictures_closer_to_the_truth(pairs: Path, tmp_path: Path) -> None:
     recipe = replace(RECIPE, steps=40, batch=4, learning_rate=2e-3, ema=0.9)
     losses: list[float] = []
@@ -154,6 +156,7 @@ def test_weights_of_another_network_are_no_start(photographs: Path, tmp_path: Pa
         fit(RECIPE, Data({photographs: 1.0}), tmp_path, hardware=CPU, initial=tmp_path / "start")
 
 
+@pytest.mark.slow
 def test_a_student_follows_its_teacher_where_the_teacher_is_right(
     pairs: Path, tmp_path: Path
 ) -> None:
@@ -173,6 +176,7 @@ def test_a_student_follows_its_teacher_where_the_teacher_is_right(
     assert taught[1].ssim != alone[1].ssim
 
 
+@pytest.mark.slow
 def test_mixed_precision_begins_as_single_precision_does_and_keeps_float32_weights(
     photographs: Path, tmp_path: Path
 ) -> None:
@@ -192,6 +196,7 @@ def test_mixed_precision_begins_as_single_precision_does_and_keeps_float32_weigh
     assert weights["embed.weight"].dtype is torch.float32
 
 
+@pytest.mark.slow
 def test_compiled_neurons_train_alike(photographs: Path, tmp_path: Path) -> None:
     plain: list[StepReport] = []
     compiled: list[StepReport] = []

@@ -19,6 +19,8 @@ from spikerain_training.hardware import Hardware
 from spikerain_training.logbook import StepReport
 from spikerain_training.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 CPU = Hardware("cpu")
 RECIPE = Recipe(batch=2, crop=32, warmup=2, l1=1.0, seed=4)
 

@@ -65,6 +65,7 @@ def test_a_published_layout_grows_deeper_and_says_that_it_cannot_grow_wider() ->
         grow(small, replace(small.config, width=32))
 
 
+@pytest.mark.slow
 def test_nano_grows_into_tiny_and_every_part_of_it_learns(
     photographs: Path, tmp_path: Path
 ) -> None:

@@ -28,6 +28,8 @@ from spikerain_training.processes import SharedBatchNorm, share_batch_norms
 from spikerain_training.recipe import read_recipe
 from spikerain_training.step_sampler import BatchShare
 
+pytestmark = pytest.mark.slow
+
 RECIPE = """\
 steps = 6
 batch = 4

@@ -67,5 +67,6 @@ def trained_instability(weight: float) -> float:
     return sum(last[-5:]) / 5
 
 
+@pytest.mark.slow
 def test_training_for_stability_brings_twins_together() -> None:
     assert trained_instability(0.1) < trained_instability(0.0) - 5

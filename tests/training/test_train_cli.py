@@ -151,6 +151,7 @@ def test_a_damaged_checkpoint_to_start_from_is_no_usable_model(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_is_stopped_by_a_signal_and_resumed_without_repeating_anything(
     photographs: Path, recipe: Path, tmp_path: Path, number: signal.Signals
@@ -203,6 +204,7 @@ def test_a_damaged_pair_met_while_training_is_one_line(photographs: Path, tmp_pa
     assert str(pairs / "input") in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_ends_with_its_workers(photographs: Path, tmp_path: Path) -> None:
     """Workers ignore the signal by which Python ends them, unless told that the loop is over."""
     pairs = tmp_path / "pairs"
