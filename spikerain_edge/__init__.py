@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 # ONNX Runtime sends usage data to its makers unless this is set before it is first imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# Of a few bytes that announce a giant, OpenCV would make room for 2**30 pixels. It reads this when
+# it is first imported: 16384x16384, the largest side on both sides.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 from spikerain_edge.errors import InputError, ModelError, SpikeRainError, StreamError

@@ -22,7 +22,8 @@ _MOST_EXTRA = 64
 def is_damaged(content: bytes, form: str) -> bool:
     """Whether an image file has damage that its decoder would pass over.
 
-    PNG and the like have checksums, which decoders check themselves.
+    PNG and the like have checksums, which decoders check themselves, but OpenCV makes room for
+    as many bytes as a chunk of a PNG announces.
 
     Args:
         content: the whole file.
@@ -32,6 +33,8 @@ def is_damaged(content: bytes, form: str) -> bool:
         return _is_damaged_jpeg(content)
     if form == "TIFF":
         return _is_damaged_tiff(content)
+    if form == "PNG":
+        return _is_cut_off_png(content)
     return form == "WebP" and any(_HOLE in coded for coded in _lossless_parts(content))
 
 
@@ -54,7 +57,8 @@ def _is_damaged_jpeg(content: bytes) -> bool:
         return True
     try:
         _, _, colours, _ = simplejpeg.decode_jpeg_header(jpeg, strict=False)
-    except ValueError:
+    except (KeyError, ValueError):
+        # A kind of JPEG, or a space of colours, that this decoder does not know.
         return False
     if colours not in {"Gray", "YCbCr"}:
         return False
@@ -74,22 +78,36 @@ def _tells_damage(warning: str) -> bool:
     return "Corrupt JPEG data" in warning or "Premature end" in warning
 
 
+def _is_cut_off_png(content: bytes) -> bool:
+    """Whether a chunk before the last is longer than what is left of the file."""
+    at = 8
+    while at < len(content):
+        size, kind = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8]
+        at += 12 + size
+        if at > len(content):
+            return True
+        if kind == b"IEND":
+            break
+    return False
+
+
 def _is_damaged_tiff(content: bytes) -> bool:
     # A tenth of a second that only runs on TIFF shall wait for.
     from PIL import Image as Pillow
     from PIL import ImageSequence
 
+    # About a kind of TIFF that Pillow does not know, or a page that is too large for it.
+    unknown = (ValueError, SyntaxError, LookupError, TypeError, Pillow.DecompressionBombError)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             image = Pillow.open(io.BytesIO(content), formats=["TIFF"])
-        except (OSError, ValueError, SyntaxError, KeyError, Pillow.DecompressionBombError):
-            # A kind of TIFF that Pillow does not know.
+        except (OSError, *unknown):
             return False
         try:
             for page in ImageSequence.Iterator(image):
                 page.load()
-        except OSError:
+        except (OSError, *unknown):
             return True
     return False
 

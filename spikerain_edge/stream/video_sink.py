@@ -142,7 +142,8 @@ class VideoSink:
         picture.pts, picture.time_base = self._place(frame), self._tick
         duration = frame.duration or float(1 / self._rate)
         for packet in stream.encode(picture):
-            packet.duration = max(1, round(duration / packet.time_base))
+            ticks = max(1, round(duration / packet.time_base))
+            packet.duration = min(ticks, self._longest_gap)
             container.mux(packet)
 
     def _place(self, frame: Frame) -> int:

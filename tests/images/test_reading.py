@@ -191,3 +191,33 @@ def test_deep_colours_are_said_to_become_8_bits(
         (page,) = read_pages(deep)
     np.testing.assert_allclose(page.image, picture(), atol=1)
     assert caplog.messages == [f"{deep} has more than 8 bits per channel; they become 8"]
+
+
+def test_a_jpeg_of_a_rare_subsampling_is_read(tmp_path: Path, picture: Draw) -> None:
+    content = bytearray(packed(".jpg", picture()))
+    factors = content.index(b"\xff\xc0") + 11
+    assert content[factors] == 0x22
+    # As many blocks, but one above the other: 4:4:1.
+    content[factors] = 0x14
+    assert read_image(save(tmp_path / "x.jpg", bytes(content))).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("size", [0x0FFFFFFF, 0x7FFFFFF0, 0xFFFFFFFF])
+def test_a_png_is_not_believed_about_the_length_of_a_chunk(
+    tmp_path: Path, picture: Draw, size: int
+) -> None:
+    content = packed(".png", picture())
+    chunk = content.index(b"IDAT") - 4
+    lying = content[:chunk] + size.to_bytes(4, "big") + content[chunk + 4 :]
+    with pytest.raises(InputError, match=r"x\.png is damaged or cut off"):
+        read_image(save(tmp_path / "x.png", lying))
+
+
+def test_a_tiff_with_a_giant_second_page_is_refused_in_one_line(
+    tmp_path: Path, picture: Draw
+) -> None:
+    content = bytearray(animation("TIFF", [picture(), picture(1)]))
+    second = content.rindex(b"\x00\x01\x04\x00\x01\x00\x00\x00" + (64).to_bytes(4, "little"))
+    content[second + 8 : second + 12] = (1 << 30).to_bytes(4, "little")
+    with pytest.raises(InputError, match=r"x\.tif"):
+        read_pages(save(tmp_path / "x.tif", bytes(content)))

@@ -154,6 +154,18 @@ def test_a_long_stall_does_not_fill_the_disk(
 
 
 @pytest.mark.parametrize("name", VIDEOS)
+def test_a_frame_that_lasts_for_weeks_is_shown_as_long_as_the_format_can(
+    tmp_path: Path, picture: Draw, read_video: Callable[[Path], list[Image]], name: str
+) -> None:
+    weeks = 1.6e6
+    sink = open_sink(str(tmp_path / name), 25)
+    for number in range(3):
+        sink.write(Frame(picture(), number, 0.0, "shot", number * weeks, weeks), picture())
+    sink.close()
+    assert len(read_video(tmp_path / name)) == 3
+
+
+@pytest.mark.parametrize("name", VIDEOS)
 def test_a_video_keeps_colours_and_detail(
     tmp_path: Path, picture: Draw, read_video: ReadVideo, name: str
 ) -> None:
