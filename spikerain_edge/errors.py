@@ -1,7 +1,8 @@
-"""The one error family: what went wrong, and what to type next.
+"""The errors of the package: the cause of a failure and what to do about it.
 
-It is for mistakes of users and failures of the world (files, cameras, models, memory). The command
-line prints the message in one line and exits with `exit_code`. Every other exception is a bug.
+They are for mistakes of users and for failures outside the program (files, cameras, models,
+memory). The command line prints the message in one line and exits with `exit_code`. Every other
+exception is a bug.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ class SpikeRainError(Exception):
     """Base of every error that the package raises on purpose.
 
     Args:
-        cause: what is wrong, naming the file, camera or value.
-        remedy: what to do about it, ideally a command to type; empty where the error is told as
-            part of another.
+        cause: what went wrong, with the name of the file or camera, or the value.
+        remedy: what to do next, if possible a command; empty if the error becomes part of another.
     """
 
     exit_code = 2
@@ -24,18 +24,18 @@ class SpikeRainError(Exception):
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[type[SpikeRainError], tuple[str, str]]:
-        """Another process receives the error with its parts."""
+        """Keeps cause and remedy when the error is sent to another process."""
         return type(self), (self.cause, self.remedy)
 
 
 class InputError(SpikeRainError):
-    """The request cannot be served as asked: bad input or bad usage."""
+    """An input or the usage of a command is wrong."""
 
     exit_code = 2
 
 
 class StreamError(SpikeRainError):
-    """A source or a sink failed for good."""
+    """A source or a sink failed permanently."""
 
     exit_code = 3
 
@@ -47,6 +47,6 @@ class ModelError(SpikeRainError):
 
 
 class ComputeError(SpikeRainError):
-    """The computation cannot go on: memory ran out, or the loss of a training is not finite."""
+    """A computation cannot continue: memory ran out, or a training loss is not finite."""
 
     exit_code = 5

@@ -1,4 +1,4 @@
-"""Writes files whole, and keeps what is written from replacing what is read."""
+"""Writes files completely or not at all, and checks that outputs do not replace inputs."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from spikerain_edge.errors import InputError
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file that appears whole or not at all.
+    """Writes a file so that it appears complete or not at all.
 
-    A device or a pipe, such as `/dev/null`, is written to directly; a link stays one.
+    Devices and pipes, such as `/dev/null`, are written directly. A symbolic link is followed.
 
     Raises:
-        OSError: it cannot be written, and names the file; what was there before is untouched.
+        OSError: the file cannot be written; the error names it. An earlier file stays unchanged.
     """
     write_together({path: content})
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Writes files that appear whole and all of them, or not at all; see `write_whole`.
+    """Writes several files so that all of them appear complete or none does; see `write_whole`.
 
     Raises:
-        OSError: one cannot be written; what was there before is untouched.
+        OSError: a file cannot be written; earlier files stay unchanged.
     """
-    with ExitStack() as failed:
+    with ExitStack() as cleanup:
         partials = {}
         for path, content in contents.items():
-            place = path.resolve()
-            partial = path if _is_device(path) else partial_name(place)
+            target = path.resolve()
+            partial = path if _is_device(path) else partial_name(target)
             if partial != path:
-                failed.callback(_remove, partial)
-                partials[place] = partial
+                cleanup.callback(_remove, partial)
+                partials[target] = partial
             with _named(path):
                 partial.write_bytes(content)
-        for place, partial in partials.items():
-            partial.replace(place)
-        failed.pop_all()
+        for target, partial in partials.items():
+            partial.replace(target)
+        cleanup.pop_all()
 
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Puts the path that a user knows into an error of the system, which may name none."""
+    """Sets the file name of an OSError to the path that the user knows."""
     try:
         yield
     except OSError as error:
@@ -54,70 +54,72 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def partial_name(path: Path) -> Path:
-    """A hidden name beside `path` for a file that is not complete; no two calls give the same one.
+    """Returns a unique hidden path in the folder of `path` for an incomplete file.
 
-    It keeps the suffix and is never longer than a file system allows.
+    The name keeps the suffix and is short enough for every file system.
     """
     return path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.partial{path.suffix[:16]}")
 
 
 def require_writable(path: Path) -> None:
-    """Looks, before long work, whether its result can be written by `write_whole`.
+    """Checks, before long work, that `write_whole` can write a file.
 
     Raises:
-        InputError: it cannot.
+        InputError: the path is a folder, or the file or its folder is not writable.
     """
-    place = path.resolve()
+    target = path.resolve()
     if _is_device(path):
-        touched = [path]
+        required = [path]
     else:
-        touched = [place, place.parent] if place.exists() else [place.parent]
-    if place.is_dir() or not all(os.access(each, os.W_OK) for each in touched):
-        raise InputError(f"cannot write {path}", "name a file in a folder that can be written")
+        required = [target, target.parent] if target.exists() else [target.parent]
+    if target.is_dir() or not all(os.access(each, os.W_OK) for each in required):
+        raise InputError(f"cannot write {path}", "name a file in a writable folder")
 
 
 def require_targets(*targets: Path | str | None) -> None:
-    """Checks, before long work, that all files of its results can be written.
+    """Checks, before long work, that all result files can be written.
 
     Args:
-        targets: files that will be written; `-`, standard output, and none are passed over.
+        targets: files that will be written; None and `-` (standard output) are ignored.
 
     Raises:
-        InputError: the folder of a target does not exist, or a target is a folder, cannot be
-            written to, or is named twice.
+        InputError: the folder of a target does not exist, or a target is a folder, is not
+            writable, or is named twice.
     """
     paths = [Path(target) for target in targets if target and str(target) != "-"]
     for path in paths:
         if not path.parent.is_dir():
-            raise InputError(f"no folder {path.parent}", f"create it: mkdir -p {path.parent}")
+            raise InputError(
+                f"there is no folder {path.parent}", f"create it: mkdir -p {path.parent}"
+            )
         require_writable(path)
     require_distinct(map(str, paths), [])
 
 
 def require_folder(folder: Path) -> None:
-    """Looks, before long work, whether its results can be written into a folder.
+    """Checks, before long work, that results can be written into a folder.
 
     Raises:
-        InputError: it is a file, or the system does not let it be written to or created.
+        InputError: the path is a file, or the folder is not writable or cannot be created.
     """
-    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not place.is_dir():
-        raise InputError(f"{place} is not a folder", "name another place for what is written")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write to {place}", "name another folder")
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise InputError(f"{existing} is not a folder", "name another folder for the results")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to {existing}", "name a folder that you can write to")
 
 
 def create_folder(folder: Path) -> None:
-    """Creates a folder and those above it, where they are missing.
+    """Creates a folder and its missing parents.
 
     Raises:
-        InputError: the system does not let it.
+        InputError: the folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"cannot create the folder {folder} ({error.strerror})", "name another"
+            f"cannot create the folder {folder} ({error.strerror})", "name another folder"
         ) from error
 
 
@@ -127,28 +129,27 @@ def _remove(path: Path) -> None:
 
 
 def require_distinct(destinations: Iterable[str], read: Iterable[Path]) -> None:
-    """Refuses destinations that would replace each other or a file that is read.
+    """Checks that outputs replace neither each other nor an input.
 
     Args:
-        destinations: paths that will be written; `-`, standard output, is passed over.
-        read: inputs and models.
+        destinations: paths that will be written; `-` (standard output) is ignored.
+        read: paths of inputs and models.
 
     Raises:
-        InputError: two of them are one file.
+        InputError: an output would overwrite an input or another output.
     """
-    taken = {path.resolve(): "is read" for path in read}
+    conflicts = {path.resolve(): "is read, and the output would overwrite it" for path in read}
     for destination in destinations:
-        place = Path(destination).resolve()
-        if destination != "-" and place in taken and not _is_device(Path(destination)):
+        target = Path(destination).resolve()
+        if destination != "-" and target in conflicts and not _is_device(Path(destination)):
             raise InputError(
-                f"{destination} {taken[place]}, writing it would replace that",
-                "give every output a place of its own",
+                f"{destination} {conflicts[target]}", "name a different file for each output"
             )
-        taken[place] = "is named twice"
+        conflicts[target] = "is named twice as an output"
 
 
 def _is_device(path: Path) -> bool:
-    """Whether a path is a device or a pipe, or an open file by its number, as `/dev/stdout` is."""
+    """Whether a path is a device, a pipe, or an open file such as `/dev/stdout`."""
     target = path.readlink() if path.is_symlink() else path
     if any(target.is_relative_to(system) for system in ("/proc", "/dev/fd")):
         return True

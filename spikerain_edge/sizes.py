@@ -1,4 +1,4 @@
-"""Sizes of images: which are valid, and how users write them."""
+"""Image sizes: the valid range, and how users write them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ MAX_SIDE = 16384
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Reads the size of an image, as `--imgsz` of every command takes it.
+    """Parses an image size as users write it, such as the value of `--imgsz`.
 
     Args:
-        text: `640x480`, width x height, or `256` for a square.
+        text: width x height, such as `640x480`, or one number for a square, such as `256`.
 
     Returns:
         Width and height in pixels.
 
     Raises:
-        InputError: the text is not a size, or a side is too small or too large.
+        InputError: the text is not a size, or a side is not between 16 and 16384.
     """
     found = re.fullmatch(r"(\d{1,5})(?:[xX](\d{1,5}))?", text, re.ASCII)
     width, height = (int(side or found[1]) for side in found.groups()) if found else (0, 0)
@@ -30,13 +30,16 @@ def parse_size(text: str) -> tuple[int, int]:
         raise InputError(
             f"{text!r} is not a valid image size",
             "write width x height, such as --imgsz 640x480, or one number for a square; each side "
-            f"is {MIN_SIDE} to {MAX_SIDE}",
+            f"must be {MIN_SIDE} to {MAX_SIDE} pixels",
         )
     return width, height
 
 
 def parse_shape(text: str) -> tuple[int, int]:
-    """Reads a size as `parse_size` does and returns it as arrays have it: height, then width.
+    """Parses an image size like `parse_size`, but returns it in the order of array axes.
+
+    Returns:
+        Height and width in pixels.
 
     Raises:
         InputError: the text is not a valid size.

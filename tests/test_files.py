@@ -11,9 +11,9 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct, require_writable, write_together, write_whole
 
 
-def test_a_link_stays_one_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "there").mkdir()
-    target, link = tmp_path / "there" / "report.json", tmp_path / "latest.json"
+def test_a_link_is_kept_and_its_target_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    target, link = tmp_path / "folder" / "report.json", tmp_path / "latest.json"
     target.write_text("old")
     link.symlink_to(target)
 
@@ -22,15 +22,15 @@ def test_a_link_stays_one_and_what_it_leads_to_is_replaced(tmp_path: Path) -> No
     assert link.is_symlink()
     assert target.read_text() == "new"
     assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        "folder",
         "latest.json",
         "report.json",
-        "there",
     ]
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_an_open_file_is_written_to_by_its_number(tmp_path: Path, number: int) -> None:
-    """As `--json /dev/stdout > report.json`: the link in /dev must survive that."""
+def test_an_open_file_is_written_through_its_descriptor(tmp_path: Path, number: int) -> None:
+    """Covers `--json /dev/stdout > report.json`, which must not replace the link in /dev."""
     link = tmp_path / "stdout"
     link.symlink_to(f"/proc/self/fd/{number}")
     program = (
@@ -47,7 +47,7 @@ def test_an_open_file_is_written_to_by_its_number(tmp_path: Path, number: int) -
     assert (tmp_path / "report.json").read_bytes() == b"report"
 
 
-def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+def test_a_pipe_is_written_directly(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -60,7 +60,7 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     assert pipe.is_fifo()
 
 
-def test_files_that_belong_together_come_together_or_not_at_all(tmp_path: Path) -> None:
+def test_several_files_are_written_together_or_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "graph").write_text("old")
 
     with pytest.raises(OSError, match="No such file"):
@@ -71,14 +71,16 @@ def test_files_that_belong_together_come_together_or_not_at_all(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("place", [".", "nowhere/report.json", "broken"])
-def test_a_place_that_cannot_be_written_is_refused_before(tmp_path: Path, place: str) -> None:
+def test_a_path_that_cannot_be_written_is_refused_before_any_work(
+    tmp_path: Path, place: str
+) -> None:
     (tmp_path / "broken").symlink_to(tmp_path / "gone" / "report.json")
 
     with pytest.raises(InputError, match="cannot write"):
         require_writable(tmp_path / place)
 
 
-def test_a_link_to_what_is_read_is_not_written(tmp_path: Path) -> None:
+def test_a_link_to_an_input_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_text("")
     (tmp_path / "link").symlink_to(tmp_path / "model.onnx")
 

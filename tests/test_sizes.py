@@ -19,7 +19,7 @@ def test_a_size_is_width_x_height_or_one_number_for_a_square(text: str, size: Si
     assert parse_size(text) == size
 
 
-def test_a_shape_has_the_height_first() -> None:
+def test_a_shape_is_height_then_width() -> None:
     assert parse_shape("640x480") == (480, 640)
 
 

@@ -1,4 +1,4 @@
-"""Images in memory and on disk: reading, rainy and clean pairs, quality. Needs no torch."""
+"""Images in memory and on disk: reading, rainy and clean pairs, quality measures."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,4 +6,4 @@ import numpy.typing as npt
 __all__ = ["Image"]
 
 Image = npt.NDArray[np.uint8]
-"""An image (H, W, 3) uint8 in OpenCV's order: blue, green, red."""
+"""An image, uint8 (H, W, 3), channels in OpenCV's order: blue, green, red."""

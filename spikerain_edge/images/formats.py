@@ -1,11 +1,11 @@
-"""Tells image formats by their first bytes, whatever the name of a file says."""
+"""Recognises image formats by the first bytes of a file; file names do not matter."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 HEAD_BYTES = 64
-"""Number of bytes at the beginning of a file that tell its format."""
+"""Number of bytes at the start of a file that are needed to recognise its format."""
 
 _MAGIC = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -26,10 +26,13 @@ _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
 def format_of(head: bytes) -> str | None:
-    """The name of an image format, such as `JPEG`; None if it is not an image.
+    """Recognises the image format of a file.
 
     Args:
-        head: the first `HEAD_BYTES` bytes of a file, or more.
+        head: at least the first `HEAD_BYTES` bytes of the file.
+
+    Returns:
+        The name of the format, such as `JPEG`; None if the file is not an image.
     """
     for magic, name in _MAGIC:
         if head.startswith(magic):
@@ -40,14 +43,14 @@ def format_of(head: bytes) -> str | None:
         return "WebP"
     if head[4:8] == b"ftyp":
         return _of_brands(head)
-    # PBM, PGM, PPM, PAM and PFM: a letter, a digit or letter, and white space.
+    # PBM, PGM, PPM, PAM and PFM begin with P, a digit or F, and white space.
     if head[:1] == b"P" and head[1:2] in b"1234567Ff" and head[2:3].isspace():
         return "PNM"
     return None
 
 
 def format_of_file(path: Path) -> str | None:
-    """The name of the image format of a file; None if it is not an image or cannot be read."""
+    """Recognises the image format of a file; None if it is not an image or cannot be read."""
     try:
         with path.open("rb") as file:
             return format_of(file.read(HEAD_BYTES))
@@ -56,7 +59,7 @@ def format_of_file(path: Path) -> str | None:
 
 
 def _of_brands(head: bytes) -> str | None:
-    """AVIF and HEIC, which share their container with MP4, by the brands in its first box."""
+    """Recognises AVIF and HEIC by the brands in the first box; MP4 has the same container."""
     size = min(int.from_bytes(head[:4], "big"), HEAD_BYTES)
     brands = {head[8:12], *(head[at : at + 4] for at in range(16, size, 4))}
     if brands & {b"avif", b"avis"}:

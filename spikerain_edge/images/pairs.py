@@ -1,15 +1,16 @@
 """Finds pairs of a rainy and a clean image in the layouts that public data sets use.
 
-- Two folders, `input|rain|rainy|rainy_image|data` beside `target|norain|gt|ground_truth|clean`,
-  pictures matched by name: the same stem (Rain100, Rain800), a known prefix or suffix (`rain-001`,
-  `001_clean`, `001gt` in SPA-Data), one clean picture for many rainy ones (`901_1` to `901_14` and
-  `901` in Rain1400) or `1x2` and `1` (Rain200).
-- A folder of rainy pictures inside the folder of the clean ones: `rainy/rain-001.png` and
-  `norain-001.png` (Rain100 as PReNet hands it on).
+- Two folders, `input|rain|rainy|rainy_image|data` and `target|norain|gt|ground_truth|clean`. Images
+  are matched by name: the same stem (Rain100, Rain800), a known prefix or suffix (`rain-001`,
+  `001_clean`, `001gt` in SPA-Data), one clean image for many rainy ones (`901_1` to `901_14` and
+  `901` in Rain1400), or `1x2` and `1` (Rain200).
+- A folder of rainy images inside the folder of the clean ones: `rainy/rain-001.png` and
+  `norain-001.png` (Rain100 as PReNet distributes it).
 - One folder with both: `rain-001.png` and `norain-001.png` (Rain12, Rain100).
-- One list file: lines of two paths, rainy then clean, below the list's folder (SPA-Data).
-- One picture that holds both side by side (Rain800, Rain1200). Only on request, since the file
-  does not say which half is rainy, and only if the two halves show the same scene.
+- One list file in the folder: each line has the paths of the rainy and the clean image, relative
+  to the folder (SPA-Data).
+- Images with both halves side by side (Rain800, Rain1200). This layout must be requested, because
+  the file does not tell which half is rainy; the two halves must show the same scene.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ _VARIATION = re.compile(r"x\d+$|_\d+$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Pairing:
-    """The pairs that a folder holds.
+    """The pairs of a folder.
 
     Attributes:
-        layout: the layout in words.
-        pairs: sorted by the name of the rainy file.
-        unpaired: pictures that belong to no pair, and list entries without a file.
+        layout: description of the layout.
+        pairs: the pairs, sorted by the name of the rainy file.
+        unpaired: images without a partner, and files that a list names but that do not exist.
     """
 
     layout: str
@@ -51,54 +52,62 @@ class Pairing:
 
 
 def find_pairs(folder: Path, rainy_half: Half | None = None) -> tuple[Pair, ...] | None:
-    """Finds the pairs of a folder and leaves out pictures without a partner.
+    """Finds the pairs of a folder and ignores images without a partner.
 
     Args:
-        folder: a data set in one of the layouts that the module lists.
-        rainy_half: the rainy half of pictures that hold a pair side by side.
+        folder: data set in one of the layouts that the module lists.
+        rainy_half: rainy half of images that contain a pair side by side; None for other layouts.
 
     Returns:
-        The pairs, at least one; None if the folder has no layout of pairs.
+        The pairs, at least one; None if the folder has none of the layouts.
 
     Raises:
-        InputError: the folder is missing or has no image, no names match, or the images do not
-            hold a pair side by side though `rainy_half` says so.
+        InputError: the folder does not exist or has no images, no names match, or `rainy_half` is
+            given and the images do not contain a pair side by side.
     """
     pairing = usable_pairing(folder, rainy_half)
     return None if pairing is None else pairing.pairs
 
 
 def usable_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | None:
-    """Finds the pairs and the leftovers of a folder, and requires at least one pair.
+    """Finds the pairs and the unpaired images of a folder, and requires at least one pair.
+
+    Args:
+        folder: data set in one of the layouts that the module lists.
+        rainy_half: rainy half of images that contain a pair side by side; None for other layouts.
 
     Returns:
-        The pairs; None if the folder has no layout of pairs.
+        The pairs; None if the folder has none of the layouts.
 
     Raises:
-        InputError: the folder is missing or has no image, no names match, or the images do not
-            hold a pair side by side though `rainy_half` says so.
+        InputError: the folder does not exist or has no images, no names match, or `rainy_half` is
+            given and the images do not contain a pair side by side.
     """
     pairing = find_pairing(folder, rainy_half)
     if pairing is not None and not pairing.pairs:
         raise InputError(
             f"no names match in {folder} ({pairing.layout})",
-            f"see what is unpaired: spikerain-train prepare {folder}",
+            f"list the unpaired images: spikerain-train prepare {folder}",
         )
     return pairing
 
 
 def find_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | None:
-    """Finds the pairs and the leftovers of a folder.
+    """Finds the pairs and the unpaired images of a folder.
+
+    Args:
+        folder: data set in one of the layouts that the module lists.
+        rainy_half: rainy half of images that contain a pair side by side; None for other layouts.
 
     Returns:
-        The pairs, perhaps not one; None if the folder has no layout of pairs.
+        The pairs, possibly none; None if the folder has none of the layouts.
 
     Raises:
-        InputError: the folder is missing or has no image, two clean images have the same name, or
-            the images do not hold a pair side by side though `rainy_half` says so.
+        InputError: the folder does not exist or has no images, two clean images have the same
+            name, or `rainy_half` is given and the images do not contain a pair side by side.
     """
     if not folder.is_dir():
-        raise InputError(f"no folder {folder}", "check the path")
+        raise InputError(f"there is no folder {folder}", f"check the path: ls {folder.parent}")
     if rainy_half is not None:
         return _side_by_side(folder, rainy_half)
     rainy, clean = _child(folder, RAINY_FOLDERS), _child(folder, CLEAN_FOLDERS)
@@ -120,7 +129,7 @@ def _side_by_side(folder: Path, rainy_half: Half) -> Pairing:
 def _one_folder(folder: Path) -> Pairing | None:
     paths = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
     if not paths:
-        raise InputError(f"no images in {folder}", _remedy(folder))
+        raise InputError(f"there are no images in {folder}", _remedy(folder))
     cleans = {path for path in paths if _CLEAN_NAME.search(path.stem)}
     rainy = {path for path in paths if _RAINY_NAME.search(path.stem)} - cleans
     if not cleans or not rainy:
@@ -133,18 +142,18 @@ def _one_folder(folder: Path) -> Pairing | None:
 def _inside(rainy: Path, folder: Path) -> Pairing | None:
     """Pairs the images below `rainy` with those in `folder` itself."""
     inner = [path for path in rainy.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
-    # A folder called `data` beside photographs need not hold rainy images.
+    # A folder with the name `data` may contain other things than rainy images.
     pairing = _match(f"{rainy.name}/ inside the clean images", inner, image_paths(folder))
     return pairing if pairing.pairs else None
 
 
 def _listed(folder: Path) -> Pairing | None:
-    """Reads pairs from a list file, which must be the only text file of the folder."""
+    """Reads pairs from a list file, which must be the only text file in the folder."""
     lists = sorted(folder.glob("*.txt"))
     if len(lists) != 1:
         return None
     lines = [line.split() for line in lists[0].read_text(errors="replace").splitlines() if line]
-    # SPA-Data writes its paths as if its folder were the root.
+    # The paths in the list of SPA-Data begin with a slash but are relative to its folder.
     entries = [[folder / word.lstrip("./") for word in words] for words in lines]
     pictures = all(path.suffix.lower() in IMAGE_SUFFIXES for paths in entries for path in paths)
     if not entries or not pictures or any(len(paths) != 2 for paths in entries):
@@ -163,7 +172,9 @@ def _match(layout: str, rainy: Collection[Path], cleans: Collection[Path]) -> Pa
     for path in sorted(cleans):
         for key in dict.fromkeys((path.stem, _CLEAN_NAME.sub("", path.stem))):
             if key in index:
-                raise InputError(f"{index[key]} and {path} have the same name", "keep one of them")
+                raise InputError(
+                    f"{index[key]} and {path} have the same name", "rename one of them"
+                )
             index[key] = path
     pairs, unpaired = [], []
     for path in sorted(rainy):
@@ -178,7 +189,7 @@ def _match(layout: str, rainy: Collection[Path], cleans: Collection[Path]) -> Pa
 
 
 def _keys(stem: str) -> list[str]:
-    """Lists the names that the clean image of a rainy one may have, most specific first."""
+    """Lists possible names of the clean image for a rainy one, most specific first."""
     stems = [stem, _VARIATION.sub("", stem)]
     words = (_RAINY_NAME, _CLEAN_NAME)
     return [*stems, *(pattern.sub("", name) for name in stems for pattern in words)]
@@ -192,13 +203,15 @@ def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
 def _pictures_below(folder: Path) -> list[Path]:
     paths = [path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
     if not paths:
-        raise InputError(f"no images in {folder}", "put the pictures of the pairs there")
+        raise InputError(
+            f"there are no images in {folder}", "copy the images of the pairs into this folder"
+        )
     return paths
 
 
 def _remedy(folder: Path) -> str:
     inside = sorted(path for path in folder.iterdir() if path.is_dir())
-    holding = [path.name for path in inside if _child(path, RAINY_FOLDERS)]
-    if holding:
-        return f"name a folder inside it: {', '.join(holding)}"
-    return "it needs images, input/ beside target/, or rain-* beside norain-*"
+    datasets = [path.name for path in inside if _child(path, RAINY_FOLDERS)]
+    if datasets:
+        return f"name a folder inside it: {', '.join(datasets)}"
+    return "add images, folders input/ and target/, or files rain-* and norain-*"

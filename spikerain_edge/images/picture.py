@@ -1,4 +1,4 @@
-"""Pictures of data sets: files, halves of files, and pairs of them."""
+"""Pictures of data sets: image files, halves of image files, and rainy and clean pairs."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ class Picture:
 
     Attributes:
         path: the file.
-        half: which half to take; the whole file unless given. Odd widths lose the middle column.
+        half: half of the image to use; None for the whole image. The middle column of an odd
+            width belongs to no half.
     """
 
     path: Path
     half: Half | None = None
 
     def read(self) -> Image:
-        """The picture as (H, W, 3) uint8 BGR.
+        """Reads the picture as uint8 (H, W, 3) BGR.
 
         Raises:
             InputError: the file is missing or cannot be decoded.
         """
-        others = f"list all such files: spikerain-train prepare {self.path.parent}"
-        image = read_image(self.path, others)
+        remedy = f"list all such files: spikerain-train prepare {self.path.parent}"
+        image = read_image(self.path, remedy)
         width = image.shape[1] // 2
         if self.half is None:
             return image
@@ -47,7 +48,7 @@ class Pair:
     clean: Picture
 
     def read(self) -> tuple[Image, Image]:
-        """Rainy and clean, each (H, W, 3) uint8 BGR of the same size.
+        """Reads the rainy and the clean picture, each uint8 (H, W, 3) BGR, of the same size.
 
         Raises:
             InputError: a file is missing or cannot be decoded, or the sizes differ.
@@ -57,11 +58,11 @@ class Pair:
             raise InputError(
                 f"{self.rainy.path} is {size_text(rainy)} but "
                 f"{self.clean.path} is {size_text(clean)}",
-                "find all of them: spikerain-train prepare FOLDER",
+                "list all such pairs: spikerain-train prepare FOLDER",
             )
         return rainy, clean
 
 
 def size_text(image: Image) -> str:
-    """The size of an image as text, such as `481x321`: width x height."""
+    """Returns the size of an image as text, width x height, such as `481x321`."""
     return f"{image.shape[1]}x{image.shape[0]}"

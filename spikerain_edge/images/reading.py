@@ -24,31 +24,34 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".
 
 
 def is_image(path: Path) -> bool:
-    """Whether a path is that of a file with the suffix of an image."""
+    """Whether a path is an existing file with the suffix of an image."""
     return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
 
 
 def image_paths(folder: Path) -> list[Path]:
-    """Image files of a folder, sorted by name.
+    """Lists the image files of a folder, sorted by name.
 
     Raises:
-        InputError: there is no such folder, or it holds no image.
+        InputError: the folder does not exist or contains no image files.
     """
     if not folder.is_dir():
-        raise InputError(f"no folder {folder}", "check the path")
+        raise InputError(f"there is no folder {folder}", f"check the path: ls {folder.parent}")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
-        raise InputError(f"no images in {folder}", f"it needs {', '.join(sorted(IMAGE_SUFFIXES))}")
+        raise InputError(
+            f"there are no images in {folder}",
+            f"add files with one of these suffixes: {', '.join(sorted(IMAGE_SUFFIXES))}",
+        )
     return paths
 
 
 @dataclass(frozen=True)
 class Page:
-    """One image of a file that may hold several.
+    """One image of a file that may contain several.
 
     Attributes:
-        image: uint8 (H, W, 3) BGR.
-        alpha: its opacity, uint8 (H, W); None if it is opaque.
+        image: the image, uint8 (H, W, 3) BGR.
+        alpha: opacity, uint8 (H, W); None if the image is opaque.
     """
 
     image: Image
@@ -56,13 +59,13 @@ class Page:
 
 
 def read_image(path: Path, remedy: str = "remove or replace the file") -> Image:
-    """Reads an image file. Grey, alpha and 16-bit files become 8-bit BGR, turned as EXIF says.
+    """Reads an image file as 8-bit BGR and applies its EXIF orientation.
 
-    Of a file with several pages or frames it is the first.
+    Grey, alpha and 16-bit images are converted. Of several pages or frames, only the first is read.
 
     Args:
-        path: the file.
-        remedy: what the user can do about a file that cannot be decoded.
+        path: the image file.
+        remedy: what the user can do if the file cannot be decoded.
 
     Returns:
         The image, uint8 (H, W, 3) BGR.
@@ -78,7 +81,10 @@ def read_image(path: Path, remedy: str = "remove or replace the file") -> Image:
 
 
 def read_pages(path: Path) -> list[Page]:
-    """Reads all pages of a document or frames of an animation, with their opacity.
+    """Reads every page of a document, or every frame of an animation, with its opacity.
+
+    Args:
+        path: the image file.
 
     Raises:
         InputError: the file is missing, damaged or cannot be decoded.
@@ -92,22 +98,24 @@ def read_pages(path: Path) -> list[Page]:
         return [Page(image) for image in images]
     whole = _all_decoded(packed, form, cv2.IMREAD_UNCHANGED)
     if whole and whole[0].dtype != np.uint8:
-        _log.warning("%s has more than 8 bits per channel; they become 8", path)
+        _log.warning("%s has more than 8 bits per channel; it is read with 8", path)
     if len(whole) != len(images):
         return [Page(image) for image in images]
     return [Page(image, _opacity(image, full)) for image, full in zip(images, whole, strict=True)]
 
 
 def _read(path: Path, remedy: str) -> tuple[npt.NDArray[np.uint8], str | None]:
-    """The content of a file and its format.
+    """Returns the content of a file and the name of its format.
 
     Raises:
-        InputError: it cannot be read, or it is damaged.
+        InputError: the file cannot be read or is damaged.
     """
     try:
         packed = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from error
+        raise InputError(
+            f"cannot read {path}: {error.strerror}", f"check the path: ls -l {path}"
+        ) from error
     content = packed.tobytes()
     form = format_of(content)
     if form is not None and is_damaged(content, form):
@@ -124,7 +132,7 @@ def _decoded(packed: npt.NDArray[np.uint8], flags: int) -> Image | None:
 
 
 def _all_decoded(packed: npt.NDArray[np.uint8], form: str | None, flags: int) -> list[Image]:
-    """All pages, as far as this OpenCV decodes more than one."""
+    """Decodes all pages if the installed OpenCV can, otherwise the first one."""
     if form in _WITH_PAGES:
         try:
             decoded, images = cv2.imdecodemulti(packed, flags)
@@ -137,7 +145,7 @@ def _all_decoded(packed: npt.NDArray[np.uint8], form: str | None, flags: int) ->
 
 
 def _opacity(image: Image, full: npt.NDArray[Any]) -> Image | None:
-    """The alpha channel (H, W) of `full`, an image as it is stored; None if all of it is opaque."""
+    """Returns the alpha channel (H, W) of `full`, the stored image; None if it is opaque."""
     if full.ndim != 3 or full.shape[2] != 4 or full.shape[:2] != image.shape[:2]:
         return None
     alpha = full[..., 3]

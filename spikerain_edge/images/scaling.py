@@ -1,4 +1,4 @@
-"""Brings images to a size."""
+"""Scales images to a size."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from spikerain_edge.images import Image
 
 
 def crop_and_scale(image: Image, height: int, width: int) -> Image:
-    """Crops around the middle to the proportions of a size, then scales to it.
+    """Crops an image around its centre to the aspect ratio of a size, then scales it to that size.
 
-    Squeezing an image without cropping would change the streaks of its rain.
+    Scaling without the crop would change the shape and angle of rain streaks.
 
     Args:
-        image: (H, W, 3) uint8.
-        height: of the result in pixels.
-        width: likewise.
+        image: uint8 (H, W, 3).
+        height: height of the result in pixels.
+        width: width of the result in pixels.
 
     Returns:
-        The image (height, width, 3) uint8.
+        The scaled image, uint8 (height, width, 3).
     """
     rows, columns = image.shape[:2]
     kept_rows = min(rows, round(columns * height / width))

@@ -1,4 +1,4 @@
-"""Recognises images that hold a rainy and a clean half side by side."""
+"""Recognises images that contain a rainy and a clean half side by side."""
 
 from __future__ import annotations
 
@@ -14,34 +14,33 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.reading import read_image
 
-_LOOKED_AT = 9
+_SAMPLED_IMAGES = 9
 _SIDE = 16
-# Measured on 150 photographs: the halves of 99 % correlate less, and 99 % of the photographs
-# correlate more with themselves behind heavy rain or snow.
-_ALIKE = 0.4
+# Measured on 150 photographs: in 99 % of them the correlation of the two halves is lower, and for
+# 99 % of them the correlation with a copy in heavy rain or snow is higher.
+_MIN_LIKENESS = 0.4
 _REMEDY = (
-    "leave out --rainy-half; of several folders, fit takes the one it is meant for: "
-    "--rainy-half FOLDER=left"
+    "leave out --rainy-half, or name the folder that it is for, such as --rainy-half FOLDER=left"
 )
 
 
 def require_alike(folder: Path, paths: Sequence[Path]) -> None:
-    """Checks that the two halves of images show the same scene.
+    """Checks that the two halves of the images in a folder show the same scene.
 
-    Reads a few images, evenly spread, and skips those that cannot be decoded.
+    It reads a few images, evenly spread over the list, and skips those that cannot be decoded.
 
     Args:
-        folder: the folder that messages name.
-        paths: the images.
+        folder: folder that messages name.
+        paths: the images of the folder.
 
     Raises:
-        InputError: there are no images, or the halves of most of them differ.
+        InputError: there are no images, or the two halves differ in most of them.
     """
     if not paths:
-        raise InputError(f"{folder} itself holds no images that could be cut into pairs", _REMEDY)
-    step = -(-len(paths) // _LOOKED_AT)
+        raise InputError(f"{folder} itself holds no images to split into pairs", _REMEDY)
+    step = -(-len(paths) // _SAMPLED_IMAGES)
     found = {path: alike for path in paths[::step] if (alike := _read_likeness(path)) is not None}
-    if found and median(found.values()) < _ALIKE:
+    if found and median(found.values()) < _MIN_LIKENESS:
         worst = min(found, key=lambda path: found[path])
         raise InputError(
             f"{folder} does not hold pairs side by side (the halves of {worst.name} differ)",
@@ -50,14 +49,17 @@ def require_alike(folder: Path, paths: Sequence[Path]) -> None:
 
 
 def likeness(image: Image) -> float | None:
-    """Correlates the two halves of an image (H, W, 3) uint8 BGR.
+    """Computes the correlation between the two halves of an image.
 
-    The mean of every row is removed first, since both halves of any photograph have a bright sky
+    The mean of each row is subtracted first: in most photographs both halves have a bright sky
     above a dark ground.
 
+    Args:
+        image: uint8 (H, W, 3) BGR.
+
     Returns:
-        The correlation: 1 for equal halves, about 0 for unrelated ones; None if a half is empty or
-        has no contrast.
+        The correlation, 1 for equal halves and about 0 for unrelated ones; None if a half is empty
+        or has no contrast.
     """
     width = image.shape[1] // 2
     if not width:

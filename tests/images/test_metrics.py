@@ -31,20 +31,20 @@ def noisy_pair(seed: int) -> tuple[Image, Image]:
         ((51, 102, 153), 95.497),
     ],
 )
-def test_luma_is_that_of_matlab(rgb: tuple[int, int, int], expected: float) -> None:
+def test_luma_equals_that_of_matlab(rgb: tuple[int, int, int], expected: float) -> None:
     bgr = np.array([[rgb[::-1]]], np.uint8)
 
     assert luma(bgr).shape == (1, 1)
     assert luma(bgr).item() == pytest.approx(expected, abs=1e-3)
 
 
-def test_luma_of_a_picture_is_that_of_scikit_image() -> None:
+def test_luma_equals_that_of_scikit_image() -> None:
     picture, _ = noisy_pair(0)
 
     np.testing.assert_allclose(luma(picture), rgb2ycbcr(picture[..., ::-1])[..., 0], atol=1e-9)
 
 
-def test_psnr_is_that_of_scikit_image() -> None:
+def test_psnr_equals_that_of_scikit_image() -> None:
     first, second = noisy_pair(1)
 
     assert psnr(first, second) == pytest.approx(
@@ -53,7 +53,7 @@ def test_psnr_is_that_of_scikit_image() -> None:
     assert psnr(first / 255, second / 255, peak=1.0) == pytest.approx(psnr(first, second))
 
 
-def test_psnr_on_luma_is_that_of_scikit_image() -> None:
+def test_psnr_on_luma_equals_that_of_scikit_image() -> None:
     first, second = noisy_pair(2)
     planes = [rgb2ycbcr(image[..., ::-1])[..., 0] for image in (first, second)]
 
@@ -84,7 +84,9 @@ def photograph_pair() -> tuple[Image, Image]:
 
 
 @pytest.mark.parametrize("pair", [photograph_pair(), noisy_pair(4)])
-def test_ssim_is_that_of_scikit_image_with_the_settings_of_wang(pair: tuple[Image, Image]) -> None:
+def test_ssim_equals_that_of_scikit_image_with_the_settings_of_wang(
+    pair: tuple[Image, Image],
+) -> None:
     first, second = pair
     planes = [rgb2ycbcr(image[..., ::-1])[..., 0] for image in pair]
 
@@ -105,14 +107,14 @@ def test_equal_pictures_have_an_ssim_of_one() -> None:
 @pytest.mark.parametrize(
     ("first", "second", "message"), [((10, 40), (10, 40), "11x11"), ((20, 40), (20, 41), "shape")]
 )
-def test_ssim_refuses_what_it_cannot_compare(
+def test_ssim_refuses_small_images_and_different_shapes(
     first: tuple[int, int], second: tuple[int, int], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         ssim(np.zeros(first), np.zeros(second))
 
 
-def test_quality_measures_luma_and_rgb_each_by_its_name() -> None:
+def test_quality_measures_luma_and_rgb() -> None:
     picture, truth = photograph_pair()
     measured = quality(picture, truth)
 

@@ -39,7 +39,7 @@ def names(folder: Path) -> list[tuple[str, str]]:
         ("input", "groundtruth"),
     ],
 )
-def test_folders_side_by_side_are_matched_by_stem(tmp_path: Path, rainy: str, clean: str) -> None:
+def test_images_in_two_folders_are_matched_by_stem(tmp_path: Path, rainy: str, clean: str) -> None:
     write(tmp_path, f"{rainy}/1.png", f"{rainy}/2.jpg", f"{clean}/2.png", f"{clean}/1.png")
 
     assert names(tmp_path) == [
@@ -62,7 +62,7 @@ def test_folders_side_by_side_are_matched_by_stem(tmp_path: Path, rainy: str, cl
         ("000.png", "000gt.png"),
     ],
 )
-def test_known_namings_are_matched(tmp_path: Path, rainy: str, clean: str) -> None:
+def test_known_naming_schemes_are_matched(tmp_path: Path, rainy: str, clean: str) -> None:
     write(tmp_path, f"rain/{rainy}", f"norain/{clean}", "norain/other.png")
 
     assert names(tmp_path) == [(f"rain/{rainy}", f"norain/{clean}")]
@@ -77,7 +77,7 @@ def test_many_rainy_pictures_share_one_clean_picture(tmp_path: Path) -> None:
     assert {clean for _, clean in pairs} == {"clean/901.jpg"}
 
 
-def test_rain1400_is_read_as_it_is_published(tmp_path: Path) -> None:
+def test_rain1400_is_read_in_its_published_layout(tmp_path: Path) -> None:
     rainy = [f"{scene}_{number}.jpg" for scene in (901, 902) for number in range(1, 15)]
     write(tmp_path, *(f"rainy_image/{name}" for name in rainy))
     write(tmp_path, "ground_truth/901.jpg", "ground_truth/902.jpg")
@@ -88,7 +88,7 @@ def test_rain1400_is_read_as_it_is_published(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("child", ["rainy", "rainy_images", "rain_image"])
-def test_rainy_pictures_may_lie_in_a_folder_inside_the_clean_ones(
+def test_a_folder_of_rainy_pictures_may_be_inside_the_folder_of_clean_ones(
     tmp_path: Path, child: str
 ) -> None:
     write(tmp_path, f"{child}/rain-001.png", f"{child}/rain-002.png")
@@ -105,16 +105,14 @@ def test_rainy_pictures_may_lie_in_a_folder_inside_the_clean_ones(
 
 
 @pytest.mark.parametrize("inside", ["data/thumbnail.png", "input/2.png"])
-def test_photographs_stay_clean_images_beside_a_folder_of_other_things(
-    tmp_path: Path, inside: str
-) -> None:
+def test_photographs_next_to_an_unrelated_folder_are_not_pairs(tmp_path: Path, inside: str) -> None:
     write(tmp_path, "1.png", inside)
     (tmp_path / "rain").mkdir()
 
     assert find_pairing(tmp_path) is None
 
 
-def test_an_exact_name_beats_a_shortened_one(tmp_path: Path) -> None:
+def test_an_exact_name_is_preferred_to_a_shortened_one(tmp_path: Path) -> None:
     write(tmp_path, "rain/a_1.png", "rain/a.png", "norain/a.png", "norain/a_1.png")
 
     assert names(tmp_path) == [
@@ -123,7 +121,7 @@ def test_an_exact_name_beats_a_shortened_one(tmp_path: Path) -> None:
     ]
 
 
-def test_one_folder_may_hold_both(tmp_path: Path) -> None:
+def test_rainy_and_clean_pictures_may_be_in_one_folder(tmp_path: Path) -> None:
     write(tmp_path, "rain-002.png", "norain-002.png", "rain-001.png", "norain-001.png")
     write(tmp_path, "rainstreak-001.png")
 
@@ -137,7 +135,7 @@ def test_one_folder_may_hold_both(tmp_path: Path) -> None:
     assert [path.name for path in pairing.unpaired] == ["rainstreak-001.png"]
 
 
-def test_a_list_file_names_rainy_then_clean(tmp_path: Path) -> None:
+def test_a_list_file_names_the_rainy_picture_first(tmp_path: Path) -> None:
     write(tmp_path, "real_world/a/1.png", "real_world_gt/1.png", "real_world/a/2.png")
     lines = [
         "/real_world/a/1.png /real_world_gt/1.png",
@@ -157,7 +155,9 @@ def test_a_list_file_names_rainy_then_clean(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("rainy", "values"), [("left", (10, 200)), ("right", (200, 10))])
-def test_halves_are_split_as_told(tmp_path: Path, rainy: Half, values: tuple[int, int]) -> None:
+def test_the_named_half_is_the_rainy_one(
+    tmp_path: Path, rainy: Half, values: tuple[int, int]
+) -> None:
     image = np.full((5, 13, 3), 99, np.uint8)
     image[:, :6], image[:, 7:] = 10, 200
     cv2.imwrite(str(tmp_path / "1.png"), image)
@@ -170,7 +170,7 @@ def test_halves_are_split_as_told(tmp_path: Path, rainy: Half, values: tuple[int
     assert tuple(int(picture.max()) for picture in pictures) == values
 
 
-def test_what_has_no_partner_is_listed(tmp_path: Path) -> None:
+def test_pictures_without_a_partner_are_listed(tmp_path: Path) -> None:
     write(tmp_path, "input/1.png", "input/2.png", "target/1.png", "target/3.png")
 
     pairing = find_pairing(tmp_path)
@@ -183,7 +183,7 @@ def test_what_has_no_partner_is_listed(tmp_path: Path) -> None:
     ]
 
 
-def test_clean_photographs_are_no_pairs(tmp_path: Path) -> None:
+def test_clean_photographs_are_not_pairs(tmp_path: Path) -> None:
     write(tmp_path, "1.png", "rain_forest.png")
     (tmp_path / "notes.txt").write_text("taken in May\n")
 
@@ -191,7 +191,7 @@ def test_clean_photographs_are_no_pairs(tmp_path: Path) -> None:
     assert find_pairs(tmp_path) is None
 
 
-def test_the_folder_above_the_splits_says_where_to_look(tmp_path: Path) -> None:
+def test_the_folder_above_the_splits_is_refused_with_their_names(tmp_path: Path) -> None:
     write(tmp_path, "train/input/1.png", "train/target/1.png", "test/input/1.png", "docs/1.png")
 
     with pytest.raises(InputError, match=r"name a folder inside it: test, train$"):
@@ -205,7 +205,7 @@ def test_the_folder_above_the_splits_says_where_to_look(tmp_path: Path) -> None:
         (["input/1.png", "target/1.png", "target/1.jpg"], "same name"),
     ],
 )
-def test_layouts_without_a_clear_pair_are_refused(
+def test_layouts_without_a_unique_pair_are_refused(
     tmp_path: Path, files: list[str], message: str
 ) -> None:
     write(tmp_path, *files)
@@ -214,7 +214,7 @@ def test_layouts_without_a_clear_pair_are_refused(
         find_pairs(tmp_path)
 
 
-def test_missing_and_empty_folders_are_not_found(tmp_path: Path) -> None:
+def test_missing_and_empty_folders_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "input/1.png")
     (tmp_path / "target").mkdir()
 
@@ -224,7 +224,7 @@ def test_missing_and_empty_folders_are_not_found(tmp_path: Path) -> None:
         find_pairs(tmp_path / "missing")
 
 
-def test_a_pair_of_different_sizes_is_named(tmp_path: Path) -> None:
+def test_a_pair_of_different_sizes_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "input/1.png", "target/1.png")
     cv2.imwrite(str(tmp_path / "target" / "1.png"), np.zeros((4, 7, 3), np.uint8))
 

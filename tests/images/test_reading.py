@@ -1,4 +1,4 @@
-"""Images as people have them: odd suffixes, things after them, pages, opacity, damage."""
+"""Real-world images: wrong suffixes, trailing bytes, several pages, opacity, damage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JPEGS = {
     "restarts": [cv2.IMWRITE_JPEG_RST_INTERVAL, 8],
     "optimised": [cv2.IMWRITE_JPEG_OPTIMIZE, 1],
 }
-# What a phone puts after its picture: a video, which holds bytes that look like markers.
+# A phone may append a video to a picture; it contains bytes that look like JPEG markers.
 MOTION = b"MotionPhoto_Data\0\0\0\x18ftypmp42\xff\xda\0\0"
 
 
@@ -33,7 +33,7 @@ def packed(suffix: str, image: Image, options: list[int] | None = None) -> bytes
 
 
 def holed(content: bytes, size: int) -> bytes:
-    """A file with zero bytes in its middle."""
+    """Returns a file with zero bytes in the middle."""
     middle = len(content) // 2
     return content[:middle] + bytes(size) + content[middle + size :]
 
@@ -44,7 +44,7 @@ def save(path: Path, content: bytes) -> Path:
 
 
 def animation(form: str, images: list[Image]) -> bytes:
-    """The pages of a document or the frames of an animation."""
+    """Returns a document with pages or an animation with frames."""
     first, *others = (Pillow.fromarray(image[..., ::-1]) for image in images)
     stored = io.BytesIO()
     exact = {"lossless": True} if form == "WEBP" else {}
@@ -53,7 +53,7 @@ def animation(form: str, images: list[Image]) -> bytes:
 
 
 @pytest.mark.parametrize("kind", JPEGS)
-def test_a_jpeg_is_whole_whatever_follows_it(tmp_path: Path, picture: Draw, kind: str) -> None:
+def test_bytes_after_a_jpeg_are_ignored(tmp_path: Path, picture: Draw, kind: str) -> None:
     content = packed(".jpg", picture(), JPEGS[kind])
     alone = read_image(save(tmp_path / "alone.jpg", content))
     for number, after in enumerate((MOTION, content, b"\0" * 100, b"\xff\xd8\xff\xda")):
@@ -61,7 +61,7 @@ def test_a_jpeg_is_whole_whatever_follows_it(tmp_path: Path, picture: Draw, kind
         np.testing.assert_array_equal(read_image(path), alone)
 
 
-def test_a_thumbnail_inside_a_jpeg_is_not_its_end(tmp_path: Path, picture: Draw) -> None:
+def test_a_jpeg_does_not_end_with_its_thumbnail(tmp_path: Path, picture: Draw) -> None:
     content, thumbnail = packed(".jpg", picture()), packed(".jpg", picture(1, 8, 8))
     segment = b"\xff\xe2" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
     with_thumbnail = content[:2] + segment + content[2:]
@@ -83,14 +83,14 @@ def test_a_damaged_jpeg_is_refused(tmp_path: Path, picture: Draw, kind: str) -> 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 @pytest.mark.parametrize("kind", JPEGS)
-def test_an_empty_picture_is_not_taken_for_damaged(tmp_path: Path, level: int, kind: str) -> None:
+def test_a_picture_of_one_colour_is_not_damaged(tmp_path: Path, level: int, kind: str) -> None:
     flat = np.full((800, 1200, 3), level, np.uint8)
     for suffix, options in ((".jpg", JPEGS[kind]), (".webp", [cv2.IMWRITE_WEBP_QUALITY, 101])):
         read = read_image(save(tmp_path / f"flat{suffix}", packed(suffix, flat, options)))
         np.testing.assert_allclose(read, flat, atol=1)
 
 
-def test_a_few_bytes_too_many_before_the_end_of_a_jpeg_are_no_damage(
+def test_a_few_extra_bytes_before_the_end_of_a_jpeg_are_not_damage(
     tmp_path: Path, picture: Draw
 ) -> None:
     content = packed(".jpg", picture())
@@ -106,7 +106,7 @@ def test_a_few_bytes_too_many_before_the_end_of_a_jpeg_are_no_damage(
         ("x.png", []),
     ],
 )
-def test_a_hole_in_a_lossless_picture_is_damage(
+def test_a_lossless_picture_with_a_hole_is_damaged(
     tmp_path: Path, picture: Draw, name: str, options: list[int]
 ) -> None:
     content = packed(Path(name).suffix, picture(0, 300, 400), options)
@@ -129,9 +129,11 @@ def test_a_hole_in_a_lossless_picture_is_damage(
         (".gif", "GIF"),
     ],
 )
-def test_a_format_is_told_by_content(tmp_path: Path, picture: Draw, suffix: str, form: str) -> None:
+def test_a_format_is_recognised_by_content(
+    tmp_path: Path, picture: Draw, suffix: str, form: str
+) -> None:
     if not cv2.haveImageWriter(f"x{suffix}"):
-        pytest.skip(f"this OpenCV writes no {suffix}")
+        pytest.skip(f"this OpenCV cannot write {suffix} files")
     path = save(tmp_path / "no suffix", packed(suffix, picture()))
     assert format_of_file(path) == form
     assert np.abs(read_image(path).astype(int) - picture()).mean() < (25 if form == "GIF" else 6)
@@ -141,11 +143,11 @@ def test_a_format_is_told_by_content(tmp_path: Path, picture: Draw, suffix: str,
     "head",
     [b"", b"text", b"P6", b"RIFF\0\0\0\0AVI ", b"BM is a text", b"\0\0\0\x18ftypmp42\0\0\0\0isom"],
 )
-def test_what_is_not_an_image_has_no_format(head: bytes) -> None:
+def test_a_file_that_is_not_an_image_has_no_format(head: bytes) -> None:
     assert format_of(head) is None
 
 
-def test_a_heic_is_named_as_such(tmp_path: Path) -> None:
+def test_a_heic_is_refused_by_its_name(tmp_path: Path) -> None:
     heic = save(tmp_path / "phone.jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
     with pytest.raises(InputError, match=r"phone\.jpg \(HEIC\); .*convert it to PNG"):
         read_image(heic)
@@ -156,7 +158,7 @@ def test_a_heic_is_named_as_such(tmp_path: Path) -> None:
 )
 def test_every_page_and_frame_is_read(tmp_path: Path, form: str, suffix: str) -> None:
     if form != "TIFF" and not hasattr(cv2, "imreadanimation"):
-        pytest.skip("this OpenCV reads no animations")
+        pytest.skip("this OpenCV cannot read animations")
     images = [np.full((48, 64, 3), level, np.uint8) for level in (10, 100, 200)]
     path = save(tmp_path / f"x{suffix}", animation(form, images))
     pages = read_pages(path)
@@ -164,7 +166,7 @@ def test_every_page_and_frame_is_read(tmp_path: Path, form: str, suffix: str) ->
     np.testing.assert_allclose(read_image(path), images[0], atol=1)
 
 
-def test_opacity_is_read_where_there_is_some(tmp_path: Path, picture: Draw) -> None:
+def test_opacity_is_read(tmp_path: Path, picture: Draw) -> None:
     alpha = np.linspace(0, 255, 48 * 64).astype(np.uint8).reshape(48, 64)
     for suffix in (".png", ".tif", ".webp"):
         options = [cv2.IMWRITE_WEBP_QUALITY, 101] if suffix == ".webp" else []
@@ -183,27 +185,27 @@ def test_an_opaque_picture_has_no_opacity(tmp_path: Path, picture: Draw, channel
     assert page.alpha is None
 
 
-def test_deep_colours_are_said_to_become_8_bits(
+def test_a_warning_says_that_deep_colours_are_read_with_8_bits(
     tmp_path: Path, picture: Draw, caplog: pytest.LogCaptureFixture
 ) -> None:
     deep = save(tmp_path / "deep.png", packed(".png", picture().astype(np.uint16) * 257))
     with caplog.at_level(logging.WARNING):
         (page,) = read_pages(deep)
     np.testing.assert_allclose(page.image, picture(), atol=1)
-    assert caplog.messages == [f"{deep} has more than 8 bits per channel; they become 8"]
+    assert caplog.messages == [f"{deep} has more than 8 bits per channel; it is read with 8"]
 
 
 def test_a_jpeg_of_a_rare_subsampling_is_read(tmp_path: Path, picture: Draw) -> None:
     content = bytearray(packed(".jpg", picture()))
     factors = content.index(b"\xff\xc0") + 11
     assert content[factors] == 0x22
-    # As many blocks, but one above the other: 4:4:1.
+    # The same number of blocks, one above the other: 4:4:1.
     content[factors] = 0x14
     assert read_image(save(tmp_path / "x.jpg", bytes(content))).shape == (48, 64, 3)
 
 
 @pytest.mark.parametrize("size", [0x0FFFFFFF, 0x7FFFFFF0, 0xFFFFFFFF])
-def test_a_png_is_not_believed_about_the_length_of_a_chunk(
+def test_a_png_with_a_wrong_chunk_length_is_refused(
     tmp_path: Path, picture: Draw, size: int
 ) -> None:
     content = packed(".png", picture())

@@ -21,7 +21,7 @@ def photograph(name: str) -> Image:
     return image
 
 
-def beside(name: str, kind: str) -> Image:
+def side_by_side(name: str, kind: str) -> Image:
     clean = photograph(name)
     weather = sample_weather(kind, clean.shape[:2], np.random.default_rng(3))
     return np.hstack([weather.render(clean), clean])
@@ -29,15 +29,15 @@ def beside(name: str, kind: str) -> Image:
 
 @pytest.mark.parametrize("kind", ["rain", "downpour", "snow"])
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_a_scene_beside_itself_in_weather_is_told_from_a_photograph(name: str, kind: str) -> None:
-    pair, alone = likeness(beside(name, kind)), likeness(photograph(name))
+def test_a_pair_side_by_side_is_distinguished_from_a_photograph(name: str, kind: str) -> None:
+    pair, alone = likeness(side_by_side(name, kind)), likeness(photograph(name))
 
     assert pair is not None
     assert alone is not None
     assert alone < 0.4 < pair
 
 
-def test_a_landscape_is_no_pair_for_its_sky_and_ground() -> None:
+def test_a_landscape_with_sky_and_ground_is_not_a_pair() -> None:
     rng = np.random.default_rng(0)
     image = np.linspace(230, 40, 60)[:, None, None] + rng.normal(0, 8, (60, 80, 3))
 
@@ -47,7 +47,7 @@ def test_a_landscape_is_no_pair_for_its_sky_and_ground() -> None:
     assert found < 0.4
 
 
-def test_photographs_are_not_cut_into_halves(tmp_path: Path) -> None:
+def test_photographs_are_not_split_into_halves(tmp_path: Path) -> None:
     for name in PHOTOGRAPHS:
         cv2.imwrite(str(tmp_path / f"{name}.png"), photograph(name))
 
@@ -55,15 +55,15 @@ def test_photographs_are_not_cut_into_halves(tmp_path: Path) -> None:
         find_pairs(tmp_path, "left")
 
 
-def test_pairs_are_found_where_some_pictures_cannot_be_told(tmp_path: Path) -> None:
+def test_pairs_are_found_although_some_pictures_are_unusable(tmp_path: Path) -> None:
     for name in PHOTOGRAPHS[:2]:
-        cv2.imwrite(str(tmp_path / f"{name}.png"), beside(name, "rain"))
+        cv2.imwrite(str(tmp_path / f"{name}.png"), side_by_side(name, "rain"))
     (tmp_path / "broken.png").write_bytes(b"broken")
     cv2.imwrite(str(tmp_path / "white.png"), np.full((9, 20, 3), 255, np.uint8))
 
     assert len(find_pairs(tmp_path, "left") or ()) == 4
 
 
-def test_a_folder_without_pictures_of_its_own_has_no_halves(pairs: Path) -> None:
+def test_a_folder_without_images_is_refused(pairs: Path) -> None:
     with pytest.raises(InputError, match="itself holds no images"):
         find_pairs(pairs, "left")
