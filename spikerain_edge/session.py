@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from spikerain_edge.profiling.latency import percentiles_ms
 from spikerain_edge.profiling.live import CostMeter, FrameCost
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.pipeline import Pipeline, Traffic
-from spikerain_edge.stream.sinks import Sink, may_replace, open_sink
+from spikerain_edge.stream.recording import RecordingSink
+from spikerain_edge.stream.retention import Limits
+from spikerain_edge.stream.sinks import Sink, is_video, may_replace, open_sink
 from spikerain_edge.stream.sources import Source, open_source
 from spikerain_edge.stream.uris import without_password
 
@@ -41,6 +43,7 @@ class RunOptions:
     backend: str = "cpu"
     threads: int | None = None
     json: str | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 class Session:
@@ -71,7 +74,7 @@ class Session:
             _check_places(options, self._source)
             sinks: list[Sink] = []
             for name in options.outputs:
-                sinks.append(open_sink(name, self._source.rate, self.expected))
+                sinks.append(self._opened_sink(name))
                 opened.callback(sinks[-1].close)
             opened.pop_all()
         _log.debug("running %s on %s", self._derainer.spec.name, self._derainer.backend)
@@ -110,6 +113,12 @@ class Session:
     def stop(self) -> None:
         """Asks for an early end; safe in a signal handler."""
         self._pipeline.stop()
+
+    def cut(self) -> None:
+        """Begins a new file of every recording; safe in a signal handler."""
+        for sink in self._sinks:
+            if isinstance(sink, RecordingSink):
+                sink.cut()
 
     def run(self) -> None:
         """Runs to the end.
@@ -156,6 +165,12 @@ class Session:
             },
         }
 
+    def _opened_sink(self, name: str) -> Sink:
+        source = self._source
+        return open_sink(
+            name, source.rate, self.expected, live=source.live, limits=self._options.limits
+        )
+
     def _derain(self, image: Image) -> Image:
         """Derains a frame; of every sixteenth the probe graph reports the firing rates too."""
         height, width = self._derainer.padded_size(image)
@@ -189,6 +204,11 @@ def _check_places(options: RunOptions, source: Source) -> None:
     Raises:
         InputError: so it would.
     """
+    if options.limits != Limits() and not any(map(is_video, options.outputs)):
+        raise InputError(
+            "--segment, --keep and --min-free are for videos, and no output is one",
+            "name one, such as --output gate.mp4",
+        )
     for output in options.outputs:
         if any(may_replace(output, path) for path in source.paths):
             raise InputError(

@@ -43,8 +43,8 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="DST",
-            help="Video file, folder/, img_%04d.png or image; repeatable. Without it nothing is "
-            "written, only measured.",
+            help="Video file, folder/, img_%04d.png or image, with time stamps such as "
+            "%Y%m%d-%H%M%S; repeatable. Without it nothing is written, only measured.",
         ),
     ] = None,
     model: Annotated[str, typer.Option(help="Shipped model or ONNX file.")] = "nano",
@@ -71,6 +71,21 @@ def run(
         str | None,
         typer.Option("--json", metavar="FILE|-", help="Write the summary as JSON; - is stdout."),
     ] = None,
+    segment: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Begin a new video file after 10m, 1h ..."),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TIME|SIZE",
+            help="Delete the oldest videos of this output beyond 24h or 20GiB; repeatable.",
+        ),
+    ] = None,
+    min_free: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Leave so much of the disk free, such as 2GiB."),
+    ] = None,
     live: Annotated[
         bool, typer.Option("--profile", help="Show times, spikes and energy while it runs.")
     ] = False,
@@ -80,6 +95,7 @@ def run(
 ) -> None:
     """Derains a camera, a video or images."""
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as console:
+        from spikerain_edge.commands.limits import parse_limits
         from spikerain_edge.session import RunOptions
 
         options = RunOptions(
@@ -92,6 +108,7 @@ def run(
             backend=backend,
             threads=threads,
             json=json_to,
+            limits=parse_limits(segment, keep or (), min_free),
         )
         _run(options, console, live=live)
 
@@ -109,7 +126,8 @@ def _run(options: RunOptions, console: Console, *, live: bool) -> None:
     rate = REFRESHES_PER_SECOND
     table = Live(view, console=console, refresh_per_second=rate, transient=True)
     failure: SpikeRainError | None = None
-    with table if live else bar, _stop_on_signals(session.stop) as received:
+    showing = table if live else bar
+    with showing, _cut_on_signal(session.cut), _stop_on_signals(session.stop) as received:
         try:
             session.run()
         except SpikeRainError as error:
@@ -164,6 +182,16 @@ def _stop_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _cut_on_signal(cut: Callable[[], None]) -> Iterator[None]:
+    """Begins new files of recordings at SIGUSR1."""
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: cut())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def _summary_table(summary: dict[str, Any], *, shown_outputs: bool) -> Table:

@@ -16,6 +16,7 @@ from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.files import write_whole
 from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.names import dated
 
 _log = logging.getLogger(__name__)
 
@@ -28,15 +29,21 @@ _ELSEWHERE = "name another place with --output, or make room there"
 class FolderSink:
     """Lossless PNGs in a folder, named as their sources.
 
+    Args:
+        folder: made if it does not exist.
+        keep: nothing that exists is replaced: if there are PNGs already, the names of the new ones
+            begin with a time stamp.
+
     Raises:
         StreamError: the folder cannot be made or written.
     """
 
     separate = True
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keep: bool = False) -> None:
         self.label = str(folder)
         self._folder = folder
+        self._prefix = ""
         try:
             self._made = [place for place in (folder, *folder.parents) if not place.exists()]
             folder.mkdir(parents=True, exist_ok=True)
@@ -44,10 +51,14 @@ class FolderSink:
             raise unwritable(folder, error) from error
         if not os.access(folder, os.W_OK | os.X_OK):
             raise StreamError(f"cannot write into {folder}: permission denied", _ELSEWHERE)
+        if keep and any(folder.glob("*.png")):
+            self._prefix = _new_prefix(folder)
+            _log.warning("%s has images, the names of new ones begin %s", folder, self._prefix)
 
     def write(self, frame: Frame, image: Image) -> None:
         """Writes one PNG."""
-        write_image(self._folder / f"{frame.name}.png", with_opacity(frame, image))
+        path = self._folder / f"{self._prefix}{frame.name}.png"
+        write_image(path, with_opacity(frame, image))
 
     def close(self) -> None:
         """Takes back the folders that were made for nothing; every file is complete already."""
@@ -62,6 +73,7 @@ class PatternSink:
     Args:
         pattern: path whose name has one `%d`-like field, or none for a single frame.
         frames: how many will come, where that is known.
+        keep: no numbered image that exists is replaced: counts on from the highest number.
 
     Raises:
         InputError: they cannot all be kept; nothing has been written.
@@ -69,7 +81,7 @@ class PatternSink:
 
     separate = True
 
-    def __init__(self, pattern: Path, frames: int | None = 1) -> None:
+    def __init__(self, pattern: Path, frames: int | None = 1, *, keep: bool = False) -> None:
         fields = len(NUMBER.findall(pattern.name))
         if fields > 1:
             raise InputError(f"{pattern} has {fields} fields for a number", _NUMBERED)
@@ -77,8 +89,11 @@ class PatternSink:
             raise InputError(f"{pattern} can hold one frame only", _NUMBERED)
         self.label = str(pattern)
         self._pattern = pattern
-        self._written = 0
+        self._numbered = bool(fields)
         self._folder = FolderSink(pattern.parent)
+        self._next = _next_number(pattern) if fields and keep else 0
+        if self._next:
+            _log.warning("%s goes on at number %d", pattern, self._next)
         self._say_opaque = opaque_notice(pattern)
 
     def write(self, frame: Frame, image: Image) -> None:
@@ -88,19 +103,38 @@ class PatternSink:
             InputError: a second frame for a name without a number.
         """
         name = self._pattern.name
-        if self._written and not NUMBER.search(name):
+        if self._next and not self._numbered:
             raise InputError(f"{self._pattern} can hold one frame only", _NUMBERED)
-        numbered = NUMBER.sub(lambda field: field[0] % self._written, name, count=1)
+        numbered = NUMBER.sub(lambda field: field[0] % self._next, name, count=1)
         if frame.alpha is not None and self._pattern.suffix.lower() not in _TRANSPARENT:
             self._say_opaque(frame)
         else:
             image = with_opacity(frame, image)
         write_image(self._pattern.with_name(numbered), image)
-        self._written += 1
+        self._next += 1
 
     def close(self) -> None:
         """Takes back the folders that were made for nothing; every file is complete already."""
         self._folder.close()
+
+
+def numbered_form(pattern: Path) -> re.Pattern[str]:
+    """Matches the names of the images of a pattern with one number, which is the first group."""
+    before, after = NUMBER.split(pattern.name, maxsplit=1)
+    return re.compile(rf"{re.escape(before)}(\d+){re.escape(after)}")
+
+
+def _new_prefix(folder: Path) -> str:
+    """A time stamp with which no name in a folder begins."""
+    stamp = dated("%Y%m%d-%H%M%S")
+    prefixes = (f"{stamp}_", *(f"{stamp}-{number}_" for number in range(1, 1000)))
+    return next(prefix for prefix in prefixes if not any(folder.glob(f"{prefix}*")))
+
+
+def _next_number(pattern: Path) -> int:
+    form = numbered_form(pattern)
+    found = (form.fullmatch(path.name) for path in pattern.parent.iterdir())
+    return max((int(match[1]) + 1 for match in found if match), default=0)
 
 
 def write_image(path: Path, image: Image) -> None:

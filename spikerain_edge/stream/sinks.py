@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Protocol
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.reading import IMAGE_SUFFIXES
+from spikerain_edge.stream.formats import VIDEO_SUFFIXES
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.image_sinks import NUMBER, FolderSink, PatternSink
+from spikerain_edge.stream.image_sinks import NUMBER, FolderSink, PatternSink, numbered_form
+from spikerain_edge.stream.names import could_be_made, dated, is_dated
+from spikerain_edge.stream.recording import RecordingSink
+from spikerain_edge.stream.retention import Limits
 from spikerain_edge.stream.uris import without_password
-from spikerain_edge.stream.video_sink import VIDEO_SUFFIXES, VideoSink
+from spikerain_edge.stream.video_sink import VideoSink
 
 
 class Sink(Protocol):
@@ -38,27 +41,39 @@ class Sink(Protocol):
         ...
 
 
-def open_sink(destination: str, rate: float, frames: int | None = 1) -> Sink:
+def open_sink(
+    destination: str,
+    rate: float,
+    frames: int | None = 1,
+    *,
+    live: bool = False,
+    limits: Limits = Limits(),  # noqa: B008 - it cannot be changed
+) -> Sink:
     """Opens a video file, a folder, a pattern such as `img_%04d.png`, or a single image.
 
     Args:
-        destination: where to; a name without a suffix is a folder.
+        destination: where to, with time stamps such as %Y%m%d-%H%M%S; a name without a suffix is a
+            folder.
         rate: frames per second of a video.
         frames: how many will come, where that is known.
+        live: nothing that exists is replaced, and a video plays wherever it breaks off.
+        limits: how a video is cut into files, and which older ones are deleted.
 
     Raises:
         InputError: a suffix that is neither a video's nor an image's, or one image for many frames.
         StreamError: the place cannot be written.
     """
     _require_file(destination)
-    path = Path(destination)
-    suffix = path.suffix.lower()
-    if _is_folder(destination):
-        return FolderSink(path)
-    if suffix in VIDEO_SUFFIXES:
-        return VideoSink(path, rate)
-    if suffix in IMAGE_SUFFIXES:
-        return PatternSink(path, frames)
+    if is_video(destination):
+        if live or limits.segment is not None or limits.deletes:
+            return RecordingSink(Path(destination), rate, limits)
+        return VideoSink(Path(dated(destination)), rate)
+    place = dated(destination)
+    path = Path(place)
+    if _is_folder(place):
+        return FolderSink(path, keep=live)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return PatternSink(path, frames, keep=live)
     raise InputError(
         f"cannot tell what to write from the name {destination!r}",
         f"end it in one of {', '.join([*VIDEO_SUFFIXES, *sorted(IMAGE_SUFFIXES)])}, or in /",
@@ -82,16 +97,21 @@ def _require_file(destination: str) -> None:
         )
 
 
+def is_video(destination: str) -> bool:
+    """Whether an output is a video file by its name."""
+    return not _is_folder(destination) and Path(destination).suffix.lower() in VIDEO_SUFFIXES
+
+
 def may_replace(destination: str, file: Path) -> bool:
     """Whether a sink for `destination` writes where `file` is, or into its folder as a whole."""
     path, file = Path(destination).resolve(), file.resolve()
     if _is_folder(destination):
         return path == file.parent
-    fields = NUMBER.search(path.name)
-    if fields is None or path.suffix.lower() in VIDEO_SUFFIXES:
+    if is_video(destination) and is_dated(destination) and could_be_made(path, file):
+        return True
+    if NUMBER.search(path.name) is None or path.suffix.lower() in VIDEO_SUFFIXES:
         return path == file
-    before, after = path.name[: fields.start()], path.name[fields.end() :]
-    numbered = re.fullmatch(rf"{re.escape(before)}\d+{re.escape(after)}", file.name)
+    numbered = numbered_form(path).fullmatch(file.name)
     return path.parent == file.parent and numbered is not None
 
 

@@ -13,7 +13,7 @@ from spikerain_edge.errors import ModelError, StreamError
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.video_sink import VideoSink
+from spikerain_edge.stream.recording import RecordingSink
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -49,11 +49,11 @@ def test_a_summary_names_every_failure(spikerain: Run, monkeypatch: pytest.Monke
     def fail(*_: object) -> Image:
         raise ModelError("worn out", "export it again")
 
-    def full(sink: VideoSink) -> None:
+    def full(sink: RecordingSink) -> None:
         raise StreamError("disk full", "")
 
     monkeypatch.setattr(Derainer, "derain_and_probe", fail)
-    monkeypatch.setattr(VideoSink, "close", full)
+    monkeypatch.setattr(RecordingSink, "close", full)
     ended = spikerain("--camera", "0", "--output", "a.mp4", "--json", "-")
 
     assert ended.returncode == 4

@@ -1,0 +1,161 @@
+"""Codes frames into a container by FFmpeg's libraries, each at its own time."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.error
+from av.container import OutputContainer
+from av.video.frame import PictureType
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.stream import VideoStream
+
+from spikerain_edge.errors import StreamError
+from spikerain_edge.images import Image
+from spikerain_edge.stream.formats import VideoFormat
+from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.planes import to_planes
+
+# Seconds that a frame of the slowest rate lasts.
+_SLOWEST = 100_000
+# Fine enough for every rate in use: 24, 25, 30 and 30000/1001 are whole numbers of ticks.
+_TICK = Fraction(1, 90_000)
+# Seconds between pictures from which a live recording can be played, at any frame rate.
+_KEY_EVERY = 2.0
+
+
+class Encoder:
+    """One opened video. Odd sides lose their last pixel.
+
+    Each frame is shown at its own time, so that the frame before it stays where frames were
+    dropped. AVI knows no times, only ticks of the rate.
+
+    Args:
+        target: a URL of FFmpeg's, or a file opened for writing.
+        video: the container and its codec.
+        rate: frames per second, nominal.
+        size: width and height of the frames.
+        pixel_shape: width of a pixel divided by its height.
+        label: what to call it in messages.
+        live: written so that all but the last second plays wherever it breaks off.
+        options: further options of the container.
+
+    Raises:
+        OSError: the target cannot be written.
+        StreamError: the container cannot hold this size or rate.
+    """
+
+    def __init__(
+        self,
+        target: Any,
+        video: VideoFormat,
+        rate: float,
+        *,
+        size: tuple[int, int],
+        pixel_shape: Fraction,
+        label: str,
+        live: bool = False,
+        options: dict[str, str] | None = None,
+    ) -> None:
+        self.size = size
+        self._label = label
+        self._video = video
+        self._live = live
+        self._rate = Fraction(rate).limit_denominator(_SLOWEST)
+        self._tick = 1 / self._rate if video.ticks else _TICK
+        self._longest_gap = round(video.longest_gap / self._tick)
+        self._first: float | None = None
+        self._latest = -1
+        self._next_key = 0
+        muxing = {**(video.live if live else video.muxing), **(options or {})}
+        self._container = av.open(target, "w", format=video.muxer, options=muxing)
+        self._stream = self._started(pixel_shape)
+
+    def write(self, frame: Frame, image: Image) -> None:
+        """Appends a frame.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        height, width = self._stream.height, self._stream.width
+        full = self._video.range is ColorRange.JPEG
+        planes = to_planes(image[:height, :width], full=full)
+        picture = av.VideoFrame.from_ndarray(planes, format=self._video.pixels)
+        picture.pts, picture.time_base = self._place(frame), self._tick
+        if self._live and picture.pts >= self._next_key:
+            picture.pict_type = PictureType.I
+            self._next_key = picture.pts + round(_KEY_EVERY / self._tick)
+        duration = frame.duration or float(1 / self._rate)
+        for packet in self._stream.encode(picture):
+            ticks = max(1, round(duration / packet.time_base))
+            packet.duration = min(ticks, self._longest_gap)
+            self._container.mux(packet)
+
+    def finish(self) -> bool:
+        """Writes what is left and closes the container; whether all of it could be written."""
+        try:
+            try:
+                self._container.mux(self._stream.encode())
+            finally:
+                self._container.close()
+        except OSError:
+            return False
+        return True
+
+    def _place(self, frame: Frame) -> int:
+        """The tick at which a frame is shown; each is later than the one before."""
+        shown = float(frame.sequence / self._rate) if frame.time is None else frame.time
+        self._first = shown if self._first is None else self._first
+        place = max(self._latest + 1, round((shown - self._first) / self._tick))
+        if place - self._latest > self._longest_gap:
+            self._first += float((place - self._latest - self._longest_gap) * self._tick)
+            place = self._latest + self._longest_gap
+        self._latest = place
+        return place
+
+    def _started(self, shape: Fraction) -> VideoStream:
+        try:
+            stream = self._configured(self._container, shape)
+            self._container.start_encoding()
+        except av.error.FFmpegError as error:
+            with suppress(av.error.FFmpegError):
+                self._container.close()
+            if isinstance(error, OSError):
+                raise
+            width, height = self.size
+            raise StreamError(
+                f"{self._label} cannot hold {width}x{height} at {float(self._rate):g} frames per "
+                f"second: {error.strerror}",
+                "scale the frames with --imgsz WxH, or write into a folder",
+            ) from error
+        return stream
+
+    def _configured(self, container: OutputContainer, shape: Fraction) -> VideoStream:
+        stream = container.add_stream(
+            self._video.codec, rate=self._rate, options=self._video.encoding
+        )
+        if not isinstance(stream, VideoStream):
+            raise TypeError(f"{self._video.codec} is not an encoder of video")
+        width, height = self.size
+        # Colour is stored for two by two pixels.
+        stream.width, stream.height = max(2, width // 2 * 2), max(2, height // 2 * 2)
+        stream.pix_fmt = self._video.pixels
+        coder = stream.codec_context
+        coder.time_base = stream.time_base = self._tick
+        coder.sample_aspect_ratio = stream.sample_aspect_ratio = shape
+        coder.colorspace, coder.color_range = Colorspace.SMPTE170M, self._video.range
+        coder.color_primaries, coder.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        coder.open()
+        return stream
+
+
+def frames_in(video: str) -> int:
+    """How many frames a video file holds: packets are counted, not decoded."""
+    try:
+        with av.open(f"file:{video}") as container:
+            return sum(1 for packet in container.demux(video=0) if packet.size)
+    except (av.error.FFmpegError, IndexError):
+        return 0

@@ -1,0 +1,76 @@
+"""How each container of videos is written: codec, pixels, options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from av.video.reformatter import ColorRange
+
+
+@dataclass(frozen=True)
+class VideoFormat:
+    """How a container is written.
+
+    Attributes:
+        muxer: FFmpeg's name of the container.
+        codec: its name of the encoder.
+        pixels: its format of pixels.
+        range: its range of levels.
+        encoding: options of the encoder.
+        muxing: options of the container for a file that gets its name when it is complete.
+        live: options of the container for a file or stream that may break off at any moment.
+        longest_gap: seconds that it can show one frame for.
+        ticks: whether it knows no times, only ticks of the frame rate.
+    """
+
+    muxer: str
+    codec: str
+    pixels: str
+    range: ColorRange
+    encoding: dict[str, str]
+    muxing: dict[str, str] = field(default_factory=dict)
+    live: dict[str, str] = field(default_factory=dict)
+    longest_gap: float = 21_600
+    ticks: bool = False
+
+
+# Without looking ahead each frame is in the file as soon as it is written.
+_H264 = {"preset": "veryfast", "tune": "zerolatency", "crf": "16", "g": "50"}
+_JPEG = {"qmin": "2", "qmax": "2"}
+# Every packet is handed to the system as soon as it is there.
+_AT_ONCE = {"flush_packets": "1"}
+_FRAGMENTS = {
+    "movflags": "frag_keyframe+empty_moov+default_base_moof",
+    "frag_duration": "1000000",
+    **_AT_ONCE,
+}
+_CLUSTERS = {"cluster_time_limit": "1000"}
+
+
+def _h264(muxer: str, muxing: dict[str, str], live: dict[str, str]) -> VideoFormat:
+    return VideoFormat(muxer, "libx264", "yuv420p", ColorRange.MPEG, _H264, muxing, live)
+
+
+# Fragments that play after a crash, joined into one index at the end.
+_JOINED = {"movflags": "hybrid_fragmented"}
+_MP4 = _h264("mp4", _JOINED, _FRAGMENTS)
+_MPEGTS = _h264("mpegts", {}, _AT_ONCE)
+FORMATS = {
+    ".mp4": _MP4,
+    ".m4v": _MP4,
+    ".mov": _h264("mov", _JOINED, _FRAGMENTS),
+    ".mkv": _h264("matroska", _CLUSTERS, {**_CLUSTERS, **_AT_ONCE}),
+    ".ts": _MPEGTS,
+    # AVI stores a gap tick by tick: a stall of hours must not fill the disk.
+    ".avi": VideoFormat(
+        "avi",
+        "mjpeg",
+        "yuvj420p",
+        ColorRange.JPEG,
+        _JPEG,
+        live=_AT_ONCE,
+        longest_gap=10,
+        ticks=True,
+    ),
+}
+VIDEO_SUFFIXES = tuple(FORMATS)
