@@ -2,12 +2,13 @@
 
 A graph of spikes cannot be compared end to end: a potential within rounding of the threshold flips
 its spike, and that moves others. So the graph is cut at the membrane potentials, before each ReLU
-and before the picture is rounded. What lies between two cuts is smooth. Each piece is told the
-values before it and computes those after it, so that rounding does not add up.
+and gate, and before the picture is rounded. Each piece is told the values before it and computes
+those after it: rounding does not add up, and what a piece computes is seen before it is gated away.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,8 @@ class Cuts:
     Attributes:
         potentials: membrane potentials before the reset, float64 (1, C, H, W), by the name of the
             spikes that they decide.
-        hidden: what goes into a ReLU, float64 (1, C, H, W), by the module that computes it.
+        hidden: what goes into a ReLU or a gate, float64 (1, C, H, W), by the module that computes
+            it, of modules that run once.
         picture: float64 (1, H, W, 3) BGR in levels, neither rounded nor clipped.
     """
 
@@ -70,7 +72,7 @@ class CutGraph:
         spec: its description.
 
     Attributes:
-        hidden: modules whose values go into a ReLU.
+        hidden: modules that run once and whose values go into a ReLU or a gate.
 
     Raises:
         ModelError: it has no neuron or no rounding where the description says so.
@@ -147,9 +149,15 @@ def in_double_precision(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _hidden(graph: onnx.GraphProto, made_by: Mapping[str, onnx.NodeProto]) -> dict[str, str]:
-    """What each ReLU reads, by the module whose weights compute it."""
-    read = [node.input[0] for node in graph.node if node.op_type == "Relu"]
-    return {made_by[name].input[1].removesuffix(_WEIGHT): name for name in read}
+    """What each ReLU and sigmoid reads, by the module whose weights compute it."""
+    read = [node.input[0] for node in graph.node if node.op_type in {"Relu", "Sigmoid"}]
+    modules = [
+        (made_by[name].input[1].removesuffix(_WEIGHT), name)
+        for name in read
+        if made_by[name].op_type == "Conv"
+    ]
+    runs = Counter(module for module, _ in modules)
+    return {module: name for module, name in modules if runs[module] == 1}
 
 
 def _source_of(tensor: str, operators: Sequence[str], made_by: Mapping[str, onnx.NodeProto]) -> str:

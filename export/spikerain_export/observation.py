@@ -38,7 +38,7 @@ class Neurons:
 
 @dataclass(frozen=True)
 class Hidden:
-    """What a module gave to the ReLU after it, everything float64 (1, C, H, W).
+    """What a module gave to the ReLU or gate after it, everything float64 (1, C, H, W).
 
     Attributes:
         added: what was added to its output.
@@ -78,9 +78,9 @@ def observe(
     Args:
         network: in float64.
         image: (H, W, 3) uint8 BGR, its sides multiples of the stride.
-        hidden: modules whose output a ReLU reads.
-        excited: adds random values to the current of every neuron and to what every ReLU reads, so
-            that no channel is silent and no weight behind one goes unseen.
+        hidden: modules that run once and whose output a ReLU or a gate reads.
+        excited: adds random values to the current of every neuron and to these outputs, so that no
+            channel is silent and no weight behind one goes unseen.
     """
     neurons: dict[str, Neurons] = {}
     units: dict[str, Hidden] = {}

@@ -5,8 +5,8 @@ the graph's constants to float32. The graph is cut at its membrane potentials (s
 told those of the network. If every piece then agrees, the whole does, for any weights.
 
 Two runs: the network as it is, and with random values added to the currents of its neurons and to
-what its ReLUs read. The second lets every channel fire, so that no weight goes unseen because what
-it is multiplied by is silent on the picture.
+what its ReLUs and gates read. The second lets every channel fire, so that no weight goes unseen
+because what it is multiplied by is silent on the picture.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class _Comparison:
     """Compares one graph with what its network did, and keeps the largest differences.
 
     Attributes:
-        hidden: modules of the network whose values go into a ReLU.
+        hidden: modules of the network that run once, before a ReLU or a gate.
         potential: see `Translation`.
         picture: see `Translation`.
         spikes: see `Translation`.
