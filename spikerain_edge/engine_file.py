@@ -126,6 +126,9 @@ def read_engine_file(path: Path) -> EngineFile:
                 f"{path} is too large for an engine file ({path.stat().st_size >> 20} MiB)",
                 REBUILD,
             )
+        if path.exists() and not path.is_file():
+            # A device may have no end, and a pipe no beginning.
+            raise InputError(f"{path} is not a file", "name an engine file")
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(

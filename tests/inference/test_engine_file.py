@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -71,6 +72,19 @@ def test_a_file_comes_back_as_it_was_written(file: EngineFile, tmp_path: Path) -
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the engine file .*x\.engine does not exist"):
         read_engine_file(tmp_path / "x.engine")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_not_a_file_is_not_read(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "x.engine"
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "device":
+        place.symlink_to("/dev/zero")
+    else:
+        place.mkdir()
+    with pytest.raises(InputError, match=r"x\.engine is not a file"):
+        read_engine_file(place)
 
 
 def test_a_file_that_is_too_large_is_not_read(

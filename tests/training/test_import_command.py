@@ -218,6 +218,15 @@ def test_an_archive_that_is_no_state_dict_is_one_line(run: Run) -> None:
     assert_refused(run("photos.pth"), "photos.pth is damaged or holds more than tensors")
 
 
+def test_an_archive_without_its_beginning_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "small.pth"
+    torch.save({"output_conv.bias": torch.zeros(3)}, file)
+    # Its end says where the index is: before the file begins.
+    file.write_bytes(file.read_bytes()[-150:])
+    with pytest.raises(InputError, match=r"small\.pth is not a file of PyTorch"):
+        read_state(file)
+
+
 def test_a_single_damaged_byte_is_noticed(tmp_path: Path) -> None:
     file = tmp_path / "small.pth"
     torch.save({"output_conv.bias": torch.tensor([1.5, 2.5, 3.5])}, file)

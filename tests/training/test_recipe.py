@@ -71,6 +71,7 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path: Path, line: str) -> None:
         'precision = "8-true"',
         'teacher = "run"',
         "distillation = 1",
+        f"learning_rate = 1{'0' * 400}",
         "network = { speed = 3 }",
     ],
 )
@@ -148,7 +149,7 @@ def test_alpha_reaches_the_network() -> None:
     assert Recipe(alpha=2.5).config().alpha == 2.5
 
 
-@pytest.mark.parametrize("content", [b"steps: 4", b"\xff"])
+@pytest.mark.parametrize("content", [b"steps: 4", b"\xff", b"steps = " + b"[" * 5000 + b"]" * 5000])
 def test_what_is_not_toml_is_refused_with_how_a_recipe_is_written(
     tmp_path: Path, content: bytes
 ) -> None:

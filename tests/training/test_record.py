@@ -142,7 +142,9 @@ def test_the_revision_is_that_of_the_code_and_of_no_project_around_it(
     assert describe(Recipe(), Data(), 0, 1)["git_revision"] != git_revision(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"sessions": [1]}', '{"sessions": [{}]}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"sessions": [1]}', '{"sessions": [{}]}', "[" * 100_000 + "]" * 100_000]
+)
 def test_a_damaged_record_says_what_to_do(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
 
@@ -165,6 +167,22 @@ def test_damaged_data_in_a_record_say_what_to_do(tmp_path: Path, damage: str) ->
 
     with pytest.raises(InputError, match=r"run\.json is damaged.*--data"):
         recorded_data(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        '"data": [{"folder": "f", "weight": "much", "sha256": ""}]',
+        '"data": [{"folder": "f", "weight": 1, "sha256": 3}]',
+        '"teacher": {"folder": "f"}',
+        '"teacher": "f"',
+    ],
+)
+def test_a_damaged_session_is_not_compared_with_the_next(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "run.json").write_text('{"sessions": [{"recipe": {}, ' + damage + "}]}")
+
+    with pytest.raises(InputError, match=r"run\.json is damaged"):
+        read_sessions(tmp_path)
 
 
 def test_a_run_without_a_record_has_no_recipe(tmp_path: Path) -> None:

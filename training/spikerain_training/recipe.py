@@ -127,7 +127,8 @@ def read_recipe(path: Path) -> Recipe:
         raise InputError(
             f"cannot read the recipe {path} ({error.strerror})", "name a TOML file with --config"
         ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    # The last of them: tables or lists that are nested without end.
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(
             f"{path} is not a TOML file ({error})",
             'write a line NAME = VALUE for each setting, text in quotes: variant = "nano"',
@@ -168,7 +169,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise InputError(f"--set {text} sets nothing", "write --set NAME=VALUE")
     try:
         return name.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return name.strip(), value.strip()
 
 
@@ -197,13 +198,13 @@ def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
 
 
 def _typed(name: str, value: Any, expected: type) -> Any:
-    if expected is float and type(value) is int:
+    if expected is float and type(value) is int and abs(value) <= sys.float_info.max:
         return float(value)
     if expected is dict and isinstance(value, Mapping):
         return dict(value)
     if type(value) is not expected:
         kind = "a table" if expected is dict else f"of type {expected.__name__}"
-        raise InputError(f"{name} is {value!r}", f"it must be {kind}")
+        raise InputError(f"{name} is {value!r:.80}", f"it must be {kind}")
     return value
 
 

@@ -12,6 +12,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import create_folder
 from spikerain_edge.images.picture import Half
@@ -66,6 +68,33 @@ class DataRecord:
     weight: float
     files: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """What a session says of the checkpoint of another network."""
+
+    folder: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a session says of a folder, as far as later sessions read it."""
+
+    folder: str
+    sha256: str
+    weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What later sessions read of a session; older ones record less."""
+
+    recipe: dict[str, Any]
+    data: list[_Seen] = field(default_factory=list)
+    validation: _Seen | None = None
+    teacher: _Weights | None = None
 
 
 def fingerprint(folder: Path, weight: float) -> DataRecord:
@@ -125,9 +154,9 @@ def read_sessions(folder: Path) -> list[dict[str, Any]]:
         return []
     try:
         sessions = json.loads(path.read_text("utf-8"))["sessions"]
-        if not all(isinstance(session["recipe"], dict) for session in sessions):
-            raise TypeError("a session is not a table")
-    except (ValueError, KeyError, TypeError) as error:
+        msgspec.convert(sessions, list[_Recorded])
+    # Not text, not JSON, nested without end, or not what `describe` gives.
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(folder, error) from error
     return list(sessions)
 

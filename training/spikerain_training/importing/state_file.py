@@ -31,6 +31,17 @@ WRAPPERS = ("state_dict", "model", "params")
 PREFIXES = ("module.", "_orig_mod.")
 
 _SAVE_AGAIN = "save the state_dict alone: torch.save(model.state_dict(), FILE)"
+# What a damaged archive makes `zipfile` raise: it also seeks where a length that lies leads.
+_NO_ARCHIVE = (
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 # What a damaged archive or pickle makes `torch.load` raise.
 _UNREADABLE = (
     ArithmeticError,
@@ -96,7 +107,9 @@ def _require_archive(file: Path, largest: int) -> None:
                 raise InputError(f"{file} is a TorchScript program, not a state_dict", _SAVE_AGAIN)
             # PyTorch would take damaged numbers for weights: it compares no checksums.
             damaged = archive.testzip()
-    except (NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except _NO_ARCHIVE as error:
+        if isinstance(error, OSError) and error.filename:
+            raise  # The system does not let the file be opened.
         raise InputError(
             f"{file} is not a file of PyTorch 1.6 or newer, or is cut off", _SAVE_AGAIN
         ) from error
