@@ -1,6 +1,6 @@
 """Removes rain from camera streams on edge devices with the SpikeRain spiking neural network.
 
-What needs NumPy and ONNX Runtime is loaded when it is first asked for: `--help` needs neither.
+Names that need NumPy and ONNX Runtime are imported on first use, so that `--help` stays fast.
 """
 
 import logging
@@ -8,7 +8,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# ONNX Runtime sends usage data to its makers unless this is set before it is first imported.
+# ONNX Runtime sends usage data to Microsoft unless this is set before its first import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # Of a few bytes that announce a giant, OpenCV would make room for 2**30 pixels. It reads this when
 # it is first imported: 16384x16384, the largest side on both sides.

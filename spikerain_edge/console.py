@@ -1,4 +1,4 @@
-"""What the commands of both programs share: options, errors in one line, sizes, output."""
+"""Shared by the commands of both programs: options, error messages, progress and output."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.status import Status
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and library messages.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what is being done.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show tracebacks of errors and messages of libraries.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show more messages.")]
 Logs = Annotated[
-    LogFormat, typer.Option("--log-format", help="Messages as text, or as lines of JSON.")
+    LogFormat, typer.Option("--log-format", help="Show messages as text or as lines of JSON.")
 ]
 
 _log = logging.getLogger(__name__)
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_SMALLER = "close other programs, or use smaller images or a smaller model"
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FREE_MEMORY = "close other programs, or use smaller images or a smaller model"
 
 
 @contextmanager
@@ -44,25 +46,25 @@ def command_scope(
     program: str = "spikerain-edge",
     processes: bool = False,
 ) -> Iterator[Console]:
-    """Runs the body of a command: shows its messages, and its errors in one line.
+    """Runs the body of a command, shows its messages, and reports errors in one line.
 
-    An error of the family `SpikeRainError`, an error of the system (disk full, no permission) and
-    a lack of memory are logged in one line, and the program exits with their code. Every other
-    exception is a bug and leaves with its traceback.
+    A `SpikeRainError`, an error of the operating system (disk full, no permission) and a lack of
+    memory are logged in one line, and the program exits with the code of the error. Every other
+    exception is a bug and ends the program with a traceback.
 
     Args:
-        debug: show the traceback of every error, every message, and what libraries print past
-            Python, which is discarded otherwise.
+        debug: show all messages, the traceback of every error, and the output that libraries write
+            directly to standard error (hidden otherwise).
         verbose: show messages of level DEBUG.
-        log_format: text or lines of JSON.
+        log_format: format of messages.
         program: name of the program.
-        processes: the command starts others that write to standard error themselves. What
-            libraries print past Python is then shown, but for OpenCV's.
+        processes: whether the command starts processes that write to standard error. Output of
+            libraries other than OpenCV is then not hidden.
 
     Yields:
-        Console on standard error for tables and progress; it prints nothing beside JSON.
+        A console on standard error for tables and progress. It is silent if messages are JSON.
     """
-    # What draws on terminals is not loaded for `--help`.
+    # Not at the top of the module: `--help` does not need rich.
     from rich.console import Console
 
     with (
@@ -77,23 +79,23 @@ def command_scope(
             _log_error(error, debug)
             raise typer.Exit(error.exit_code) from None
         except OSError as error:
-            _give_up_stdout()
-            # Whoever reads a pipe may stop when it has seen enough.
+            _discard_stdout()
+            # The reader of a pipe may stop early, which is not an error.
             if not isinstance(error, BrokenPipeError):
                 _log_error(_system_error(error), debug)
             raise typer.Exit(StreamError.exit_code) from None
         except MemoryError:
-            _log_error(ComputeError("out of memory", _SMALLER), debug)
+            _log_error(ComputeError("out of memory", _FREE_MEMORY), debug)
             raise typer.Exit(ComputeError.exit_code) from None
         except KeyboardInterrupt:
             raise typer.Exit(128 + signal.SIGINT) from None
 
 
 def version_shower(program: str) -> Callable[[bool], None]:
-    """What `--version` of a program does.
+    """Returns the callback of the option `--version`.
 
     Args:
-        program: its name; the version is the package's.
+        program: name of the program; the version is that of the package.
     """
 
     def show(wanted: bool) -> None:
@@ -107,22 +109,26 @@ def version_shower(program: str) -> Callable[[bool], None]:
 
 
 def print_line(text: str) -> None:
-    """Prints for another program to read.
+    """Prints a line to standard output, where another program may read it.
 
     Raises:
-        OSError: nobody takes it.
+        OSError: standard output cannot be written, for example because its reader has ended.
         StreamError: standard output is closed.
     """
     if sys.stdout is None:
-        raise StreamError("standard output is closed", "open it, or name a file instead of -")
+        raise StreamError("standard output is closed", "name a file instead of -")
     print(text, flush=True)
 
 
 def write_json(document: Mapping[str, Any], target: str) -> None:
-    """Writes a document to the file `target`, whole, or to standard output for `-`.
+    """Writes a document as JSON.
+
+    Args:
+        document: the document.
+        target: path of the file, or `-` for standard output.
 
     Raises:
-        OSError: the file cannot be written, or nobody takes the output.
+        OSError: the file or standard output cannot be written.
         StreamError: standard output is closed.
     """
     text = json.dumps(document, indent=2, allow_nan=False)
@@ -134,11 +140,11 @@ def write_json(document: Mapping[str, Any], target: str) -> None:
 
 @contextmanager
 def live_status(console: Console, text: str) -> Iterator[Status]:
-    """A line on a terminal with the latest message of any level; it is gone when done.
+    """Shows the latest message of any level on a status line within the context.
 
     Args:
-        console: what `command_scope` yields.
-        text: what it shows first.
+        console: the console that `command_scope` yields.
+        text: the first text of the line.
     """
     from rich.markup import escape
 
@@ -148,10 +154,10 @@ def live_status(console: Console, text: str) -> Iterator[Status]:
 
 
 def counting_bar(console: Console) -> Progress:
-    """A progress bar that counts; it is gone when done and never in a log file.
+    """Creates a progress bar that counts; it disappears at the end and is hidden in log files.
 
     Args:
-        console: what `command_scope` yields.
+        console: the console that `command_scope` yields.
     """
     from rich.progress import (
         BarColumn,
@@ -178,48 +184,53 @@ def _log_error(error: SpikeRainError, debug: bool) -> None:
 
 
 def _system_error(error: OSError) -> StreamError:
-    """An error that the system gave; without the name of a file it is standard output's."""
-    remedy = "make room there" if error.errno in _FULL else "check the path and its permissions"
+    """Converts an OSError; an error without a file name comes from standard output."""
+    remedy = (
+        "free some disk space: see df -h"
+        if error.errno in _DISK_FULL
+        else "check the path and its permissions"
+    )
     if error.filename is None:
-        return StreamError(f"cannot write: {error.strerror or error}", remedy)
+        return StreamError(f"cannot write the output: {error.strerror or error}", remedy)
     return StreamError(f"cannot use {error.filename}: {error.strerror}", remedy)
 
 
-def _give_up_stdout() -> None:
-    """Lets what standard output still holds go nowhere, or Python would fail on it at its end."""
+def _discard_stdout() -> None:
+    """Discards buffered standard output, which Python would otherwise fail to write at exit."""
     if sys.stdout is not None and _writes_to(sys.stdout, 1):
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), 1)
+        with Path(os.devnull).open("w") as devnull:
+            os.dup2(devnull.fileno(), 1)
 
 
 @contextmanager
 def _silent_libraries() -> Iterator[None]:
-    """OpenCV, FFmpeg and libpng print lines of their own about what we report in one.
+    """Hides messages that OpenCV, FFmpeg and libpng write directly to file descriptor 2.
 
-    They write to file descriptor 2, which leads nowhere meanwhile; `sys.stderr` keeps its place.
+    The descriptor points to `/dev/null` within the context; `sys.stderr` still shows messages.
     """
-    shown = sys.stderr
-    if shown is None:
+    stderr = sys.stderr
+    if stderr is None:
         yield
         return
-    shown.flush()
+    stderr.flush()
     with (
-        os.fdopen(os.dup(2), "w", 1, shown.encoding, "backslashreplace") as kept,
-        Path(os.devnull).open("w") as nowhere,
+        os.fdopen(os.dup(2), "w", 1, stderr.encoding, "backslashreplace") as copy,
+        Path(os.devnull).open("w") as devnull,
     ):
-        os.dup2(nowhere.fileno(), 2)
-        if _writes_to(shown, 2):
-            sys.stderr = kept
+        os.dup2(devnull.fileno(), 2)
+        if _writes_to(stderr, 2):
+            sys.stderr = copy
         try:
             yield
         finally:
-            sys.stderr = shown
-            kept.flush()
-            os.dup2(kept.fileno(), 2)
+            sys.stderr = stderr
+            copy.flush()
+            os.dup2(copy.fileno(), 2)
 
 
 @contextmanager
 def _silent_opencv() -> Iterator[None]:
+    """Hides the log messages of OpenCV within the context."""
     import cv2
 
     level = cv2.utils.logging.getLogLevel()

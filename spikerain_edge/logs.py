@@ -1,7 +1,7 @@
-"""Logging for the command line: every message of the packages on standard error.
+"""Logging for the command line: shows the messages of the packages on standard error.
 
-The packages log through `logging.getLogger(__name__)` and stay silent until a program adds a
-handler. `log_to_stderr` is the handler of both command-line programs.
+The packages log through `logging.getLogger(__name__)` and show nothing until a program adds a
+handler. Both command-line programs use `log_to_stderr`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _STANDARD_FIELDS = frozenset({*vars(logging.makeLogRecord({})), "message", "asct
 
 
 class LogFormat(str, Enum):
-    """How messages are written."""
+    """Formats of messages."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class TextFormatter(logging.Formatter):
-    """Lines for people: the bare message, and the program's name before warnings and errors.
+    """Formats a message as one line; warnings and errors begin with the name of the program.
 
     Args:
         program: name of the program.
@@ -37,7 +37,7 @@ class TextFormatter(logging.Formatter):
         self._program = program
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as logging names it
-        """The message of a record in one line."""
+        """Returns the message of a record in one line."""
         message = " ".join(record.message.splitlines())
         if record.levelno >= logging.ERROR:
             return f"{self._program}: {message}"
@@ -47,13 +47,13 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: time, level, logger, message, and the extra fields of a record.
+    """Formats a message as one line of JSON: time, level, logger, message and extra fields.
 
     The time is ISO 8601 in UTC. A traceback is in the field `exception`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """A record as one line of JSON."""
+        """Returns a record as one line of JSON."""
         time = datetime.fromtimestamp(record.created, timezone.utc)
         fields = {
             "time": time.isoformat(timespec="milliseconds"),
@@ -68,20 +68,20 @@ class JsonFormatter(logging.Formatter):
 
 
 class StderrHandler(logging.Handler):
-    """Writes to what `sys.stderr` is at that moment: a progress bar puts itself in its place."""
+    """Writes to the current `sys.stderr`, which a progress bar replaces while it is shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes one record; a standard error that is closed is no failure of the program."""
+        """Writes one record; ignores a closed standard error."""
         if sys.stderr is not None:
             with suppress(OSError):
                 print(self.format(record), file=sys.stderr, flush=True)
 
 
 class StatusHandler(logging.Handler):
-    """Shows the latest message in one place.
+    """Shows the latest message, for example on a status line.
 
     Args:
-        show: called with every message.
+        show: called with each message.
     """
 
     def __init__(self, show: Callable[[str], None]) -> None:
@@ -89,13 +89,13 @@ class StatusHandler(logging.Handler):
         self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Shows one record."""
+        """Shows the message of a record."""
         self._show(record.getMessage())
 
 
 @contextmanager
 def attached(handler: logging.Handler) -> Iterator[None]:
-    """Sends every message of the packages, down to the handler's level, to it."""
+    """Adds a handler to the loggers of the packages within the context."""
     loggers = [logging.getLogger(package) for package in PACKAGES]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -114,9 +114,9 @@ def log_to_stderr(program: str, log_format: LogFormat, *, verbose: bool) -> Iter
     """Shows the messages of the packages on standard error within the context.
 
     Args:
-        program: name of the program, which stands before warnings and errors.
-        log_format: text for people or lines of JSON.
-        verbose: also show DEBUG; otherwise INFO and above.
+        program: name of the program; warnings and errors begin with it.
+        log_format: text or lines of JSON.
+        verbose: show messages of level DEBUG and above instead of INFO and above.
     """
     handler = StderrHandler(logging.DEBUG if verbose else logging.INFO)
     text = log_format is LogFormat.TEXT

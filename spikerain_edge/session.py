@@ -1,4 +1,4 @@
-"""One run of the stream: opens everything, derains, measures, and says what it did."""
+"""One run of a stream: opens the source, model and sinks, derains, and summarises the run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PROBE_EVERY = 16
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the user asked for; see `spikerain-edge run --help`."""
+    """Options of a run; see `spikerain-edge run --help`."""
 
     camera: str
     outputs: tuple[str, ...]
@@ -50,11 +50,11 @@ class Session:
     """A source, a derainer and sinks, opened and connected.
 
     Args:
-        options: what the user asked for.
-        progress: called with every frame written.
+        options: options of the run.
+        progress: called with each frame after it is written.
 
     Raises:
-        SpikeRainError: something cannot be opened; nothing has been written.
+        SpikeRainError: the model, the source or a sink cannot be opened; nothing was written.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Session:
             opened.callback(self._derainer.close)
             self._source = open_source(options.camera)
             opened.callback(self._source.close)
-            _check_places(options, self._source)
+            _check_outputs(options, self._source)
             sinks: list[Sink] = []
             for name in options.outputs:
                 sinks.append(self._opened_sink(name))
@@ -96,22 +96,22 @@ class Session:
 
     @property
     def expected(self) -> int | None:
-        """How many frames will come, where that is known."""
+        """Number of frames to expect; None if it is unknown."""
         known = [n for n in (self._source.length, self._options.max_frames) if n is not None]
         return min(known) if known else None
 
     @property
     def traffic(self) -> Traffic:
-        """What has gone through so far."""
+        """Counts and times of the frames so far."""
         return self._pipeline.traffic
 
     @property
     def cost(self) -> FrameCost | None:
-        """Mean cost of a frame so far; none before the first."""
+        """Mean cost of a frame so far; None before the first frame."""
         return self._costs.mean()
 
     def stop(self) -> None:
-        """Asks for an early end; safe in a signal handler."""
+        """Requests an early end of the run; safe to call in a signal handler."""
         self._pipeline.stop()
 
     def cut(self) -> None:
@@ -121,19 +121,19 @@ class Session:
                 sink.cut()
 
     def run(self) -> None:
-        """Runs to the end.
+        """Runs the stream to its end.
 
         Raises:
-            SpikeRainError: the source, the engine or a sink failed; what was written is complete.
+            SpikeRainError: the source, the engine or a sink failed; written files are complete.
         """
         with self._derainer:
             self._pipeline.run()
 
     def summary(self, failure: SpikeRainError | None = None) -> dict[str, Any]:
-        """What was done and what it cost, as `--json` writes it.
+        """Returns the summary that `--json` writes.
 
         Args:
-            failure: what `run` ended with, if not well.
+            failure: the error that `run` raised, if any.
         """
         traffic, spec = self.traffic, self._derainer.spec
         cost = self.cost or FrameCost(0.0, None, None, None)
@@ -172,7 +172,7 @@ class Session:
         )
 
     def _derain(self, image: Image) -> Image:
-        """Derains a frame; of every sixteenth the probe graph reports the firing rates too."""
+        """Derains a frame; for every 16th frame, the probe graph also reports firing rates."""
         height, width = self._derainer.padded_size(image)
         sampled = self._derainer.can_probe and self._seen % _PROBE_EVERY == 0
         self._seen += 1
@@ -198,11 +198,11 @@ def write_summary(summary: dict[str, Any], path: Path) -> None:
         ) from error
 
 
-def _check_places(options: RunOptions, source: Source) -> None:
-    """Refuses what would replace something else that is written, or that is read.
+def _check_outputs(options: RunOptions, source: Source) -> None:
+    """Checks that outputs replace neither each other nor an input.
 
     Raises:
-        InputError: so it would.
+        InputError: an output would overwrite an input or another output.
     """
     if options.limits != Limits() and not any(map(is_video, options.outputs)):
         raise InputError(
@@ -212,8 +212,8 @@ def _check_places(options: RunOptions, source: Source) -> None:
     for output in options.outputs:
         if any(may_replace(output, path) for path in source.paths):
             raise InputError(
-                f"{output} is the input, which the output would replace",
-                "name another place with --output",
+                f"{output} is the input, and the output would overwrite it",
+                "name another output with --output",
             )
     files = find_model(options.model)
     models = [file.path for file in (files.graph, files.probe) if file is not None]

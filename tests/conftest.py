@@ -23,7 +23,7 @@ def derainer() -> Iterator[Derainer]:
 
 @pytest.fixture(scope="session")
 def picture() -> Callable[..., Image]:
-    """A smooth picture that differs from those of other seeds."""
+    """Draws smooth random pictures, one for each seed and size."""
 
     def draw(seed: int = 0, height: int = 48, width: int = 64) -> Image:
         noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
@@ -34,7 +34,7 @@ def picture() -> Callable[..., Image]:
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
-    """Three soft pictures of 72x56."""
+    """A folder of three smooth pictures of 72x56 pixels."""
     folder = tmp_path / "photographs"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -47,7 +47,7 @@ def photographs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def pairs(photographs: Path, tmp_path: Path) -> Path:
-    """Rainy and clean pairs, the rain being a brighter picture."""
+    """A folder of rainy and clean pairs, in which the rainy picture is a brighter one."""
     folder = tmp_path / "pairs"
     shutil.copytree(photographs, folder / "target")
     (folder / "input").mkdir()
@@ -61,7 +61,7 @@ def pairs(photographs: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def make_video(picture: Callable[..., Image]) -> Callable[..., Path]:
-    """Writes a video with OpenCV alone."""
+    """Writes a video with OpenCV."""
 
     def make(path: Path, frames: int, rate: float = 25.0) -> Path:
         codec = cv2.VideoWriter.fourcc(*("MJPG" if path.suffix == ".avi" else "mp4v"))
@@ -76,14 +76,14 @@ def make_video(picture: Callable[..., Image]) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def read_video() -> Callable[[Path], list[Image]]:
-    """The frames of a video, with OpenCV alone."""
+    """Reads the frames of a video with OpenCV."""
 
     def read(path: Path) -> list[Image]:
         capture = cv2.VideoCapture(str(path))
         frames = []
         while True:
-            there, image = capture.read()
-            if not there:
+            found, image = capture.read()
+            if not found:
                 break
             frames.append(np.asarray(image, np.uint8))
         capture.release()
@@ -94,12 +94,12 @@ def read_video() -> Callable[[Path], list[Image]]:
 
 @pytest.fixture(scope="session")
 def ffprobe() -> Callable[[Path], dict[str, str]]:
-    """What FFmpeg's own tool says about the video stream of a file; skips where it is absent."""
+    """Describes the video stream of a file with ffprobe, or skips if it is not installed."""
     tool = shutil.which("ffprobe")
 
     def probe(path: Path) -> dict[str, str]:
         if tool is None:
-            pytest.skip("ffprobe is not installed here")
+            pytest.skip("ffprobe is not installed")
         entries = "stream=nb_read_frames,r_frame_rate,width,height"
         command = [tool, "-v", "error", "-select_streams", "v:0", "-count_frames"]
         listed = subprocess.run(
@@ -115,7 +115,7 @@ def ffprobe() -> Callable[[Path], dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def files() -> Callable[[Path], list[str]]:
-    """Everything below a folder, hidden files too."""
+    """Lists everything below a folder, including hidden files."""
     return lambda folder: sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
@@ -123,9 +123,9 @@ def files() -> Callable[[Path], list[str]]:
 def spikerain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the command in this process and a folder of its own, on one thread.
+    """Runs `spikerain-edge run` in this process, in an empty folder and on one thread.
 
-    What libraries print past Python is captured too.
+    It also captures the output that libraries write directly to file descriptors.
     """
     monkeypatch.chdir(tmp_path)
 
@@ -142,7 +142,7 @@ def spikerain(
 
 @pytest.fixture
 def program(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the installed command in a process and a folder of its own."""
+    """Runs the installed program in a new process and an empty folder."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""Descriptions of operations for tests that care about their multiply-accumulates only."""
+"""Descriptions of operations for tests that use only their multiply-accumulates."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _NONE = Elements(0.0, 0, 4)
 def operation(
     name: str, per_pixel: float, per_image: int = 0, neurons: tuple[str, ...] = ()
 ) -> Operation:
-    """An operation whose tensors are empty."""
+    """Returns an operation whose tensors are empty."""
     return Operation(name, per_pixel, per_image, neurons, _NONE, _NONE, 0, 0, biased=False)

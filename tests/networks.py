@@ -1,4 +1,4 @@
-"""Networks with nothing left at its initial value, shared by the tests of all packages."""
+"""Networks with random values in every parameter, for the tests of all packages."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from torch import nn
 from spikerain_training.config import NetworkConfig
 from spikerain_training.network import SpikeRain
 
-# One dense block of a single unit per stage: all parts are there, and a step takes milliseconds.
+# One dense block of a single unit per stage: it has every kind of part and is fast.
 SMALL = NetworkConfig(
     "small", 16, growth=8, units=1, timesteps=2, encoder=(1, 1, 1), decoder=(1, 1, 1), shuffle=2
 )
 
 
 def randomised(config: NetworkConfig, seed: int = 3) -> SpikeRain:
-    """Random weights and batch statistics, so that folding has something to fold."""
+    """Returns a network with random weights and batch statistics, so that folding has an effect."""
     torch.manual_seed(seed)
     network = SpikeRain(config)
     with torch.no_grad():
@@ -32,5 +32,5 @@ def randomised(config: NetworkConfig, seed: int = 3) -> SpikeRain:
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Trainable parameters."""
+    """Counts the trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters())

@@ -35,7 +35,7 @@ def album(tmp_path: Path, picture: Draw) -> Path:
     return tmp_path / "in"
 
 
-def test_the_demo_becomes_a_video_and_a_summary_alone_on_stdout(
+def test_the_demo_is_written_as_a_video_and_only_the_summary_goes_to_stdout(
     program: Run, tmp_path: Path, read_video: ReadVideo, files: Files
 ) -> None:
     demo = ["run", "--camera", "demo", "--max-frames", "3", "--imgsz", "64x48", "--threads", "1"]
@@ -62,7 +62,7 @@ def test_the_demo_becomes_a_video_and_a_summary_alone_on_stdout(
     assert [frame.shape for frame in read_video(tmp_path / "out.mp4")] == [(48, 64, 3)] * 3
 
 
-def test_a_folder_becomes_a_folder_of_the_same_names_without_loss(
+def test_a_folder_is_derained_to_a_folder_with_the_same_names(
     spikerain: Run, tmp_path: Path, album: Path, picture: Draw, derainer: Derainer, files: Files
 ) -> None:
     ended = spikerain("--camera", "in", "--output", "out/", "--json", "summary.json")
@@ -78,7 +78,7 @@ def test_a_folder_becomes_a_folder_of_the_same_names_without_loss(
     assert summary["options"]["outputs"] == ["out/"]
 
 
-def test_a_video_keeps_frames_rate_and_size(
+def test_a_video_keeps_its_frame_count_rate_and_size(
     spikerain: Run,
     tmp_path: Path,
     make_video: Callable[..., Path],
@@ -99,7 +99,7 @@ def test_side_by_side_doubles_the_width(
     np.testing.assert_array_equal(both, np.hstack([image, derainer(image)]))
 
 
-def test_outputs_may_be_several(
+def test_several_outputs_are_written_at_once(
     spikerain: Run, tmp_path: Path, album: Path, read_video: ReadVideo, files: Files
 ) -> None:
     outputs = ["--output", "out.avi", "--output", "img_%04d.bmp", "--output", "out"]
@@ -120,20 +120,20 @@ def test_without_an_output_it_only_measures(
     assert files(tmp_path) == before
 
 
-def test_names_may_look_like_markup(spikerain: Run, tmp_path: Path, album: Path) -> None:
+def test_file_names_may_look_like_markup(spikerain: Run, tmp_path: Path, album: Path) -> None:
     ended = spikerain("--camera", "in/rainy day 0.png", "--output", "[/red].png")
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "[" / "red].png").is_file()
     assert "[/red].png" in ended.stderr
 
 
-def test_an_odd_sized_colourless_image_is_served(spikerain: Run, tmp_path: Path) -> None:
+def test_a_grey_image_of_odd_size_is_accepted(spikerain: Run, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((37, 53), 99, np.uint8))
     assert spikerain("--camera", "grey.png", "--output", "out.png").returncode == 0
     assert read_image(tmp_path / "out.png").shape == (37, 53, 3)
 
 
-def test_a_model_without_probe_graph_leaves_spikes_unknown(
+def test_spikes_are_unknown_without_a_probe_graph(
     spikerain: Run, tmp_path: Path, album: Path
 ) -> None:
     (tmp_path / "mine.onnx").write_bytes(find_model("nano").graph.read())
@@ -143,7 +143,7 @@ def test_a_model_without_probe_graph_leaves_spikes_unknown(
     assert summary["gmacs_per_frame"] > 0
     assert summary["gsops_per_frame"] is None
     assert summary["energy_mj_per_frame"] is None
-    assert "not known" in ended.stderr
+    assert "unknown" in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_model_without_probe_graph_leaves_spikes_unknown(
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
     ids=["Ctrl-C", "SIGTERM", "terminal closed"],
 )
-def test_stopping_completes_what_was_begun(
+def test_a_stopped_run_completes_its_files(
     tmp_path: Path,
     make_video: Callable[..., Path],
     read_video: ReadVideo,
@@ -189,7 +189,7 @@ def test_stopping_completes_what_was_begun(
     )
 
 
-def test_a_picture_too_large_for_the_memory_does_not_end_the_folder(
+def test_a_picture_that_is_too_large_for_memory_is_skipped(
     tmp_path: Path, picture: Draw, files: Files
 ) -> None:
     (tmp_path / "in").mkdir()
@@ -207,7 +207,7 @@ def test_a_picture_too_large_for_the_memory_does_not_end_the_folder(
     assert files(tmp_path / "out") == ["a.png", "c.png"]
 
 
-def test_the_backend_is_a_provider_by_its_short_name(
+def test_the_backend_is_the_short_name_of_a_provider(
     spikerain: Run, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -224,7 +224,7 @@ def test_the_backend_is_a_provider_by_its_short_name(
     assert asked == ["CUDAExecutionProvider"]
 
 
-def test_the_version_is_told(program: Run) -> None:
+def test_the_version_is_printed(program: Run) -> None:
     assert program("--version").stdout == f"spikerain-edge {version('spikerain-edge')}\n"
 
 
@@ -242,7 +242,7 @@ def test_the_device_needs_neither_torch_nor_onnx() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_a_stream_starts_without_what_only_reports_need() -> None:
+def test_run_does_not_import_modules_that_only_reports_need() -> None:
     program = (
         "import sys, spikerain_edge.commands.run, spikerain_edge.session;"
         "found = {'jinja2', 'msgspec'} & set(sys.modules);"

@@ -26,7 +26,7 @@ def lines(text: str) -> list[str]:
 
 
 def spoil(folder: Path, image: Image) -> None:
-    """Fills a folder with what must be refused."""
+    """Fills a folder with good, damaged and foreign files."""
     graph, probe = find_model("nano").graph, find_model("nano").probe
     assert probe is not None
     content = graph.read()
@@ -110,7 +110,7 @@ def spoil(folder: Path, image: Image) -> None:
         (4, "--camera|good.png|--output|out/|--model|changed.onnx", "SHA-256"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(
+def test_a_refused_run_reports_one_line_and_writes_nothing(
     spikerain: Run,
     tmp_path: Path,
     picture: Draw,
@@ -141,7 +141,7 @@ def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(
         (4, ["--camera", "good.png", "--output", "out/", "--model", "changed.onnx"]),
     ],
 )
-def test_the_command_itself_says_it_in_one_line(
+def test_the_installed_program_reports_one_line_too(
     program: Run, tmp_path: Path, picture: Draw, files: Files, code: int, arguments: list[str]
 ) -> None:
     spoil(tmp_path, picture())
@@ -169,7 +169,7 @@ def test_frames_before_a_broken_one_are_kept(
     assert len(read_video(tmp_path / "out" / "out.mp4")) == 2
 
 
-def test_debug_shows_where_an_error_comes_from(spikerain: Run) -> None:
+def test_debug_shows_the_traceback_of_an_error(spikerain: Run) -> None:
     ended = spikerain("--camera", "nowhere.png", "--debug")
     assert ended.returncode == 2
     assert "Traceback" in ended.stderr
@@ -180,13 +180,13 @@ def test_debug_shows_where_an_error_comes_from(spikerain: Run) -> None:
     "arguments",
     [[], ["--camera"], ["--camera", "demo", "--max-frames", "0"], ["--camera", "demo", "--what"]],
 )
-def test_wrong_usage_ends_with_2(spikerain: Run, arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_2(spikerain: Run, arguments: list[str]) -> None:
     ended = spikerain(*arguments)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
 
 
-def test_a_run_that_fails_writes_its_summary_with_the_cause(
+def test_a_failed_run_writes_its_summary_with_the_cause(
     spikerain: Run, tmp_path: Path, picture: Draw
 ) -> None:
     spoil(tmp_path, picture())
@@ -198,7 +198,7 @@ def test_a_run_that_fails_writes_its_summary_with_the_cause(
         assert summary["frames"] == 2
 
 
-def test_a_run_that_fails_before_its_first_frame_prints_a_summary_too(
+def test_a_run_that_fails_before_its_first_frame_prints_a_summary(
     spikerain: Run, tmp_path: Path, picture: Draw
 ) -> None:
     spoil(tmp_path, picture())
@@ -226,7 +226,7 @@ def in_shell(folder: Path, image: Image, rest: str) -> subprocess.CompletedProce
 @pytest.mark.parametrize(
     ("redirected", "said"), [("> /dev/full", "No space left"), (">&-", "closed")]
 )
-def test_a_summary_that_nobody_takes_is_said_in_one_line(
+def test_a_summary_that_cannot_be_printed_is_reported_in_one_line(
     tmp_path: Path, picture: Draw, redirected: str, said: str
 ) -> None:
     ended = in_shell(tmp_path, picture(), f"--json - {redirected}")
@@ -236,7 +236,7 @@ def test_a_summary_that_nobody_takes_is_said_in_one_line(
     assert lines(ended.stderr)[-1].startswith("spikerain-edge: ")
 
 
-def test_a_reader_that_went_away_is_no_news(tmp_path: Path, picture: Draw) -> None:
+def test_a_reader_that_ends_early_is_not_reported(tmp_path: Path, picture: Draw) -> None:
     ended = in_shell(tmp_path, picture(), "--json - | true; exit ${PIPESTATUS[0]}")
     assert ended.returncode == 3, ended.stderr
     assert "spikerain-edge: " not in ended.stderr

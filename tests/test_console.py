@@ -1,4 +1,4 @@
-"""What every command does with messages and errors."""
+"""How commands show messages and errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOG = logging.getLogger("spikerain_edge.somewhere")
 
 
 def fail(error: BaseException, **options: object) -> int:
-    """Runs a command that raises an error; its exit code."""
+    """Runs a command that raises an error and returns its exit code."""
     with pytest.raises(typer.Exit) as ended, command_scope(**options):  # type: ignore[arg-type]
         raise error
     return ended.value.exit_code
@@ -49,7 +49,7 @@ def fail(error: BaseException, **options: object) -> int:
         (PermissionError(errno.EACCES, "Permission denied", "out"), 3, "out: Permission denied"),
     ],
 )
-def test_errors_of_users_and_of_the_system_are_one_line_with_a_code(
+def test_errors_of_users_and_of_the_system_are_one_line_and_an_exit_code(
     error: Exception, code: int, line: str, capsys: Captured
 ) -> None:
     assert fail(error) == code
@@ -64,13 +64,13 @@ def test_an_error_reaches_another_process_with_its_parts() -> None:
     assert (error.cause, error.remedy) == ("no file a.png", "check the path")
 
 
-def test_a_line_is_of_the_program_that_runs(capsys: Captured) -> None:
+def test_an_error_begins_with_the_name_of_the_program(capsys: Captured) -> None:
     fail(InputError("no file\na.png", ""), program="spikerain-train")
     assert capsys.readouterr().err == "spikerain-train: no file a.png\n"
 
 
 @pytest.mark.parametrize("bug", [ValueError("a bug"), KeyError("a bug"), RuntimeError("a bug")])
-def test_a_bug_leaves_with_its_traceback(bug: Exception, capsys: Captured) -> None:
+def test_a_bug_is_raised_with_its_traceback(bug: Exception, capsys: Captured) -> None:
     with pytest.raises(type(bug), match="a bug") as raised, command_scope():
         raise bug
     assert raised.value is bug
@@ -106,7 +106,7 @@ def test_an_error_in_json_keeps_its_parts(capsys: Captured) -> None:
 
 
 @pytest.mark.parametrize("verbose", [False, True])
-def test_messages_are_shown_and_details_when_asked_for(verbose: bool, capsys: Captured) -> None:
+def test_debug_messages_are_shown_only_if_verbose(verbose: bool, capsys: Captured) -> None:
     with command_scope(verbose=verbose):
         LOG.debug("opening %s", "a.png")
         LOG.info("wrote %s", "b.png")
@@ -119,7 +119,7 @@ def test_messages_are_shown_and_details_when_asked_for(verbose: bool, capsys: Ca
     ]
 
 
-def test_lines_of_json_hold_extra_fields_and_nothing_else_is_printed(capsys: Captured) -> None:
+def test_lines_of_json_have_extra_fields_and_nothing_else_is_printed(capsys: Captured) -> None:
     with command_scope(log_format=LogFormat.JSON) as console:
         console.print("a table")
         LOG.info("wrote", extra={"path": Path("b.png"), "frames": 2})
@@ -129,7 +129,7 @@ def test_lines_of_json_hold_extra_fields_and_nothing_else_is_printed(capsys: Cap
     assert record["logger"] == "spikerain_edge.somewhere"
 
 
-def test_a_message_stands_above_a_progress_bar(capsys: Captured) -> None:
+def test_a_message_appears_above_a_progress_bar(capsys: Captured) -> None:
     console = Console(stderr=True, force_terminal=True, width=60)
     with command_scope(), Progress(console=console) as bar:
         bar.add_task("deraining", total=2)
@@ -147,12 +147,12 @@ def test_a_status_shows_the_latest_message(capsys: Captured) -> None:
     assert "DEBUG" not in capsys.readouterr().err
 
 
-def test_a_program_without_a_standard_error_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_without_a_standard_error_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     assert fail(InputError("no file a.png", "")) == 2
 
 
-def test_what_a_command_sets_up_ends_with_it(capsys: Captured) -> None:
+def test_logging_is_restored_when_a_command_ends(capsys: Captured) -> None:
     loggers = [logging.getLogger(package) for package in PACKAGES]
     before = [(logger.level, list(logger.handlers)) for logger in loggers]
     with log_to_stderr("spikerain-edge", LogFormat.TEXT, verbose=True):
@@ -162,7 +162,7 @@ def test_what_a_command_sets_up_ends_with_it(capsys: Captured) -> None:
     assert capsys.readouterr().err == ""
 
 
-def test_the_library_says_nothing_by_itself() -> None:
+def test_the_library_shows_no_messages_by_itself() -> None:
     code = (
         "import logging, spikerain_edge;"
         "logging.getLogger('spikerain_edge.stream').warning('nobody asked')"
@@ -174,13 +174,13 @@ def test_the_library_says_nothing_by_itself() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_takes_the_options_of_messages(command: str) -> None:
+def test_every_command_has_the_options_for_messages(command: str) -> None:
     said = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
     for option in ("--verbose", "-v", "--log-format", "--debug"):
         assert option in said
 
 
-def test_a_run_in_json_prints_lines_of_json_alone(
+def test_a_run_in_json_prints_only_lines_of_json(
     spikerain: Run, tmp_path: Path, picture: Callable[..., Image]
 ) -> None:
     write_image(tmp_path / "a.png", picture())
@@ -191,7 +191,7 @@ def test_a_run_in_json_prints_lines_of_json_alone(
     assert record["summary"]["options"]["outputs"] == ["b.png"]
 
 
-def test_a_verbose_run_says_what_it_opens_but_no_password(spikerain: Run) -> None:
+def test_a_verbose_run_names_what_it_opens_without_a_password(spikerain: Run) -> None:
     done = spikerain("--camera", "rtsp://me:s3cret@127.0.0.1:9/x", "--verbose")
     assert done.returncode == 3
     assert "loading " in done.stderr

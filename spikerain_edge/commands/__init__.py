@@ -1,1 +1,1 @@
-"""Commands that are more than a call."""
+"""The commands of `spikerain-edge`, and what commands of all packages share."""

@@ -1,4 +1,4 @@
-"""Commands that need packages which a plain install leaves out."""
+"""Support for commands that need packages of an extra."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from spikerain_edge.errors import InputError
 
 @contextmanager
 def extra_required(task: str, extra: str) -> Iterator[None]:
-    """Names the extra to install where an import in its body fails.
+    """Converts a failed import within the context to an error that names the extra to install.
 
     Args:
-        task: what needs the package, as the subject of a sentence.
-        extra: name of the extra that brings it.
+        task: the task that needs the package, as the subject of a sentence.
+        extra: name of the extra that contains the package.
 
     Raises:
         InputError: a package is missing.
@@ -23,7 +23,7 @@ def extra_required(task: str, extra: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        # A module of ours that is not there is a bug.
+        # A missing module of this package is a bug.
         if not package or package.startswith("spikerain_"):
             raise
         raise InputError(

@@ -1,4 +1,4 @@
-"""The images that a model is profiled on."""
+"""Images for the profiling of a model."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _DEMO_MOMENTS = (0, 40, 80, 120)
 
 
 class ScaledFrames:
-    """The same images at any size.
+    """A few images that can be scaled to any size.
 
     Args:
         folder: folder or glob of images, of which the first few are used; the built-in rainy
             scene if None.
 
     Attributes:
-        note: a sentence that says how many of how many images are used.
-        paths: the files of the folder.
+        note: a sentence for the report that says which images are used.
+        paths: image files that are used.
 
     Raises:
-        InputError: there are no images, or one cannot be decoded.
-        StreamError: reading them fails.
+        InputError: there are no images, or an image cannot be decoded.
+        StreamError: an image cannot be read.
     """
 
     def __init__(self, folder: str | None) -> None:
@@ -41,12 +41,12 @@ class ScaledFrames:
         self.note = _note(len(album.images), album.length, folder)
 
     def __call__(self, height: int, width: int) -> list[Image]:
-        """The images cropped to the proportions of a size, then scaled, (H, W, 3) uint8 BGR."""
+        """Returns the images cropped and scaled to a size, each uint8 (height, width, 3) BGR."""
         return [crop_and_scale(image, height, width) for image in self._images]
 
 
 def _note(used: int, length: int | None, folder: str) -> str:
     if length == used:
         return f"Measured on all {used} images of {folder}."
-    there = f" of {length}" if length else ""
-    return f"Measured on the first {used}{there} images of {folder}, {MOST} being the most."
+    total = f" of {length}" if length else ""
+    return f"Measured on the first {used}{total} images of {folder} (at most {MOST} are used)."

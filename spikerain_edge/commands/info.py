@@ -1,4 +1,4 @@
-"""`spikerain-edge info`: describes a model file."""
+"""`spikerain-edge info`: describes a model or engine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def info(
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
 ) -> None:
-    """Prints what a model or engine is: network, precision, sizes, what made it."""
+    """Describes a model or engine: network, precision, sizes, origin."""
     with command_scope(debug=debug, verbose=verbose, log_format=log_format):
         from spikerain_edge.engine_file import is_engine_file
 
@@ -48,9 +48,9 @@ def _graph_facts(name: str) -> dict[str, Any]:
     content = file.read()
     with OnnxRuntimeEngine(content, str(file.path)) as engine:
         spec = engine.spec
-    beside = str(probe.path) if probe else ""
+    probe_graph = str(probe.path) if probe else ""
     facts = {"file": str(file.path), "kind": "ONNX graph", "bytes": len(content)}
-    return {**facts, "probe_graph": beside, **asdict(spec), **_costs(spec)}
+    return {**facts, "probe_graph": probe_graph, **asdict(spec), **_costs(spec)}
 
 
 def _engine_facts(path: Path) -> dict[str, Any]:
@@ -64,20 +64,23 @@ def _engine_facts(path: Path) -> dict[str, Any]:
 
 
 def _costs(spec: ModelSpec) -> dict[str, float]:
-    """Dense multiply-accumulates for an image of 256x256."""
+    """Returns the dense multiply-accumulates for an image of 256x256 pixels."""
     macs, analog = spec.macs(256, 256), spec.analog_macs(256, 256)
     return {"macs_at_256x256": macs, "analog_macs_at_256x256": analog}
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    """Selects the facts to print; lists of layers become their length."""
+    """Selects the facts to print, as pairs of a title and a text."""
     height, width = facts["height"], facts["width"]
     macs, analog = facts["macs_at_256x256"], facts["analog_macs_at_256x256"]
-    kept = facts["full_precision"]
+    full_precision = len(facts["full_precision"])
     lines = [
         ("file", f"{facts['file']} ({facts['kind']})"),
         ("model", f"{facts['name']} (variant {facts['variant']})"),
-        ("precision", facts["precision"] + (f", {len(kept)} layers in fp32" if kept else "")),
+        (
+            "precision",
+            facts["precision"] + (f", {full_precision} layers in fp32" if full_precision else ""),
+        ),
         ("made for", {"any": "any runtime"}.get(facts["target"], facts["target"])),
         ("timesteps", f"T = {facts['timesteps']}, unrolled"),
         ("neuron", f"LIF, tau {facts['tau']:g}, threshold {facts['threshold']:g}"),
@@ -88,7 +91,10 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
             f"{height or 'H'}, {width or 'W'}, 3) BGR"
             + ("" if height else f", multiples of {facts['stride']}"),
         ),
-        ("layers", f"{len(facts['neurons'])} of neurons, {len(facts['operations'])} convolutions"),
+        (
+            "layers",
+            f"{len(facts['neurons'])} neuron layers, {len(facts['operations'])} convolutions",
+        ),
         (
             "cost at 256x256",
             f"{macs / 1e9:.3f} dense GMACs, {analog / 1e9:.3f} of them analogue",
@@ -110,12 +116,14 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _rates(facts: dict[str, Any]) -> str:
-    """Where firing rates come from: a graph of their own, beside the graph that is run."""
+    """Says which file reports firing rates: the probe graph of a model, if it has one."""
     if facts["probe"]:
         return "reported: this is a probe graph"
     if "library" in facts:
-        return "an engine reports none"
-    return f"from {facts['probe_graph']}" if facts["probe_graph"] else "no probe graph beside it"
+        return "not reported by an engine"
+    return (
+        f"from {facts['probe_graph']}" if facts["probe_graph"] else "not reported: no probe graph"
+    )
 
 
 def _profile(profile: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The table that `run --profile` shows while it runs."""
+"""The table that `run --profile` shows during a run."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _RATE_WINDOW = 5 * REFRESHES_PER_SECOND
 
 
 class LiveView:
-    """A table of the current figures, which rich draws again at each refresh.
+    """A table of current measurements; rich redraws it at each refresh.
 
     Times are percentiles over the latest 256 frames; the frame rate covers the latest seconds.
 
     Args:
         traffic: counts and times of the frames so far.
-        cost: returns the mean cost of a frame so far, spikes from sampled frames.
-        clock: returns seconds from any origin.
+        cost: returns the mean cost of a frame so far; spikes come from sampled frames.
+        clock: returns a time in seconds.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class LiveView:
         return self._drawn(f"{self._rate():.1f} frames per second, {self._counts()}")
 
     def finished(self) -> Group:
-        """The table after the last frame, without the rate, which the summary gives."""
+        """Returns the table after the last frame; the summary shows the frame rate instead."""
         return self._drawn(self._counts())
 
     def _drawn(self, progress: str) -> Group:
@@ -79,7 +79,7 @@ class LiveView:
             return "no frames yet"
         dense = f"{cost.gmacs:.2f} dense GMACs per frame"
         if cost.firing_rate is None:
-            return f"{dense}; spikes not known: the model has no probe graph"
+            return f"{dense}; spikes unknown: the model has no probe graph"
         return (
             f"{dense}, firing rate {cost.firing_rate:.3f}, {cost.gsops:.3f} GSOPs, "
             f"{cost.energy_mj:.2f} mJ estimated"
@@ -87,6 +87,6 @@ class LiveView:
 
 
 def _percentiles(seconds: Iterable[float]) -> list[str]:
-    # Copied in one step, since another thread appends.
+    # Copied in one step, because another thread appends.
     latest = tuple(seconds)[-_LATEST:]
     return [f"{value:.1f}" for value in percentiles_ms(latest).values()]

@@ -1,4 +1,4 @@
-"""`spikerain-edge profile`: what a frame costs on this machine, size by size."""
+"""`spikerain-edge profile`: measures the cost of a frame at several image sizes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def profile(
     images: Annotated[
         str | None,
         typer.Option(
-            metavar="FOLDER", help="Rainy images to measure on, at most 8; else the demo."
+            metavar="FOLDER", help="Rainy images to measure on, at most 8. Default: the demo."
         ),
     ] = None,
     backend: Annotated[
@@ -49,17 +49,18 @@ def profile(
     warmup: Annotated[int, typer.Option(min=0, help="Frames before the timed ones.")] = 5,
     iterations: Annotated[int, typer.Option(min=1, help="Timed frames per size.")] = 50,
     threads: Annotated[
-        int | None, typer.Option(min=1, max=256, help="CPU threads; all cores unless given.")
+        int | None, typer.Option(min=1, max=256, help="CPU threads. Default: all cores.")
     ] = None,
     power: Annotated[
-        bool, typer.Option("--power/--no-power", help="Read this machine's power rails.")
+        bool,
+        typer.Option("--power/--no-power", help="Measure power with sensors of the machine."),
     ] = True,
     neuron_cost: Annotated[
-        bool, typer.Option("--neuron-cost", help="Price emitted spikes too, 3.7 pJ each.")
+        bool, typer.Option("--neuron-cost", help="Add 3.7 pJ of energy per emitted spike.")
     ] = False,
     board: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Look ahead to a board: orin-nano, agx-orin ..."),
+        typer.Option(metavar="NAME", help="Show bounds for another board: orin-nano, agx-orin ..."),
     ] = None,
     table1: Annotated[
         bool, typer.Option("--table1", help="Show the convention of the paper's Table 1.")
@@ -82,16 +83,16 @@ def profile(
     debug: Debug = False,
 ) -> None:
     """Measures latency, operations, spikes and energy at several image sizes."""
-    with command_scope(debug=debug, verbose=verbose, log_format=log_format) as aside:
+    with command_scope(debug=debug, verbose=verbose, log_format=log_format) as console:
         from spikerain_edge.commands.frames import ScaledFrames
         from spikerain_edge.inference.onnx_runtime import provider_named
         from spikerain_edge.profiling.examination import ProfileOptions
         from spikerain_edge.profiling.report import profile as measure
         from spikerain_edge.profiling.tables import WIDTH, report_tables
 
-        destinations = [place for place in (json_to, csv_to, html_to) if place]
+        destinations = [target for target in (json_to, csv_to, html_to) if target]
         frames = ScaledFrames(images)
-        check_places(destinations, [*model_files(model), *frames.paths])
+        check_destinations(destinations, [*model_files(model), *frames.paths])
         options = ProfileOptions(
             model=model,
             sizes=tuple(parse_shape(text) for text in imgsz or _SIZES),
@@ -105,9 +106,9 @@ def profile(
             neuron_cost=neuron_cost,
             board=board,
         )
-        with live_status(aside, "starting"):
+        with live_status(console, "starting"):
             report = measure(options, frames)
-        shown = aside if _STDOUT in destinations else Console()
+        shown = console if _STDOUT in destinations else Console()
         shown.width = min(WIDTH, shown.width) if shown.is_terminal else WIDTH
         shown.print(report_tables(report, table1=table1, per_layer=per_layer))
         write_files(report, json_to, csv_to, html_to)
@@ -115,10 +116,10 @@ def profile(
 
 
 def model_files(name: str) -> list[Path]:
-    """The graphs of a model.
+    """Returns the files of a model.
 
     Raises:
-        InputError: there is no such model.
+        InputError: the model does not exist.
     """
     from spikerain_edge.models import find_model
 
@@ -126,58 +127,60 @@ def model_files(name: str) -> list[Path]:
     return [found.graph.path, *([found.probe.path] if found.probe else [])]
 
 
-def check_places(destinations: list[str], read: list[Path]) -> None:
+def check_destinations(destinations: list[str], read: list[Path]) -> None:
     """Checks, before anything is measured, that the reports can be written.
 
     Args:
-        destinations: files, or `-` for standard output.
-        read: files that are measured with.
+        destinations: paths of the reports, or `-` for standard output.
+        read: model and image files.
 
     Raises:
-        InputError: one of them cannot be written, or would replace another or what is read.
+        InputError: a report cannot be written, or would overwrite an input or another report.
     """
     if destinations.count(_STDOUT) > 1:
         raise InputError(
             "two reports cannot both be written to standard output",
-            "write - for one of --json, --csv and --html and name files for the others",
+            "use - for only one of --json, --csv and --html, and name files for the others",
         )
     require_distinct(destinations, read)
-    for place in destinations:
-        if place != _STDOUT:
-            require_writable(Path(place))
+    for destination in destinations:
+        if destination != _STDOUT:
+            require_writable(Path(destination))
 
 
 def require_rows(report: Report) -> None:
-    """Checks, once the reports are written, that at least one size was measured.
+    """Checks, after the reports are written, that at least one size was measured.
 
     Raises:
-        InputError: no size was measured; names the first problem.
+        InputError: no size was measured; the message names the first problem.
     """
     problems = [row.problem for row in report.rows]
     if all(problems):
-        raise InputError(f"no size could be measured: {problems[0]}", "name others with --imgsz")
+        raise InputError(
+            f"no size could be measured: {problems[0]}", "name other sizes with --imgsz"
+        )
 
 
 def write_files(
     report: Report, json_to: str | None, csv_to: str | None, html_to: str | None
 ) -> None:
-    """Writes the reports that were asked for, `-` to standard output.
+    """Writes the requested reports to files, or to standard output for `-`.
 
     Raises:
-        OSError: a file cannot be written; the message names it.
+        OSError: a file cannot be written; the error names it.
     """
     from spikerain_edge.profiling.document import as_json
     from spikerain_edge.profiling.html import render
     from spikerain_edge.profiling.spreadsheet import rows_as_csv
 
-    makers: list[tuple[str | None, Callable[[Report], str]]] = [
+    renderers: list[tuple[str | None, Callable[[Report], str]]] = [
         (json_to, as_json),
         (csv_to, rows_as_csv),
         (html_to, render),
     ]
-    for place, make in makers:
-        if place == _STDOUT:
-            print_line(make(report).removesuffix("\n"))
-        elif place:
-            write_whole(Path(place), make(report).encode())
-            _log.info("wrote %s", place)
+    for destination, render_report in renderers:
+        if destination == _STDOUT:
+            print_line(render_report(report).removesuffix("\n"))
+        elif destination:
+            write_whole(Path(destination), render_report(report).encode())
+            _log.info("wrote %s", destination)

@@ -1,4 +1,4 @@
-"""`spikerain-edge run`: derains a stream and reports times, losses and cost."""
+"""`spikerain-edge run`: removes rain from a stream and reports times, lost frames and cost."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run(
             "%Y%m%d-%H%M%S; repeatable. Without it nothing is written, only measured.",
         ),
     ] = None,
-    model: Annotated[str, typer.Option(help="Shipped model or ONNX file.")] = "nano",
+    model: Annotated[str, typer.Option(help="Shipped model, ONNX file or engine file.")] = "nano",
     size: Annotated[
         str | None,
         typer.Option(
@@ -59,13 +59,13 @@ def run(
     ] = None,
     max_frames: Annotated[int | None, typer.Option(min=1, help="Stop after N frames.")] = None,
     side_by_side: Annotated[
-        bool, typer.Option("--side-by-side", help="Write rainy | derained.")
+        bool, typer.Option("--side-by-side", help="Write the rainy image next to the derained one.")
     ] = False,
     backend: Annotated[
         str, typer.Option(metavar="NAME", help="ONNX Runtime provider: cpu, cuda, tensorrt ...")
     ] = "cpu",
     threads: Annotated[
-        int | None, typer.Option(min=1, max=256, help="CPU threads; all cores unless given.")
+        int | None, typer.Option(min=1, max=256, help="CPU threads. Default: all cores.")
     ] = None,
     json_to: Annotated[
         str | None,
@@ -87,13 +87,13 @@ def run(
         typer.Option(metavar="SIZE", help="Leave so much of the disk free, such as 2GiB."),
     ] = None,
     live: Annotated[
-        bool, typer.Option("--profile", help="Show times, spikes and energy while it runs.")
+        bool, typer.Option("--profile", help="Show times, spikes and energy during the run.")
     ] = False,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
 ) -> None:
-    """Derains a camera, a video or images."""
+    """Removes rain from a camera stream, a video or images."""
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as console:
         from spikerain_edge.commands.limits import parse_limits
         from spikerain_edge.session import RunOptions
@@ -114,7 +114,7 @@ def run(
 
 
 def _run(options: RunOptions, console: Console, *, live: bool) -> None:
-    """Runs the stream and shows the summary, also after an error."""
+    """Runs the stream and shows the summary, even after an error."""
     from spikerain_edge.commands.live import REFRESHES_PER_SECOND, LiveView
     from spikerain_edge.session import Session
 
@@ -138,7 +138,7 @@ def _run(options: RunOptions, console: Console, *, live: bool) -> None:
             console.print(view.finished())
         _show(summary, options, console)
     finally:
-        # The error of the stream came first, so it wins over one of the summary.
+        # The error of the stream came first, so it is raised rather than one of the summary.
         if failure is not None:
             raise failure
     if received:
@@ -146,7 +146,7 @@ def _run(options: RunOptions, console: Console, *, live: bool) -> None:
 
 
 def _show(summary: dict[str, Any], options: RunOptions, console: Console) -> None:
-    """Shows the summary unless no frame came through, and writes the JSON on request."""
+    """Shows the summary unless a run failed before its first frame, and writes it as JSON."""
     from spikerain_edge.session import write_summary
 
     failed = summary["error"] is not None
@@ -162,7 +162,7 @@ def _show(summary: dict[str, Any], options: RunOptions, console: Console) -> Non
 
 @contextmanager
 def _stop_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Stops the stream cleanly at the first Ctrl-C, SIGTERM or SIGHUP; a second one kills.
+    """Stops the stream cleanly on Ctrl-C, SIGTERM or SIGHUP; a second signal kills the program.
 
     The system sends SIGHUP when the terminal is closed, unless the command runs under `nohup`.
     """
@@ -208,7 +208,7 @@ def _summary_table(summary: dict[str, Any], *, shown_outputs: bool) -> Table:
             table.add_row(f"{title}, ms, p50 / p90 / p95 / p99", values)
     table.add_row("dense GMACs per frame", f"{summary['gmacs_per_frame']:.2f}")
     if summary["gsops_per_frame"] is None:
-        table.add_row("spikes and energy", "not known: the model has no probe graph")
+        table.add_row("spikes and energy", "unknown: the model has no probe graph")
     else:
         rate = f"{summary['gsops_per_frame']:.3f} at a firing rate of {summary['firing_rate']:.3f}"
         table.add_row("GSOPs per frame", rate)

@@ -1,4 +1,4 @@
-"""Commands that are listed without being imported, and imported when they are used."""
+"""A table of commands that are listed without an import and imported on first use."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class CommandEntry:
     """A command of the table.
 
     Attributes:
-        module: full name of the module, whose `app` (a `typer.Typer`) has this one command.
-        help: the first line of the command's own help.
+        module: full name of the module; its `app`, a `typer.Typer`, has this one command.
+        help: first line of the command's help.
     """
 
     module: str
@@ -30,14 +30,14 @@ class CommandEntry:
 
 
 class LazyCommand(TyperCommand):
-    """Stands for a command in the list of all and gives way to it when it is called."""
+    """Placeholder in the list of commands that imports the real command on use."""
 
     def __init__(self, name: str, entry: CommandEntry) -> None:
         super().__init__(name, help=entry.help)
         self._module = entry.module
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **named: Any) -> Any:
-        """The context of the real command, which its module defines."""
+        """Imports the module and returns the context of the real command."""
         with _quiet_interrupts():
             module = import_module(self._module)
         command: Any = typer.main.get_command(module.app)
@@ -46,14 +46,14 @@ class LazyCommand(TyperCommand):
 
 @contextmanager
 def _quiet_interrupts() -> Iterator[None]:
-    """Ends the process at Ctrl-C, without a traceback through whatever is being imported."""
+    """Ends the process on Ctrl-C within the context, without a traceback."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         os._exit(128 + number)
 
     before = signal.getsignal(signal.SIGINT)
-    # Where the one who started the process has it ignore Ctrl-C, it goes on doing so. Handlers
-    # belong to the main thread.
+    # A process that was started to ignore Ctrl-C keeps ignoring it. Only the main thread may set
+    # handlers.
     if (
         before is not signal.default_int_handler
         or threading.current_thread() is not threading.main_thread()
@@ -68,10 +68,10 @@ def _quiet_interrupts() -> Iterator[None]:
 
 
 def group_of(entries: Mapping[str, CommandEntry]) -> type[TyperGroup]:
-    """A group of commands that `typer.Typer(cls=...)` takes.
+    """Returns the class of a command group, for `typer.Typer(cls=...)`.
 
     Args:
-        entries: the commands by name, in the order of `--help`.
+        entries: commands by name, in the order of `--help`.
     """
 
     class LazyGroup(TyperGroup):

@@ -1,4 +1,4 @@
-"""Options that take several values, as in `--imgsz 256 512 720`."""
+"""Options that take several values, such as `--imgsz 256 512 720`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 class VariadicCommand(TyperCommand):
     """A command whose repeatable options also take several values at once.
 
-    Only for commands without arguments, since a value could be an argument otherwise.
+    It is only for commands without arguments, because a value could be an argument otherwise.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Finds damage in image files that decoders fill with grey or black without an error."""
+"""Finds damage in image files that decoders fill with grey or black and do not report."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Iterator
 
 import simplejpeg
 
-# Everything in the coded data of a JPEG that is a marker: not an escaped byte, not a restart.
+# A marker of a JPEG that is neither an escaped byte of the coded data nor a restart marker.
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _END, _SCAN = 0xD9, 0xDA
-# Coded data of lossless WebP never holds that many zero bytes in a row; a hole in a file does.
+# Coded data of lossless WebP never contains so many zero bytes in a row; damaged files do.
 _HOLE = bytes(64)
-# Some cameras write a few bytes too many before the end.
+# Some cameras write a few extra bytes before the end marker.
 _EXTRA = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _MOST_EXTRA = 64
 
 
 def is_damaged(content: bytes, form: str) -> bool:
-    """Whether an image file has damage that its decoder would pass over.
+    """Whether an image file has damage that its decoder does not report.
 
-    PNG and the like have checksums, which decoders check themselves, but OpenCV makes room for
-    as many bytes as a chunk of a PNG announces.
+    Decoders check the checksums of PNG themselves, but OpenCV allocates as many bytes as a chunk
+    claims to have, so lengths of chunks are checked here.
 
     Args:
         content: the whole file.
-        form: its format, as `format_of` names it.
+        form: name of its format, as `format_of` returns it.
     """
     if form == "JPEG":
         return _is_damaged_jpeg(content)
@@ -39,7 +39,7 @@ def is_damaged(content: bytes, form: str) -> bool:
 
 
 def first_jpeg(content: bytes) -> bytes | None:
-    """The first JPEG of a file, without what phones put after it; None if it is cut off."""
+    """Returns the first JPEG in a file without trailing data; None if its end is missing."""
     at = 2
     while marker := _MARKER.search(content, at):
         code, at = marker[1][0], marker.end()
@@ -58,20 +58,20 @@ def _is_damaged_jpeg(content: bytes) -> bool:
     try:
         _, _, colours, _ = simplejpeg.decode_jpeg_header(jpeg, strict=False)
     except (KeyError, ValueError):
-        # A kind of JPEG, or a space of colours, that this decoder does not know.
+        # This decoder does not support the kind of JPEG or its colour space.
         return False
     if colours not in {"Gray", "YCbCr"}:
         return False
     try:
-        # Of the smallest size: what counts is whether the coded data is whole.
+        # Decoding to the smallest size is fast and still reads all of the coded data.
         simplejpeg.decode_jpeg(jpeg, "GRAY", fastdct=True, min_height=1, min_width=1)
     except ValueError as error:
-        return _tells_damage(str(error))
+        return _reports_damage(str(error))
     return False
 
 
-def _tells_damage(warning: str) -> bool:
-    """Whether a warning of libjpeg is about damage, not about an oddity."""
+def _reports_damage(warning: str) -> bool:
+    """Whether a warning of libjpeg reports damage and not just an unusual file."""
     extra = _EXTRA.search(warning)
     if extra:
         return int(extra[1]) > _MOST_EXTRA
@@ -79,7 +79,7 @@ def _tells_damage(warning: str) -> bool:
 
 
 def _is_cut_off_png(content: bytes) -> bool:
-    """Whether a chunk before the last is longer than what is left of the file."""
+    """Whether a chunk of a PNG is longer than the rest of the file."""
     at = 8
     while at < len(content):
         size, kind = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8]
@@ -92,28 +92,28 @@ def _is_cut_off_png(content: bytes) -> bool:
 
 
 def _is_damaged_tiff(content: bytes) -> bool:
-    # A tenth of a second that only runs on TIFF shall wait for.
+    # Importing Pillow takes a tenth of a second, which only TIFF files need.
     from PIL import Image as Pillow
     from PIL import ImageSequence
 
-    # About a kind of TIFF that Pillow does not know, or a page that is too large for it.
-    unknown = (ValueError, SyntaxError, LookupError, TypeError, Pillow.DecompressionBombError)
+    # Pillow raises these for an unsupported kind of TIFF and for pages that are too large.
+    unsupported = (ValueError, SyntaxError, LookupError, TypeError, Pillow.DecompressionBombError)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             image = Pillow.open(io.BytesIO(content), formats=["TIFF"])
-        except (OSError, *unknown):
+        except (OSError, *unsupported):
             return False
         try:
             for page in ImageSequence.Iterator(image):
                 page.load()
-        except (OSError, *unknown):
+        except (OSError, *unsupported):
             return True
     return False
 
 
 def _lossless_parts(webp: bytes) -> Iterator[bytes]:
-    """The losslessly coded images of a WebP file; damage in lossy ones cannot be told."""
+    """Yields the lossless images of a WebP file; damage in lossy ones cannot be recognised."""
     at = 12
     while at + 8 <= len(webp):
         size = int.from_bytes(webp[at + 4 : at + 8], "little")

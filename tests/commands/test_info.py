@@ -54,15 +54,15 @@ def engine(derainer: Derainer) -> EngineFile:
     return EngineFile.seal(header, b"a plan")
 
 
-def said(done: Done) -> dict[str, str]:
-    """What was printed, by what it is about."""
+def printed(done: Done) -> dict[str, str]:
+    """Returns the printed texts by their titles."""
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return {line[:16].rstrip(): line[17:] for line in done.stdout.splitlines()}
 
 
 def test_a_shipped_model_is_described(info: Info, derainer: Derainer) -> None:
-    facts = said(info("nano"))
+    facts = printed(info("nano"))
     probe = find_model("nano").probe
     assert probe is not None
     assert facts["model"] == "nano (variant nano)"
@@ -76,10 +76,10 @@ def test_a_shipped_model_is_described(info: Info, derainer: Derainer) -> None:
     assert "made from" not in facts
 
 
-def test_a_probe_graph_is_called_one(info: Info) -> None:
+def test_a_probe_graph_is_described_as_one(info: Info) -> None:
     probe = find_model("nano").probe
     assert probe is not None
-    assert "this is a probe graph" in said(info(str(probe.path)))["firing rates"]
+    assert "this is a probe graph" in printed(info(str(probe.path)))["firing rates"]
 
 
 def test_a_graph_of_another_precision_and_shape_is_described(info: Info, tmp_path: Path) -> None:
@@ -88,10 +88,10 @@ def test_a_graph_of_another_precision_and_shape_is_described(info: Info, tmp_pat
     shaped = with_shape(graph, request.batch, request.size)
     spec = replace(shaped.spec, precision="fp16", full_precision=("sum",), source_sha256="5" * 64)
     (tmp_path / "half.onnx").write_bytes(seal(shaped.model, spec)[0])
-    facts = said(info("half.onnx"))
+    facts = printed(info("half.onnx"))
     assert facts["precision"] == "fp16, 1 layers in fp32"
     assert facts["input, output"].endswith("uint8 (2, 48, 64, 3) BGR")
-    assert facts["firing rates"] == "no probe graph beside it"
+    assert facts["firing rates"] == "not reported: no probe graph"
     assert facts["made from"] == f"sha256 {'5' * 64}"
 
 
@@ -99,7 +99,7 @@ def test_an_engine_is_described_without_tensorrt(
     info: Info, tmp_path: Path, engine: EngineFile
 ) -> None:
     engine.write(tmp_path / "mine.engine")
-    facts = said(info("mine.engine"))
+    facts = printed(info("mine.engine"))
     assert facts["file"] == "mine.engine (TensorRT engine)"
     assert facts["precision"] == "int8"
     assert facts["made for"] == "tensorrt"
@@ -112,7 +112,7 @@ def test_an_engine_is_described_without_tensorrt(
     assert facts["made from"] == f"sha256 {'7' * 64}"
 
 
-def test_json_is_the_whole_description(
+def test_json_contains_the_whole_description(
     info: Info, tmp_path: Path, engine: EngineFile, derainer: Derainer
 ) -> None:
     engine.write(tmp_path / "mine.engine")
@@ -132,12 +132,14 @@ def refused(done: Done, code: int, word: str) -> None:
     assert word in line
 
 
-def test_what_is_not_there_is_said(info: Info) -> None:
+def test_a_missing_file_is_reported(info: Info) -> None:
     refused(info("mine.onnx"), 2, "no model 'mine.onnx'")
     refused(info("mine.engine"), 2, "the engine file mine.engine does not exist")
 
 
-def test_engines_that_are_none_are_refused(info: Info, tmp_path: Path, engine: EngineFile) -> None:
+def test_damaged_foreign_and_unsupported_engines_are_refused(
+    info: Info, tmp_path: Path, engine: EngineFile
+) -> None:
     content = engine.to_bytes()
     wrong = {
         "cut": (content[:-1], "is incomplete"),
@@ -163,7 +165,7 @@ def test_engines_that_are_none_are_refused(info: Info, tmp_path: Path, engine: E
         refused(info(f"{name}.engine"), 4, word)
 
 
-def test_an_onnx_graph_that_is_none_of_ours_is_refused(info: Info, tmp_path: Path) -> None:
+def test_a_foreign_onnx_graph_is_refused(info: Info, tmp_path: Path) -> None:
     model = onnx.load_model_from_string(find_model("nano").graph.read())
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "foreign.onnx")

@@ -34,7 +34,7 @@ def shown(view: LiveView) -> str:
     return text.getvalue()
 
 
-def test_times_of_every_stage_frames_spikes_and_energy_are_shown(traffic: Traffic) -> None:
+def test_times_frames_spikes_and_energy_are_shown(traffic: Traffic) -> None:
     text = shown(LiveView(traffic, lambda: COST))
     rows = {" ".join(line.split()) for line in text.splitlines()}
     assert {
@@ -47,7 +47,7 @@ def test_times_of_every_stage_frames_spikes_and_energy_are_shown(traffic: Traffi
     assert "3.07 dense GMACs per frame, firing rate 0.266, 0.735 GSOPs, 1.51 mJ" in text
 
 
-def test_the_frame_rate_is_that_of_the_latest_seconds(traffic: Traffic) -> None:
+def test_the_frame_rate_covers_the_latest_seconds(traffic: Traffic) -> None:
     clock = count(0)  # a second passes between drawings
     view = LiveView(traffic, lambda: COST, clock=lambda: float(next(clock)))
     for _ in range(20):
@@ -59,7 +59,7 @@ def test_the_frame_rate_is_that_of_the_latest_seconds(traffic: Traffic) -> None:
     assert "7.0 frames per second" in text
 
 
-def test_after_the_last_frame_the_rate_is_left_to_the_summary(traffic: Traffic) -> None:
+def test_the_table_after_the_last_frame_has_no_frame_rate(traffic: Traffic) -> None:
     text = StringIO()
     Console(file=text, width=100).print(LiveView(traffic, lambda: COST).finished())
     assert "40 frames, 3 dropped" in text.getvalue()
@@ -67,7 +67,7 @@ def test_after_the_last_frame_the_rate_is_left_to_the_summary(traffic: Traffic) 
     assert "per second" not in text.getvalue()
 
 
-def test_before_the_first_frame_and_without_a_probe() -> None:
+def test_costs_are_unknown_before_the_first_frame_and_without_a_probe_graph() -> None:
     assert "no frames yet" in shown(LiveView(Traffic(), lambda: None))
     unprobed = FrameCost(3.0, None, None, None)
     assert "no probe graph" in shown(LiveView(Traffic(), lambda: unprobed))
@@ -85,7 +85,7 @@ def test_drawing_takes_less_than_two_percent_of_a_core(traffic: Traffic) -> None
     assert min(costs) * REFRESHES_PER_SECOND < 0.02
 
 
-def test_run_shows_it(capfd: pytest.CaptureFixture[str]) -> None:
+def test_run_shows_the_table(capfd: pytest.CaptureFixture[str]) -> None:
     frames = ["run", "--camera", "demo", "--imgsz", "32x32", "--max-frames", "3", "--threads", "1"]
     with pytest.raises(SystemExit) as ended:
         app([*frames, "--profile"])

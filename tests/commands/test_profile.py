@@ -36,7 +36,7 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs/profile.schema.json").rea
 def profile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Profile:
-    """Runs the command in a folder of its own, briefly and on one thread."""
+    """Runs `spikerain-edge profile` in an empty folder, briefly and on one thread."""
     monkeypatch.chdir(tmp_path)
     brief = ("--threads", "1", "--warmup", "0", "--iterations", "2", "--no-power")
 
@@ -60,7 +60,7 @@ def album(tmp_path: Path, picture: Draw) -> Path:
     return folder
 
 
-def test_the_report_is_alone_on_stdout(profile: Profile) -> None:
+def test_only_the_report_goes_to_stdout(profile: Profile) -> None:
     ended = profile("--model", "nano", "--imgsz", "32", "64", "50x33", "--json", "-")
     assert ended.returncode == 0, ended.stderr
     report: dict[str, Any] = json.loads(ended.stdout)
@@ -73,7 +73,7 @@ def test_the_report_is_alone_on_stdout(profile: Profile) -> None:
     assert max(len(line) for line in ended.stderr.splitlines()) <= 100
 
 
-def test_the_users_images_and_every_kind_of_file(
+def test_images_of_the_user_are_measured_and_every_kind_of_report_is_written(
     profile: Profile, tmp_path: Path, album: Path
 ) -> None:
     files = ("--json", "out.json", "--csv", "out.csv", "--html", "out.html")
@@ -105,7 +105,7 @@ def test_the_users_images_and_every_kind_of_file(
         (("--html", "."), 2, "cannot write ."),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
+def test_a_refusal_is_one_line(
     profile: Profile, album: Path, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     images = () if "--images" in arguments else ("--images", str(album))
@@ -117,7 +117,7 @@ def test_what_cannot_be_done_is_one_line(
     assert words in line
 
 
-def test_reports_never_replace_what_is_read_or_each_other(
+def test_reports_never_overwrite_inputs_or_each_other(
     profile: Profile, album: Path, tmp_path: Path
 ) -> None:
     graph = find_model("nano").graph.path
@@ -135,7 +135,7 @@ def test_reports_never_replace_what_is_read_or_each_other(
     assert not (tmp_path / "p1").exists()
 
 
-def test_a_report_that_cannot_be_written_leaves_the_former(
+def test_a_report_that_cannot_be_written_keeps_the_former_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     former = tmp_path / "out.json"
@@ -155,7 +155,7 @@ def test_a_report_that_cannot_be_written_leaves_the_former(
 
 
 @pytest.mark.parametrize(("option", "start"), [("--csv", "imgsz"), ("--html", "<!DOCTYPE html>")])
-def test_every_kind_of_report_can_go_to_stdout(
+def test_every_kind_of_report_can_be_written_to_stdout(
     profile: Profile, tmp_path: Path, album: Path, option: str, start: str
 ) -> None:
     ended = profile("--imgsz", "32", "--images", str(album), option, "-")
@@ -164,7 +164,7 @@ def test_every_kind_of_report_can_go_to_stdout(
     assert not (tmp_path / "-").exists()
 
 
-def test_a_closed_standard_output_is_said(album: Path) -> None:
+def test_a_closed_standard_output_is_reported(album: Path) -> None:
     command = 'exec "$0" profile --imgsz 32 --iterations 1 --images "$1" --csv - >&-'
     ended = subprocess.run(
         ["/bin/sh", "-c", command, Path(sys.executable).with_name("spikerain-edge"), album],
@@ -177,14 +177,14 @@ def test_a_closed_standard_output_is_said(album: Path) -> None:
     assert ended.stderr.splitlines()[-1].startswith("spikerain-edge: standard output is closed; ")
 
 
-def test_only_one_report_goes_to_stdout(profile: Profile, album: Path) -> None:
+def test_only_one_report_may_go_to_stdout(profile: Profile, album: Path) -> None:
     ended = profile("--images", str(album), "--json", "-", "--csv", "-")
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert "two reports cannot both be written to standard output" in ended.stderr
 
 
-def test_a_report_without_any_measurement_is_a_failure(
+def test_a_report_without_any_measurement_is_an_error(
     profile: Profile, album: Path, tmp_path: Path
 ) -> None:
     made = convert(open_origin("nano"), Request(size=(32, 32)))
@@ -201,7 +201,7 @@ def test_a_report_without_any_measurement_is_a_failure(
     assert json.loads((tmp_path / "report.json").read_text())["rows"][0]["fps"] is None
 
 
-def test_backends_that_run_no_graph_are_not_offered(
+def test_backends_that_cannot_run_graphs_are_not_offered(
     profile: Profile, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offered = ["AzureExecutionProvider", "CPUExecutionProvider"]
@@ -213,18 +213,18 @@ def test_backends_that_run_no_graph_are_not_offered(
         assert ended.stderr.endswith("; choose one of these with --backend: cpu\n")
 
 
-def test_only_the_first_images_are_used_and_it_is_said(tmp_path: Path, picture: Draw) -> None:
+def test_a_note_says_that_only_the_first_images_are_used(tmp_path: Path, picture: Draw) -> None:
     for number in range(9):
         write_image(tmp_path / f"{number}.png", picture(number))
     frames = ScaledFrames(str(tmp_path))
     assert len(frames(16, 16)) == 8
-    assert frames.note == f"Measured on the first 8 of 9 images of {tmp_path}, 8 being the most."
+    assert frames.note == f"Measured on the first 8 of 9 images of {tmp_path} (at most 8 are used)."
     (tmp_path / "8.png").unlink()
     assert ScaledFrames(str(tmp_path)).note == f"Measured on all 8 images of {tmp_path}."
     assert ScaledFrames(None).note == "Measured on 4 frames of the built-in rainy scene."
 
 
-def test_pictures_that_cannot_be_decoded_are_not_passed_over(tmp_path: Path) -> None:
+def test_pictures_that_cannot_be_decoded_are_not_ignored(tmp_path: Path) -> None:
     for number in range(12):
         write_image(tmp_path / f"{number:02}.png", np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "05.png").write_bytes(b"no image")
@@ -244,11 +244,11 @@ def test_pictures_that_cannot_be_decoded_are_not_passed_over(tmp_path: Path) -> 
         ("", ""),
     ],
 )
-def test_an_option_with_several_values_is_repeated(typed: str, read: str) -> None:
+def test_an_option_is_repeated_for_each_of_its_values(typed: str, read: str) -> None:
     assert repeat_options(typed.split(), {"--imgsz"}) == read.split()
 
 
-def test_pictures_are_cropped_to_proportion_and_scaled(tmp_path: Path) -> None:
+def test_pictures_are_cropped_to_the_aspect_ratio_and_scaled(tmp_path: Path) -> None:
     striped = np.zeros((40, 100, 3), np.uint8)
     striped[:, 30:70] = 255  # the middle square
     write_image(tmp_path / "striped.png", striped)

@@ -18,7 +18,7 @@ def in_python(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, *TRAINING])
-def test_a_command_is_what_the_list_of_commands_says(name: str) -> None:
+def test_a_command_has_the_name_and_help_of_its_entry(name: str) -> None:
     entry = {**COMMANDS, **TRAINING}[name]
     command = typer.main.get_command(import_module(entry.module).app)
     assert command.name == name
@@ -26,7 +26,7 @@ def test_a_command_is_what_the_list_of_commands_says(name: str) -> None:
     assert command.help.splitlines()[0] == entry.help
 
 
-def test_the_list_of_commands_imports_none_of_them() -> None:
+def test_the_list_of_commands_imports_no_command() -> None:
     modules = ["cv2", "numpy", "onnxruntime", *(entry.module for entry in COMMANDS.values())]
     done = in_python(
         "import sys, atexit\n"
@@ -39,7 +39,7 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_the_help_of_training_needs_no_torch() -> None:
+def test_the_help_of_training_does_not_need_torch() -> None:
     done = in_python(
         "import sys; sys.modules['torch'] = None\n"
         "from spikerain_training.entry import main\n"
@@ -50,7 +50,7 @@ def test_the_help_of_training_needs_no_torch() -> None:
     assert all(name in done.stdout for name in TRAINING)
 
 
-def test_training_without_torch_is_one_line_that_installs_it() -> None:
+def test_training_without_torch_names_the_command_that_installs_it() -> None:
     done = in_python(
         "import sys; sys.modules['torch'] = None\n"
         "from spikerain_training.entry import main\n"
@@ -64,7 +64,7 @@ def test_training_without_torch_is_one_line_that_installs_it() -> None:
     )
 
 
-def test_a_missing_extra_is_one_line_that_installs_it() -> None:
+def test_a_missing_extra_is_reported_with_the_command_that_installs_it() -> None:
     done = in_python(
         "import sys; sys.modules['onnx'] = None\n"
         "from spikerain_edge.cli import app\n"
@@ -88,7 +88,9 @@ def test_a_module_of_ours_that_is_missing_is_a_bug() -> None:
     assert "pip install" not in done.stderr
 
 
-def test_a_mistyped_command_is_corrected(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_similar_command_is_suggested_for_a_typing_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with pytest.raises(SystemExit) as ended:
         app(["prfile"])
     assert ended.value.code == 2

@@ -246,7 +246,7 @@ def test_a_disk_that_is_full_does_not_cost_the_tables(photographs: Path) -> None
 
     assert done.exit_code == 3
     (line,) = done.stderr.strip().splitlines()
-    assert "cannot use /dev/full: No space left on device; make room there" in line
+    assert "cannot use /dev/full: No space left on device; free some disk space" in line
     assert done.stdout.startswith("On MATLAB luma")
     assert "On RGB" in done.stdout
 

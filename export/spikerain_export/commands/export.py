@@ -87,7 +87,7 @@ def export(
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
 ) -> None:
-    """Turns a model into an ONNX graph or a TensorRT engine and proves what it has become."""
+    """Exports a model as an ONNX graph or a TensorRT engine and verifies the result."""
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as aside:
         with extra_required("exporting", "export"):
             from spikerain_export.commands.work import Order, carry_out
