@@ -18,7 +18,9 @@ from spikerain_edge.inference.onnx_runtime import provider_named
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling.latency import percentiles_ms
 from spikerain_edge.profiling.live import CostMeter, FrameCost
+from spikerain_edge.stream.capture_options import CaptureOptions
 from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.live import LiveSource
 from spikerain_edge.stream.pipeline import Pipeline, Traffic
 from spikerain_edge.stream.recording import RecordingSink
 from spikerain_edge.stream.retention import Limits
@@ -44,6 +46,7 @@ class RunOptions:
     threads: int | None = None
     json: str | None = None
     limits: Limits = field(default_factory=Limits)
+    capture: CaptureOptions = field(default_factory=CaptureOptions)
 
 
 class Session:
@@ -69,7 +72,7 @@ class Session:
                 options.model, provider=provider, threads=options.threads, probe=True
             )
             opened.callback(self._derainer.close)
-            self._source = open_source(options.camera)
+            self._source = open_source(options.camera, options.capture)
             opened.callback(self._source.close)
             _check_outputs(options, self._source)
             sinks: list[Sink] = []
@@ -144,6 +147,7 @@ class Session:
             "dropped": traffic.dropped,
             "missing": self._source.missing + traffic.refused,
             "outputs": [asdict(sink) for sink in traffic.sinks],
+            **_faults(self._source),
             "seconds": round(traffic.elapsed, 3),
             "fps": round(fps, 3),
             "latency_ms": percentiles_ms(traffic.inference),
@@ -196,6 +200,14 @@ def write_summary(summary: dict[str, Any], path: Path) -> None:
         raise StreamError(
             f"cannot write {path}: {error.strerror}", "name another file with --json"
         ) from error
+
+
+def _faults(source: Source) -> dict[str, Any]:
+    """What a live source has suffered, as the summary holds it."""
+    if not isinstance(source, LiveSource):
+        return {"corrupt": 0, "outages": []}
+    outages = [outage.document() for outage in source.outages]
+    return {"corrupt": source.corrupt, "outages": outages}
 
 
 def _check_outputs(options: RunOptions, source: Source) -> None:

@@ -2,81 +2,94 @@
 
 from __future__ import annotations
 
+import errno
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
+from typing import cast
 
 import av
 import av.error
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from spikerain_edge.errors import InputError, StreamError
-from spikerain_edge.stream.frame import Arrivals, Frame
+from spikerain_edge.stream.capture_options import CaptureOptions
+from spikerain_edge.stream.connector import Connector, Shot
+from spikerain_edge.stream.live import LiveSource
+from spikerain_edge.stream.reasons import check_host, no_answer, not_opened
+from spikerain_edge.stream.stream_clock import StreamClock
 from spikerain_edge.stream.video import VideoSource, nominal_rate, upright, video_stream
 
-# Seconds without an answer after which a camera is given up.
-_PATIENCE = 10.0
-_CHECK = "check the camera and its network, and start again"
+# FFmpeg's flag of formats whose time stamps are counted, not read.
+_NO_CLOCK = 0x0080
 # Errors of the reader in a row after which nothing more is expected of a stream.
 _MOST_ERRORS = 1000
+# What FFmpeg says of a connection that the server has closed.
+_CLOSED = (errno.EIO, errno.ECONNRESET, errno.EPIPE)
+# Microseconds of a live stream that FFmpeg looks at before it hands out the first frame.
+_ANALYSED = "2000000"
 
 
-class StreamSource:
-    """A live stream over a network. Frames that arrive damaged are passed over and counted.
+class StreamConnection:
+    """A live stream over a network, until it is lost.
 
     Args:
         container: the opened stream.
         label: what to call it in messages, without password.
+        patience: seconds without a good frame after which it is lost.
+
+    Attributes:
+        container: the opened stream.
+        rate: frames per second, nominal.
 
     Raises:
         InputError: it holds no video.
-        StreamError: it ends.
     """
 
-    live = True
-    length: int | None = None
-    paths: Sequence[Path] = ()
-
-    def __init__(self, container: InputContainer, label: str) -> None:
-        self.missing = 0
+    def __init__(self, container: InputContainer, label: str, patience: float) -> None:
         self._label = label
-        self._container = container
-        self._stream = video_stream(container, label)
+        self._patience = patience
+        self.container = container
+        try:
+            self._stream = video_stream(container, label)
+        except InputError:
+            container.close()
+            raise
+        self._has_clock = not int(container.format.flags) & _NO_CLOCK
         self.rate = nominal_rate(self._stream)
 
-    def __iter__(self) -> Iterator[Frame]:
-        index, arrivals = 0, Arrivals(self.rate)
-        shape = Fraction(self._stream.sample_aspect_ratio or 1)
-        for captured, frame in self._decoded():
-            shown, duration = arrivals.add(captured)
-            image, turned = upright(frame)
-            pixel = 1 / shape if turned else shape
-            yield Frame(image, index, captured, f"frame_{index:06d}", shown, duration, pixel)
-            index += 1
-        raise StreamError(f"{self._label} stopped sending frames after {index}", _CHECK)
+    def shots(self) -> Iterator[Shot | None]:
+        """Pictures as they come; none for each that arrives damaged.
+
+        Raises:
+            StreamError: no good picture for too long, or the connection is lost.
+        """
+        clock, shape = StreamClock(), Fraction(self._stream.sample_aspect_ratio or 1)
+        latest = time.perf_counter()
+        for arrival, packet in self._packets():
+            for frame in _decoded(packet):
+                if frame is None:
+                    yield None
+                    continue
+                image, turned = upright(frame)
+                captured = clock.captured(frame.time if self._has_clock else None, arrival)
+                yield Shot(image, captured, 1 / shape if turned else shape)
+                latest = time.perf_counter()
+            if arrival - latest > self._patience:
+                raise StreamError(
+                    f"{self._label} has sent no good frame for {self._patience:g} seconds", ""
+                )
 
     def close(self) -> None:
         """Closes the connection."""
-        self._container.close()
+        self.container.close()
 
-    def _decoded(self) -> Iterator[tuple[float, av.VideoFrame]]:
-        """Whole frames and when they came."""
-        for captured, packet in self._packets():
-            try:
-                frames = packet.decode()
-            except av.error.FFmpegError:
-                self.missing += 1
-                continue
-            for frame in frames:
-                if frame.is_corrupt or packet.is_corrupt:
-                    self.missing += 1
-                else:
-                    yield captured, frame
-
-    def _packets(self) -> Iterator[tuple[float, av.Packet[av.VideoStream]]]:
-        errors = 0
-        packets = self._container.demux(self._stream)
+    def _packets(self) -> Iterator[tuple[float, av.Packet[VideoStream]]]:
+        """Packets of the video and when they came, sound being passed over."""
+        errors, begun = 0, time.perf_counter()
+        # All streams are read: sound alone must not keep a camera without pictures alive.
+        packets = self.container.demux()
         while errors < _MOST_ERRORS:
             try:
                 packet = next(packets)
@@ -84,55 +97,68 @@ class StreamSource:
                 return
             except av.error.InvalidDataError:
                 errors += 1
-                packets = self._container.demux(self._stream)
+                packets = self.container.demux()
                 continue
             except av.error.ExitError:
-                raise StreamError(
-                    f"{self._label} has sent nothing for {_PATIENCE:g} seconds",
-                    _CHECK,
-                ) from None
-            except av.error.FFmpegError:
-                return
+                raise self._silence() from None
+            except av.error.FFmpegError as error:
+                if error.errno in _CLOSED:
+                    return
+                raise StreamError(f"{self._label} is lost: {error.strerror}", "") from None
+            arrival = time.perf_counter()
+            # After a time-out FFmpeg first hands out what it has kept, as if nothing had happened.
+            if arrival - begun >= self._patience:
+                raise self._silence()
             errors = 0
-            yield time.perf_counter(), packet
+            if packet.stream is self._stream:
+                yield arrival, cast("av.Packet[VideoStream]", packet)
+            begun = time.perf_counter()
+
+    def _silence(self) -> StreamError:
+        return StreamError(f"{self._label} has sent nothing for {self._patience:g} seconds", "")
 
 
-def open_url(url: str, label: str) -> VideoSource | StreamSource:
+def open_url(url: str, label: str, options: CaptureOptions) -> VideoSource | LiveSource:
     """Opens a stream, or a video or picture that a server holds as a file.
 
     Args:
         url: any URL that FFmpeg opens.
         label: what to call it in messages, without password.
+        options: how it is opened and watched.
 
     Raises:
         InputError: it holds no video.
         StreamError: it cannot be opened.
     """
-    container = _connected(url, label)
-    try:
-        if _is_file(container):
-            return VideoSource(container, label)
-        return StreamSource(container, label)
-    except InputError:
-        container.close()
-        raise
+
+    def connect() -> StreamConnection:
+        return StreamConnection(_connected(url, label, options), label, options.stall_timeout)
+
+    connector = Connector(connect, label)
+    connection = connector.first(wait=options.wait_for_camera)
+    if _is_file(connection.container):
+        return VideoSource(connection.container, label)
+    return LiveSource(connection, connector)
 
 
-def _connected(url: str, label: str) -> InputContainer:
-    begun = time.perf_counter()
-    options = {"rtsp_transport": "tcp"} if url.startswith("rtsp") else {}
+def _connected(url: str, label: str, options: CaptureOptions) -> InputContainer:
+    begun, patience = time.perf_counter(), options.stall_timeout
+    check_host(url, label)
+    settings = {"analyzeduration": _ANALYSED}
+    if url.startswith("rtsp"):
+        settings["rtsp_transport"] = options.rtsp_transport.value
     try:
-        patience = (_PATIENCE, _PATIENCE)
-        return av.open(url, options=options, timeout=patience, metadata_errors="replace")
-    except (av.error.FFmpegError, OSError) as error:
-        # Whatever was waited for: FFmpeg calls it by different names.
-        silent = time.perf_counter() - begun >= _PATIENCE
-        reason = f"no answer within {_PATIENCE:g} seconds" if silent else error.strerror
+        container = av.open(
+            url, options=settings, timeout=(patience, patience), metadata_errors="replace"
+        )
+    except av.error.FFmpegError as error:
+        silent = time.perf_counter() - begun >= patience
         # The error itself holds the URL with its password.
-        raise StreamError(
-            f"{label} cannot be opened: {reason}",
-            "check that the camera is on, its address, user and password",
-        ) from None
+        raise (no_answer(label, patience) if silent else not_opened(error, label)) from None
+    if time.perf_counter() - begun >= patience:
+        container.close()
+        raise no_answer(label, patience)
+    return container
 
 
 def _is_file(container: InputContainer) -> bool:
@@ -140,3 +166,14 @@ def _is_file(container: InputContainer) -> bool:
     if "hls" in container.format.name:
         return bool(container.duration)
     return container.size > 0
+
+
+def _decoded(packet: av.Packet[VideoStream]) -> Iterator[av.VideoFrame | None]:
+    """Whole frames of a packet; none for each that is damaged."""
+    try:
+        frames = packet.decode()
+    except av.error.FFmpegError:
+        yield None
+        return
+    for frame in frames:
+        yield None if frame.is_corrupt or packet.is_corrupt else frame

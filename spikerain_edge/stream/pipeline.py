@@ -26,6 +26,8 @@ from spikerain_edge.stream.sources import Source
 _log = logging.getLogger(__name__)
 _CAPACITY = 4
 _TIMES_KEPT = 1 << 16
+# Seconds that a source has to end its last read.
+_PATIENCE = 1.0
 # Failures that one line of a message names beside the first.
 _NAMED = 3
 # Seconds that the sinks of a file have, after a stop, to take the frame that is derained already.
@@ -149,8 +151,10 @@ class Pipeline:
             self.traffic.dropped = self._captured.dropped + distribution.unwritten
             self.traffic.elapsed = time.perf_counter() - start
             self._wakes.put(None)
-            capture.join(timeout=5)
-            if not capture.is_alive():
+            if self._source.live:
+                self._source.close()
+            capture.join(_PATIENCE)
+            if not self._source.live and not capture.is_alive():
                 self._source.close()
         if failures:
             raise _together(failures)

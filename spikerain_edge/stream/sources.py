@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from spikerain_edge.errors import InputError, StreamError
-from spikerain_edge.stream.capture import CaptureSource
+from spikerain_edge.errors import InputError
+from spikerain_edge.stream.capture import open_camera
+from spikerain_edge.stream.capture_options import CaptureOptions
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
 from spikerain_edge.stream.local import open_files
@@ -42,7 +43,7 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[Frame]: ...
 
     def close(self) -> None:
-        """Releases the camera or file."""
+        """Releases the camera or file; a live source may be closed while it is read."""
         ...
 
 
@@ -71,20 +72,27 @@ class DemoSource:
         """Nothing to release."""
 
 
-def open_source(uri: str) -> Source:
+_AS_USUAL = CaptureOptions()
+
+
+def open_source(uri: str, options: CaptureOptions = _AS_USUAL) -> Source:
     """Opens `demo`, a camera number, `/dev/videoN`, a video, an image, a folder, a glob or a URL.
+
+    Args:
+        uri: names it.
+        options: how a camera or a stream is opened and watched.
 
     Raises:
         InputError: a file or folder is missing, empty or unreadable.
         StreamError: a camera or stream cannot be opened.
     """
     if _is_word(uri):
-        return DemoSource() if uri == "demo" else CaptureSource(int(uri), f"camera {uri}")
+        return DemoSource() if uri == "demo" else open_camera(int(uri), f"camera {uri}", options)
     path = local_path(uri)
     if path is None:
-        return open_url(uri, without_password(uri))
+        return open_url(uri, without_password(uri), options)
     if path.startswith(_DEVICES):
-        return _open_device(path)
+        return open_camera(path, path, options)
     try:
         return open_files(path)
     except OSError as error:
@@ -102,9 +110,3 @@ def _is_word(uri: str) -> bool:
     meant = "the built-in scene" if uri == "demo" else f"the camera /dev/video{uri}"
     _log.warning("%s is a file or folder here and is read; for %s, use another folder", uri, meant)
     return False
-
-
-def _open_device(path: str) -> CaptureSource:
-    if not Path(path).exists():
-        raise StreamError(f"there is no camera {path}", "list the cameras with: ls /dev/video*")
-    return CaptureSource(path, path)

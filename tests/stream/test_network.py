@@ -2,96 +2,40 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from cameras import Web, jpeg
 
 from spikerain_edge.errors import StreamError
 from spikerain_edge.images import Image
-from spikerain_edge.stream import network
+from spikerain_edge.stream.capture_options import CaptureOptions
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.network import open_url
-from spikerain_edge.stream.sources import Source, open_source
+from spikerain_edge.stream.live import LiveSource
+from spikerain_edge.stream.sources import open_source
 
 Draw = Callable[..., Image]
 ReadVideo = Callable[[Path], list[Image]]
-BOUNDARY = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
-
-
-def jpeg(image: Image) -> bytes:
-    return cv2.imencode(".jpg", image)[1].tobytes()
-
-
-class Web:
-    """A server on this machine.
-
-    Attributes:
-        base: its URL.
-        files: content by path.
-        parts: parts of the stream at `/live`, sent `pause` seconds apart.
-        hung: whether it keeps the connection when all is sent.
-    """
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.parts: list[bytes] = []
-        self.pause = 0.0
-        self.hung = False
-        self.ended = threading.Event()
-        web = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: object) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                if self.path == "/live":
-                    self.send_response(200)
-                    content = "multipart/x-mixed-replace; boundary=frame"
-                    self.send_header("Content-Type", content)
-                    self.end_headers()
-                    for part in web.parts:
-                        self.wfile.write(BOUNDARY % len(part) + part + b"\r\n")
-                        time.sleep(web.pause)
-                    if web.hung:
-                        web.ended.wait(60)
-                elif self.path in web.files:
-                    self.send_response(200)
-                    self.send_header("Content-Length", str(len(web.files[self.path])))
-                    self.end_headers()
-                    self.wfile.write(web.files[self.path])
-                else:
-                    self.send_error(401 if self.path == "/secret" else 404)
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.base = f"http://127.0.0.1:{self.server.server_port}"
 
 
 @pytest.fixture
 def web() -> Iterator[Web]:
     served = Web()
-    thread = threading.Thread(target=served.server.serve_forever, daemon=True)
-    thread.start()
     yield served
-    served.ended.set()
-    served.server.shutdown()
-    served.server.server_close()
-    thread.join()
+    served.close()
 
 
-def until_it_ends(source: Source) -> tuple[list[Frame], str]:
-    shown: list[Frame] = []
-    with pytest.raises(StreamError) as raised:
-        shown.extend(source)
+def take(url: str, number: int, options: CaptureOptions) -> tuple[list[Frame], LiveSource]:
+    """The first frames of a live stream."""
+    source = open_source(url, options)
+    assert isinstance(source, LiveSource)
+    frames = list(islice(source, number))
     source.close()
-    return shown, raised.value.cause
+    return frames, source
 
 
 def noise(seed: int) -> Image:
@@ -100,13 +44,11 @@ def noise(seed: int) -> Image:
 
 def test_a_live_stream_takes_its_own_time(web: Web) -> None:
     web.parts, web.pause = [jpeg(noise(seed)) for seed in range(8)], 0.1
-    source = open_source(f"{web.base}/live")
+    shown, source = take(f"{web.base}/live", 8, CaptureOptions())
+
     assert source.live
     assert source.length is None
-    shown, said = until_it_ends(source)
-
-    assert len(shown) == 8
-    assert said == f"{web.base}/live stopped sending frames after 8"
+    assert source.outages == []
     # At the nominal rate of 25 it would last 0.28 seconds.
     assert shown[-1].time is not None
     assert shown[-1].time > 0.5
@@ -116,31 +58,20 @@ def test_a_live_stream_takes_its_own_time(web: Web) -> None:
 def test_damaged_frames_of_a_live_stream_are_passed_over(web: Web, picture: Draw) -> None:
     good = [jpeg(picture(seed, 96, 128)) for seed in range(4)]
     web.parts = [*good[:2], b"not a picture", bytes(500), *good[2:]]
-    source = open_source(f"{web.base}/live")
-    shown, _ = until_it_ends(source)
+    shown, source = take(f"{web.base}/live", 4, CaptureOptions())
 
-    assert source.missing == 2
+    assert source.corrupt == 2
+    assert source.missing == 0
     for frame, sent in zip(shown, good, strict=True):
         decoded = cv2.imdecode(np.frombuffer(sent, np.uint8), cv2.IMREAD_COLOR)
         assert decoded is not None
         assert np.abs(frame.image.astype(int) - decoded).mean() < 3
 
 
-def test_a_silent_stream_is_given_up(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "_PATIENCE", 0.5)
-    web.parts, web.hung = [jpeg(noise(seed)) for seed in range(3)], True
-    shown, said = until_it_ends(open_source(f"{web.base}/live"))
-    assert len(shown) >= 2
-    assert said == f"{web.base}/live has sent nothing for 0.5 seconds"
-
-
-def test_a_server_that_does_not_answer_is_given_up(
-    web: Web, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(network, "_PATIENCE", 0.5)
-    web.hung = True
+def test_a_server_that_does_not_answer_is_given_up(web: Web) -> None:
+    web.after = "hang"
     with pytest.raises(StreamError, match=r"live cannot be opened: no answer within 0\.5 seconds"):
-        open_source(f"{web.base}/live")
+        open_source(f"{web.base}/live", CaptureOptions(stall_timeout=0.5))
 
 
 def test_a_video_over_http_is_a_file(
@@ -176,9 +107,14 @@ def test_a_snapshot_is_one_picture(web: Web) -> None:
 def test_the_reason_of_a_server_is_said(web: Web, path: str, reason: str) -> None:
     url = web.base.replace("http://", "http://me:pa55@")
     with pytest.raises(StreamError, match=reason) as raised:
-        open_url(f"{url}{path}", f"{web.base}{path}")
+        open_source(f"{url}{path}")
     assert "pa55" not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+def test_an_unknown_host_is_said() -> None:
+    with pytest.raises(StreamError, match=r"unknown host nowhere\.invalid"):
+        open_source("http://me:pa55@nowhere.invalid:80/live")
 
 
 def test_a_url_may_hold_any_byte() -> None:

@@ -12,7 +12,8 @@ import pytest
 from av.video.frame import VideoFrame
 
 from spikerain_edge.images import Image
-from spikerain_edge.stream.capture import CaptureSource
+from spikerain_edge.stream.capture import open_camera
+from spikerain_edge.stream.capture_options import CaptureOptions
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.sources import DemoSource
 from spikerain_edge.stream.video import open_video, upright
@@ -31,6 +32,9 @@ class Grabber:
     def get(self, what: int) -> float:
         return 0.0
 
+    def release(self) -> None:
+        pass
+
     def grab(self) -> bool:
         self.waited.append(time.perf_counter())
         return True
@@ -48,7 +52,7 @@ def test_a_camera_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
         return made[-1]
 
     monkeypatch.setattr("cv2.VideoCapture", make)
-    frames = list(islice(CaptureSource(0, "camera 0"), 3))
+    frames = list(islice(open_camera(0, "camera 0", CaptureOptions()), 3))
     for frame, waited, decoded in zip(frames, made[0].waited, made[0].decoded, strict=True):
         assert waited <= frame.captured <= decoded
     # A camera shows frames when they come, whatever its nominal rate.

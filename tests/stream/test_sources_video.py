@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from spikerain_edge.errors import StreamError
 from spikerain_edge.images import Image
-from spikerain_edge.stream.capture import CaptureSource
+from spikerain_edge.stream.capture import open_camera
+from spikerain_edge.stream.capture_options import CaptureOptions
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.sources import Source, open_source
 from spikerain_edge.stream.stills import ImageSource
@@ -62,15 +63,15 @@ def test_a_colon_in_a_name_is_no_protocol(
     assert len(frames_of(open_source("12:30.mp4"))) == 2
 
 
-def test_a_stream_that_ends_has_failed(tmp_path: Path, make_video: Callable[..., Path]) -> None:
+def test_a_camera_that_ends_is_opened_again(
+    tmp_path: Path, make_video: Callable[..., Path]
+) -> None:
     path = make_video(tmp_path / "x.mp4", 3)
-    source = CaptureSource(str(path), "the gate")
+    source = open_camera(str(path), "the gate", CaptureOptions())
     assert source.length is None
-    frames = iter(source)
-    assert [next(frames).sequence for _ in range(3)] == [0, 1, 2]
-    with pytest.raises(StreamError, match="the gate stopped sending frames after 3"):
-        next(frames)
+    assert [frame.sequence for frame in islice(source, 5)] == [0, 1, 2, 3, 4]
     source.close()
+    assert len(source.outages) == 1
 
 
 def test_closing_twice_is_no_error(tmp_path: Path, make_video: Callable[..., Path]) -> None:
