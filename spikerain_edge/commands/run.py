@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,10 +13,13 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from spikerain_edge.commands.camera_arguments import StallTimeout, Transport, WaitForCamera
+from spikerain_edge.commands.signals import Signals
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar, print_line
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.logs import LogFormat
 from spikerain_edge.sizes import parse_size
+from spikerain_edge.stream.capture_options import CaptureOptions, RtspTransport
 
 if TYPE_CHECKING:
     from spikerain_edge.session import RunOptions
@@ -89,6 +88,9 @@ def run(
     live: Annotated[
         bool, typer.Option("--profile", help="Show times, spikes and energy during the run.")
     ] = False,
+    stall_timeout: StallTimeout = 10.0,
+    wait_for_camera: WaitForCamera = False,
+    rtsp_transport: Transport = RtspTransport.TCP,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
@@ -109,6 +111,7 @@ def run(
             threads=threads,
             json=json_to,
             limits=parse_limits(segment, keep or (), min_free),
+            capture=CaptureOptions(stall_timeout, wait_for_camera, rtsp_transport),
         )
         _run(options, console, live=live)
 
@@ -120,18 +123,20 @@ def _run(options: RunOptions, console: Console, *, live: bool) -> None:
 
     bar = counting_bar(console)
     task = bar.add_task("deraining", total=None)
-    session = Session(options, lambda frame: bar.advance(task))
-    bar.update(task, total=session.expected)
-    view = LiveView(session.traffic, lambda: session.cost)
-    rate = REFRESHES_PER_SECOND
-    table = Live(view, console=console, refresh_per_second=rate, transient=True)
-    failure: SpikeRainError | None = None
-    showing = table if live else bar
-    with showing, _cut_on_signal(session.cut), _stop_on_signals(session.stop) as received:
-        try:
-            session.run()
-        except SpikeRainError as error:
-            failure = error
+    signals = Signals()
+    with signals.handled():
+        session = Session(options, lambda frame: bar.advance(task))
+        bar.update(task, total=session.expected)
+        view = LiveView(session.traffic, lambda: session.cost)
+        rate = REFRESHES_PER_SECOND
+        table = Live(view, console=console, refresh_per_second=rate, transient=True)
+        failure: SpikeRainError | None = None
+        with table if live else bar:
+            signals.begun(session.stop, session.cut)
+            try:
+                session.run()
+            except SpikeRainError as error:
+                failure = error
     try:
         summary = session.summary(failure)
         if live and summary["frames"]:
@@ -141,8 +146,8 @@ def _run(options: RunOptions, console: Console, *, live: bool) -> None:
         # The error of the stream came first, so it is raised rather than one of the summary.
         if failure is not None:
             raise failure
-    if received:
-        raise typer.Exit(128 + received[0])
+    if signals.received is not None:
+        raise typer.Exit(128 + signals.received)
 
 
 def _show(summary: dict[str, Any], options: RunOptions, console: Console) -> None:
@@ -160,45 +165,16 @@ def _show(summary: dict[str, Any], options: RunOptions, console: Console) -> Non
         write_summary(summary, Path(options.json))
 
 
-@contextmanager
-def _stop_on_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Stops the stream cleanly on Ctrl-C, SIGTERM or SIGHUP; a second signal kills the program.
-
-    The system sends SIGHUP when the terminal is closed, unless the command runs under `nohup`.
-    """
-    received: list[int] = []
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        signal.signal(number, signal.SIG_DFL)
-        stop()
-
-    numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        numbers.remove(signal.SIGHUP)
-    before = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _cut_on_signal(cut: Callable[[], None]) -> Iterator[None]:
-    """Begins new files of recordings at SIGUSR1."""
-    before = signal.signal(signal.SIGUSR1, lambda number, frame: cut())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGUSR1, before)
-
-
 def _summary_table(summary: dict[str, Any], *, shown_outputs: bool) -> Table:
     table = Table(title=escape(f"spikerain-edge · {summary['model']} · {summary['backend']}"))
     table.add_column("", style="bold")
     table.add_column("", justify="right")
     table.add_row("frames", f"{summary['frames']}, {summary['dropped']} dropped")
+    if summary["corrupt"]:
+        table.add_row("frames corrupt", f"{summary['corrupt']} arrived damaged", style="red")
+    if summary["outages"]:
+        seconds = sum(outage["seconds"] for outage in summary["outages"])
+        table.add_row("outages", f"{len(summary['outages'])}, {seconds:.1f} seconds", style="red")
     if summary["missing"]:
         table.add_row("frames missing", f"{summary['missing']} could not be used", style="red")
     table.add_row("frames per second", f"{summary['fps']:.2f}")

@@ -1,0 +1,25 @@
+"""Options of `run` about cameras."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from spikerain_edge.stream.capture_options import RtspTransport
+
+StallTimeout = Annotated[
+    float,
+    typer.Option(
+        min=0.5,
+        max=3600,
+        metavar="SECONDS",
+        help="Connect to a camera again when it has sent no good frame for so long.",
+    ),
+]
+WaitForCamera = Annotated[
+    bool, typer.Option("--wait-for-camera", help="Wait for a camera that is absent at the start.")
+]
+Transport = Annotated[
+    RtspTransport, typer.Option("--rtsp-transport", help="How RTSP sends its packets.")
+]
