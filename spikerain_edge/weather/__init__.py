@@ -1,8 +1,8 @@
-"""Renders rain, fog and snow with NumPy and OpenCV: for the demo camera, training, evaluation.
+"""Renders rain, fog and snow for the demo camera, training and evaluation.
 
-Each kind of weather has a style that says what it looks like, a sampler of random styles, and an
-object that is one seeded spell of it over pictures of one size. Rendered at successive times, in
-frames, it moves like weather on video.
+Each kind of weather has a style that describes its appearance, a sampler of random styles, and a
+class whose objects render one seeded instance of it on pictures of one size. Rendered at successive
+times, measured in frames, it moves like weather on video.
 """
 
 from spikerain_edge.images import Image

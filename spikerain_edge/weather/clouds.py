@@ -1,4 +1,4 @@
-"""Smooth noise that drifts, for banks of fog and for veils of far flakes."""
+"""Smooth drifting noise, for banks of fog and for mist."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _WAVES_PER_OCTAVE = 5
 
 
 class Clouds:
-    """Seeded low-frequency noise: a sum of plane waves, endless and without a grid.
+    """Seeded low-frequency noise: a sum of plane waves, unbounded and without a grid.
 
     Args:
-        rng: draws directions, lengths and phases of the waves.
-        patches: about how many patches lie side by side along the longer side of a picture.
-        octaves: each further one is half as large and half as strong.
+        rng: generator of the directions, lengths and phases of the waves.
+        patches: approximate number of patches along the longer side of a picture.
+        octaves: number of octaves; each one has half the size and strength of the one before.
     """
 
     def __init__(self, rng: np.random.Generator, patches: float = 1.5, octaves: int = 3) -> None:
@@ -29,18 +29,21 @@ class Clouds:
         self._coefficients = phase * strength / np.sqrt(2 * np.sum(strength**2))
 
     def __call__(self, size: Size, shift: tuple[float, float] = (0.0, 0.0)) -> Layer:
-        """Noise (H, W), float32, with mean 0 and standard deviation 0.5 over all places.
+        """Computes the noise for a picture.
 
         Args:
             size: height and width of the picture in pixels.
-            shift: how far the clouds have drifted to the right and down, pixels.
+            shift: drift of the clouds to the right and down in pixels.
+
+        Returns:
+            float32 (H, W), with mean 0 and standard deviation 0.5 over the unbounded plane.
         """
         height, width = size
         unit = max(size)
         x, y = (np.arange(width) - shift[0]) / unit, (np.arange(height) - shift[1]) / unit
         along_x = np.exp(1j * self._waves[0][:, None] * x)
         along_y = np.exp(1j * self._waves[1][:, None] * y)
-        # A wave over a picture is a wave down times a wave across, so that the sum of all of
-        # them is one product of matrices.
+        # A plane wave is the product of a vertical and a horizontal wave, so the sum of all
+        # waves is one matrix product.
         total: Layer = ((self._coefficients * along_y.T) @ along_x).real.astype(np.float32)
         return total

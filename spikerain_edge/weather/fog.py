@@ -1,4 +1,4 @@
-"""Fog: the atmospheric scattering model over a scene that leads away from the camera."""
+"""Fog: the atmospheric scattering model for a scene whose distance grows up the picture."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from spikerain_edge.sizes import Size
 from spikerain_edge.weather.base import Colour, Layer, sample_grey, sample_log, to_bytes, to_light
 from spikerain_edge.weather.clouds import Clouds
 
-# The World Meteorological Organization's meteorological optical range is the way after which
-# 5 % of the light is left (WMO-No. 8, chapter 9).
-_LEFT_AT_VISIBILITY = 0.05
+# The meteorological optical range is the distance after which 5 % of the light remains (World
+# Meteorological Organization, WMO-No. 8, chapter 9).
+_TRANSMISSION_AT_VISIBILITY = 0.05
 
 
 @dataclass(frozen=True)
 class FogStyle:
-    """What a fog looks like.
+    """Appearance of a fog.
 
     Attributes:
-        visibility: meteorological optical range in metres: the way after which 5 % of an
-            object's light is left.
-        near: distance of what is seen at the bottom of the picture, metres.
-        far: distance of what is seen at the top of the picture, metres.
-        tilt: lean of lines of equal distance in degrees; positive lowers them on the right.
-        patchiness: how much the density varies between banks of fog, 0 to about 1.
-        drift: pixels that the banks move to the right from one frame to the next.
+        visibility: meteorological optical range in metres: the distance after which 5 % of the
+            light of an object remains.
+        near: distance of the scene at the bottom of the picture in metres.
+        far: distance of the scene at the top of the picture in metres.
+        tilt: tilt of lines of equal distance in degrees; positive values lower the right side.
+        patchiness: variation of the density between banks of fog, 0 to about 1.
+        drift: movement of the banks to the right in pixels per frame.
         airlight: BGR of the light that the fog scatters to the camera, 0 to 1.
     """
 
@@ -42,16 +42,16 @@ class FogStyle:
 
 
 class Fog:
-    """One seeded fog over pictures of one size.
+    """One seeded fog for pictures of one size.
 
-    I = J t + A (1 - t) with t = exp(-beta d): of a picture J at a distance d a share t is left,
-    the rest is airlight A (Koschmieder 1924; Narasimhan and Nayar, IJCV 2002). As data sets of
-    hazy pictures do, it is applied to pixel values, not to linear light.
+    I = J t + A (1 - t) with t = exp(-beta d), where J is the clear picture, d the distance, t the
+    transmission and A the airlight (Koschmieder 1924; Narasimhan and Nayar, IJCV 2002). The formula
+    is applied to pixel values and not to linear light, as in data sets of hazy pictures.
 
     Args:
-        style: what the fog looks like.
+        style: appearance of the fog.
         size: height and width of the pictures in pixels.
-        seed: same seed, style and size give the same fog.
+        seed: the same seed, style and size give the same fog.
     """
 
     def __init__(self, style: FogStyle, size: Size, seed: int) -> None:
@@ -61,53 +61,51 @@ class Fog:
         self._clouds = Clouds(np.random.default_rng(seed))
 
     def transmission(self, time: float = 0.0, strength: float = 1.0) -> Layer:
-        """Share of the picture's light that is left, (H, W) float32 above 0, at most 1.
+        """Computes the share of the scene's light that passes the fog.
 
         Args:
-            time: moment of the picture, in frames.
-            strength: scales the extinction coefficient beta.
+            time: time of the picture in frames.
+            strength: factor for the extinction coefficient beta.
+
+        Returns:
+            float32 (H, W), above 0 and at most 1.
         """
         banks = self._clouds(self.size, (self.style.drift * time, 0.0))
         density = np.maximum(0, 1 + self.style.patchiness * banks)
-        beta = -math.log(_LEFT_AT_VISIBILITY) / self.style.visibility
-        left: Layer = np.exp(-strength * beta * density * self.depth)
-        return left
+        beta = -math.log(_TRANSMISSION_AT_VISIBILITY) / self.style.visibility
+        transmission: Layer = np.exp(-strength * beta * density * self.depth)
+        return transmission
 
     def render(self, image: Image, time: float = 0.0, strength: float = 1.0) -> Image:
-        """`image` (H, W, 3 uint8 BGR) seen through this fog.
-
-        Args:
-            image: the clear picture, of the size this fog was made for.
-            time: moment of the picture, in frames.
-            strength: scales the density of the fog; 0 leaves the picture as it is.
+        """Renders this fog on a copy of a picture; see `Weather.render`.
 
         Raises:
-            ValueError: the image has another size.
+            ValueError: the picture does not have the size `size`.
         """
         clear = to_light(image, self.size)
-        left = self.transmission(time, strength)[..., None]
-        return to_bytes(clear * left + np.asarray(self.style.airlight, np.float32) * (1 - left))
+        share = self.transmission(time, strength)[..., None]
+        return to_bytes(clear * share + np.asarray(self.style.airlight, np.float32) * (1 - share))
 
 
 def _depth(style: FogStyle, size: Size) -> Layer:
-    """Distance in metres, rising from the bottom of the picture to its top, (H, W) float32.
+    """Computes the distance of the scene in metres, float32 (H, W).
 
-    The distance grows by the same factor from row to row. A bare plane in perspective would put
-    nearly all of its distance, and with it a hard edge of fog, just below the horizon; what
-    stands on it in a real scene spreads that out.
+    The distance grows by a constant factor from row to row, from bottom to top. On an empty plane
+    in perspective, nearly all of the distance, and so a hard edge of fog, would be just below the
+    horizon; objects in a real scene soften this edge.
     """
     height, width = size
     tilt = math.radians(style.tilt)
     up = np.arange(height - 1, -1, -1)[:, None] * math.cos(tilt)
     up = up + np.arange(width)[None, :] * math.sin(tilt)
     up = up - up.min()
-    way = up / max(1.0, float(up.max()))
-    depth: Layer = (style.near * (style.far / style.near) ** way).astype(np.float32)
+    fraction = up / max(1.0, float(up.max()))
+    depth: Layer = (style.near * (style.far / style.near) ** fraction).astype(np.float32)
     return depth
 
 
 def sample_fog_style(rng: np.random.Generator) -> FogStyle:
-    """A random style: a light haze to a fog that leaves 5 % of what is farthest away."""
+    """Draws a style, from light haze to fog in which 5 % of the farthest light remains."""
     near = sample_log(rng, 4, 40)
     far = near * sample_log(rng, 2, 25)
     return FogStyle(

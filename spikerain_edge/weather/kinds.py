@@ -1,4 +1,4 @@
-"""Kinds of weather by name, for recipes and command lines."""
+"""Kinds of weather by name, for recipes and commands."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Sampler = Callable[[Size, np.random.Generator], Weather]
 
 
 def kinds() -> dict[str, Sampler]:
-    """What draws a random spell of each kind of weather over pictures of a size.
+    """Returns the sampler of each kind of weather, which draws a random instance for a size.
 
-    `wide_rain` has streaks of up to 100 pixels and of up to 6 pixels across, where those of
-    `rain` end at 80 and 4; `downpour` is dense and hides the picture. Seeded evaluation stands on
-    `rain` as it is.
+    Streaks of `rain` have lengths up to 80 and widths up to 4 pixels, those of `wide_rain` up to
+    100 and 6 pixels. `downpour` is dense and hides much of the picture. Seeded evaluation depends
+    on `rain`, which must not change.
     """
     return {
         "rain": lambda size, rng: Rain(sample_style(rng), size, _seed(rng)),
@@ -38,14 +38,21 @@ def kinds() -> dict[str, Sampler]:
 
 
 def sample_weather(kind: str, size: Size, rng: np.random.Generator) -> Weather:
-    """A random spell of weather over pictures of `size`, height and width in pixels.
+    """Draws a random instance of a kind of weather.
+
+    Args:
+        kind: a name in `kinds`.
+        size: height and width of the pictures in pixels.
+        rng: random generator, which decides the result.
 
     Raises:
-        InputError: there is no such kind.
+        InputError: the kind does not exist.
     """
     samplers = kinds()
     if kind not in samplers:
-        raise InputError(f"no weather of kind {kind!r}", f"choose from {', '.join(samplers)}")
+        raise InputError(
+            f"there is no weather of kind {kind!r}", f"choose one of: {', '.join(samplers)}"
+        )
     return samplers[kind](size, rng)
 
 

@@ -1,8 +1,8 @@
-"""Rain: streaks in layers of depth, and the veil of drops too far to be told apart.
+"""Rain: streaks in several depth layers, and mist of drops that are too far to be seen one by one.
 
-A `RainStyle` says what the rain looks like, a `Rain` is one seeded shower of that style over an
-image size. Drops have a place, a velocity and a brightness; a frame shows each as the streak it
-draws during the exposure, so a shower rendered at successive times moves like rain on video.
+A `Rain` is one seeded shower of a `RainStyle`. Each drop has a position, a velocity and a
+brightness. A frame shows it as the streak that it leaves during the exposure, so a shower that is
+rendered at successive times moves like rain on video.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MAX_DROPS_PER_LAYER = 60_000
 
 @dataclass(frozen=True)
 class _Drops:
-    """Drops of one depth layer; every array has one entry per drop, dimmest first."""
+    """Drops of one depth layer; arrays have one entry per drop, dimmest first."""
 
     origin: npt.NDArray[np.float64]
     velocity: npt.NDArray[np.float64]
@@ -38,12 +38,12 @@ class _Drops:
 
 
 class Rain:
-    """One seeded shower over images of one size.
+    """One seeded shower for pictures of one size.
 
     Args:
-        style: what the rain looks like.
-        size: height and width of the images in pixels.
-        seed: same seed, style and size give the same shower.
+        style: appearance of the rain.
+        size: height and width of the pictures in pixels.
+        seed: the same seed, style and size give the same shower.
     """
 
     def __init__(self, style: RainStyle, size: Size, seed: int) -> None:
@@ -55,22 +55,17 @@ class Rain:
         self._veil = rng.random((4, 6)).astype(np.float32)
 
     def streaks(self, time: float = 0.0) -> Layer:
-        """Strength of the streaks at `time` (in frames), shape (H, W), float32 in 0 to 1."""
+        """Renders the light of the streaks at a time in frames, float32 (H, W) in 0 to 1."""
         light = np.zeros(self.size, np.float32)
         for drops in self._layers:
             light = np.maximum(light, self._expose(drops, time))
         return light
 
     def render(self, image: Image, time: float = 0.0, strength: float = 1.0) -> Image:
-        """`image` (H, W, 3 uint8 BGR) with this shower in front of it.
-
-        Args:
-            image: the rain-free picture, of the size this shower was made for.
-            time: moment of the picture, in frames since the shower began.
-            strength: scales streaks and mist; 0 leaves the picture as it is.
+        """Renders this shower on a copy of a picture; see `Weather.render`.
 
         Raises:
-            ValueError: the image has another size.
+            ValueError: the picture does not have the size `size`.
         """
         picture = to_light(image, self.size)
         colour = np.asarray(self.style.colour, np.float32)
@@ -102,7 +97,7 @@ class Rain:
         )
 
     def _expose(self, drops: _Drops, time: float) -> Layer:
-        """Draws each drop as an anti-aliased line on a finer canvas, shrinks and smears it."""
+        """Draws each drop as an anti-aliased line on a finer canvas, then shrinks and blurs it."""
         height, width = self.size
         canvas = np.zeros((height * _SUPERSAMPLE, width * _SUPERSAMPLE), np.uint8)
         span = np.array([width, height]) + 2 * self._margin
@@ -127,7 +122,7 @@ class Rain:
         return light.astype(np.float32) / 255.0
 
     def _mist(self, time: float) -> Layer:
-        """A slowly drifting veil, shape (H, W), between 0.4 and 1."""
+        """Renders slowly drifting mist, float32 (H, W) in 0.4 to 1."""
         shift = 0.02 * time
         rows = (np.arange(4)[:, None] + shift) % 4
         columns = (np.arange(6)[None, :] + shift) % 6
@@ -145,7 +140,10 @@ class Rain:
 
 
 def blend(picture: Layer, light: Layer, colour: Layer, mode: Blend) -> Layer:
-    """Joins streak light (H, W, 1) of a colour (3,) with a picture (H, W, 3), all 0 to 1."""
+    """Blends the light of streaks (H, W, 1) and of a colour (3,) with a picture (H, W, 3).
+
+    All values are in 0 to 1; the result may be above 1 for the mode `additive`.
+    """
     if mode == "additive":
         return picture + light * colour
     alpha = np.clip(light, 0, 1)
@@ -155,7 +153,7 @@ def blend(picture: Layer, light: Layer, colour: Layer, mode: Blend) -> Layer:
 
 
 def _motion_kernel(length: float, angle: float) -> Layer:
-    """Box kernel of `length` pixels along the direction of fall."""
+    """Returns a box kernel of `length` pixels in the direction of fall."""
     reach = max(1, math.ceil(length / 2))
     side = 2 * reach + 1
     dx, dy = length / 2 * math.sin(math.radians(angle)), length / 2 * math.cos(math.radians(angle))

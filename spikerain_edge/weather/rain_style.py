@@ -1,4 +1,4 @@
-"""Styles of rain: what a shower looks like, and samplers of random styles."""
+"""Styles of rain: the appearance of a shower, and samplers of random styles."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ Blend = Literal["additive", "screen", "alpha"]
 
 @dataclass(frozen=True)
 class RainStyle:
-    """What a shower looks like. Lengths are in pixels of the rendered image.
+    """Appearance of a shower. Lengths are in pixels of the picture.
 
     Attributes:
-        coverage: share of the picture under streaks of the nearest layer, about 0 to 1.
+        coverage: share of the picture that streaks of the nearest layer cover, about 0 to 1.
         length: mean streak length in the nearest layer.
         width: mean streak width in the nearest layer.
-        angle: direction of fall in degrees from the vertical; positive leans to the right.
+        angle: direction of fall in degrees from the vertical; drops with a positive angle fall
+            to the right.
         spread: standard deviation of the angle from drop to drop, degrees.
         brightness: mean strength of a streak, 0 to 1.
         variation: relative standard deviation of length and brightness from drop to drop.
         softness: standard deviation of the defocus blur, pixels.
-        layers: depth layers; each farther one has shorter, thinner, dimmer and more streaks.
-        blend: how light of a streak joins the picture. `additive` adds it, `screen` saturates
-            gently, `alpha` covers the picture with the colour of the rain.
+        layers: number of depth layers; farther ones have more, shorter, thinner and dimmer
+            streaks.
+        blend: how streaks are blended with the picture. `additive` adds their light, `screen` adds
+            it with soft saturation, `alpha` covers the picture with the colour of the rain.
         colour: BGR of the rain, 0 to 1.
-        mist: strength of the veil of unresolved drops, 0 to 1.
-        speed: streak lengths that a drop falls from one frame to the next.
+        mist: opacity of the mist of drops that are too far to be seen one by one, 0 to 1.
+        speed: distance that a drop falls per frame, in streak lengths.
     """
 
     coverage: float = 0.08
@@ -49,9 +51,9 @@ class RainStyle:
 
 
 def sample_style(rng: np.random.Generator) -> RainStyle:
-    """A random style: drizzle to downpour, mean lengths of 2 to 80 pixels, all angles and blends.
+    """Draws a style, from drizzle to downpour, with mean lengths of 2 to 80 pixels.
 
-    The order of draws is part of the contract: seeded evaluation must stay what it was.
+    The order of draws must not change, because seeded evaluation depends on it.
     """
     short, long = (2, 8) if rng.random() < 0.1 else (7, 80)
     length = float(np.exp(rng.uniform(np.log(short), np.log(long))))
@@ -77,7 +79,7 @@ def sample_style(rng: np.random.Generator) -> RainStyle:
 
 
 def sample_wide_style(rng: np.random.Generator) -> RainStyle:
-    """A random style as of `sample_style`, but mean lengths of 2 to 100 and widths to 6 pixels."""
+    """Draws a style like `sample_style`, with mean lengths up to 100 and widths up to 6 pixels."""
     short, long = (2, 8) if rng.random() < 0.15 else (8, 100)
     length = sample_log(rng, short, long)
     width = min(sample_log(rng, 0.6, 6.0), max(0.7, length / 4))
@@ -85,7 +87,7 @@ def sample_wide_style(rng: np.random.Generator) -> RainStyle:
 
 
 def sample_downpour_style(rng: np.random.Generator) -> RainStyle:
-    """A random style of dense, bright streaks that cross: cloudbursts that hide the picture."""
+    """Draws a style of dense, bright, crossing streaks that hide much of the picture."""
     length = sample_log(rng, 15, 100)
     return replace(
         sample_style(rng),

@@ -1,4 +1,4 @@
-"""Snow: soft flakes in layers of depth, falling and swaying."""
+"""Snow: soft flakes in several depth layers that fall and sway."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ _FARTHER = 0.6
 
 @dataclass(frozen=True)
 class SnowStyle:
-    """What a snowfall looks like. Sizes are in pixels of the rendered picture.
+    """Appearance of a snowfall. Sizes are in pixels of the picture.
 
     Attributes:
-        coverage: share of the picture under flakes of each layer, about 0 to 1.
+        coverage: share of the picture that flakes of each layer cover, about 0 to 1.
         size: mean diameter of a flake in the nearest layer.
         variation: relative standard deviation of diameter, speed and opacity from flake to flake.
-        layers: depth layers; in each farther one flakes are smaller, slower and more.
-        opacity: how much a flake that keeps still hides of the picture, 0 to 1.
+        layers: number of depth layers; farther ones have more, smaller and slower flakes.
+        opacity: opacity of a flake that does not move, 0 to 1.
         softness: standard deviation of the blur of a flake's edge, in diameters.
-        speed: diameters that a flake falls from one frame to the next.
-        exposure: share of the time between two frames in which the shutter is open; a flake is
-            smeared along the way it takes meanwhile.
-        angle: direction of fall in degrees from the vertical; positive leans to the right.
-        sway: how far a flake swings to either side of its way, in diameters.
-        period: frames that a swing takes from left to right and back.
+        speed: distance that a flake falls per frame, in diameters.
+        exposure: share of the time between two frames in which the shutter is open; motion blur
+            smears a flake along its path in this time.
+        angle: direction of fall in degrees from the vertical; flakes with a positive angle fall
+            to the right.
+        sway: amplitude of the sideways motion of a flake, in diameters.
+        period: period of the sideways motion in frames.
         colour: BGR of the snow, 0 to 1.
-        mist: strength of the veil of unresolved flakes, 0 to 1.
+        mist: opacity of the mist of flakes that are too far to be seen one by one, 0 to 1.
     """
 
     coverage: float = 0.03
@@ -58,7 +59,7 @@ class SnowStyle:
 
 @dataclass(frozen=True)
 class _Flakes:
-    """Flakes of one layer, faintest first: places and velocities (N, 2), other arrays (N,)."""
+    """N flakes of one layer, faintest first; positions and velocities are (N, 2), others (N,)."""
 
     origin: npt.NDArray[np.float64]
     velocity: npt.NDArray[np.float64]
@@ -72,12 +73,12 @@ class _Flakes:
 
 
 class Snow:
-    """One seeded snowfall over pictures of one size.
+    """One seeded snowfall for pictures of one size.
 
     Args:
-        style: what the snow looks like.
+        style: appearance of the snow.
         size: height and width of the pictures in pixels.
-        seed: same seed, style and size give the same snow.
+        seed: the same seed, style and size give the same snowfall.
     """
 
     def __init__(self, style: SnowStyle, size: Size, seed: int) -> None:
@@ -88,22 +89,17 @@ class Snow:
         self._clouds = Clouds(rng)
 
     def flakes(self, time: float = 0.0) -> Layer:
-        """How much the flakes hide of the picture at `time`, (H, W) float32 in 0 to 1."""
-        left = np.ones(self.size, np.float32)
+        """Renders the opacity of the flakes at a time in frames, float32 (H, W) in 0 to 1."""
+        transparency = np.ones(self.size, np.float32)
         for flakes in self._layers:
-            left *= 1 - self._expose(flakes, time)
-        return 1 - left
+            transparency *= 1 - self._expose(flakes, time)
+        return 1 - transparency
 
     def render(self, image: Image, time: float = 0.0, strength: float = 1.0) -> Image:
-        """`image` (H, W, 3 uint8 BGR) with this snow in front of it.
-
-        Args:
-            image: the picture without snow, of the size this snow was made for.
-            time: moment of the picture, in frames.
-            strength: scales how much flakes and veil hide; 0 leaves the picture as it is.
+        """Renders this snowfall on a copy of a picture; see `Weather.render`.
 
         Raises:
-            ValueError: the image has another size.
+            ValueError: the picture does not have the size `size`.
         """
         picture = to_light(image, self.size)
         colour = np.asarray(self.style.colour, np.float32)
@@ -115,8 +111,7 @@ class Snow:
     def _scatter(self, depth: int, rng: np.random.Generator) -> _Flakes:
         style, far = self.style, _FARTHER**depth
         size = max(0.7, style.size * far)
-        # The swing and what hangs over the border must fit in before a flake comes back
-        # on the other side.
+        # The margin hides a flake completely before it reappears on the other side.
         largest = 1 + 3 * style.variation
         margin = size * (2 + style.sway + largest * (1 + style.speed * style.exposure))
         height, width = (side + 2 * margin for side in self.size)
@@ -138,28 +133,28 @@ class Snow:
         )
 
     def _expose(self, flakes: _Flakes, time: float) -> Layer:
-        """How much one layer hides: each flake along its way while the shutter is open."""
+        """Renders the opacity of one layer, with each flake smeared along its path."""
         height, width = self.size
-        now = self._places(flakes, time)
-        smear = now - self._places(flakes, time - self.style.exposure)
+        now = self._positions(flakes, time)
+        smear = now - self._positions(flakes, time - self.style.exposure)
         head = now % (np.array([width, height]) + 2 * flakes.margin) - flakes.margin
         reach = flakes.diameter[:, None] + np.abs(smear) + 3 * flakes.blur
         visible = ((head > -reach) & (head - reach < (width, height))).all(axis=1)
-        way = np.hypot(*smear.T)
-        # A disc that moves by more than its diameter hides each point only part of the time.
-        seen = flakes.opacity * flakes.diameter / np.maximum(way, flakes.diameter)
+        path = np.hypot(*smear.T)
+        # A disc that moves by more than its diameter covers each point only part of the time.
+        opacity = flakes.opacity * flakes.diameter / np.maximum(path, flakes.diameter)
         ends = np.hstack([head, head - smear])[visible]
-        cover = _capsules(ends, flakes.diameter[visible], seen[visible], self.size)
+        cover = _capsules(ends, flakes.diameter[visible], opacity[visible], self.size)
         return cv2.GaussianBlur(cover, (0, 0), flakes.blur)  # type: ignore[return-value]
 
-    def _places(self, flakes: _Flakes, time: float) -> npt.NDArray[np.float64]:
-        """Where the flakes are at `time`, (N, 2) x and y, not yet brought back to the picture."""
-        places = flakes.origin + flakes.velocity * time
-        places[:, 0] += flakes.sway * np.sin(flakes.rate * time + flakes.phase)
-        return places
+    def _positions(self, flakes: _Flakes, time: float) -> npt.NDArray[np.float64]:
+        """Computes x and y of the flakes, (N, 2), before they are wrapped to the picture."""
+        positions = flakes.origin + flakes.velocity * time
+        positions[:, 0] += flakes.sway * np.sin(flakes.rate * time + flakes.phase)
+        return positions
 
     def _veil(self, time: float) -> Layer:
-        """A drifting veil, (H, W) float32, 0 to 1."""
+        """Renders the opacity of drifting mist, float32 (H, W) in 0 to 1."""
         drift = (0.5 * self.style.size * time, 0.0)
         veil: Layer = np.clip(self.style.mist * (1 + self._clouds(self.size, drift)), 0, 1)
         return veil
@@ -171,28 +166,31 @@ def _capsules(
     level: npt.NDArray[np.float64],
     size: Size,
 ) -> Layer:
-    """Lines with round ends, drawn on a finer canvas and shrunk; later ones over earlier ones.
+    """Draws lines with round ends on a finer canvas and shrinks it; later lines cover earlier ones.
 
     Args:
-        ends: x and y of both ends, shape (N, 4), pixels.
-        diameter: width of each line, shape (N,), pixels.
-        level: value of each line, shape (N,), 0 to 1.
+        ends: x and y of both ends in pixels, (N, 4).
+        diameter: width of each line in pixels, (N,).
+        level: value of each line in 0 to 1, (N,).
         size: height and width of the picture in pixels.
+
+    Returns:
+        float32 (H, W) in 0 to 1.
     """
     height, width = size
     canvas = np.zeros((height * _SUPERSAMPLE, width * _SUPERSAMPLE), np.uint8)
-    places = np.rint(ends * (_SUPERSAMPLE << _SUBPIXEL_BITS)).astype(int).tolist()
-    # The soft edge that OpenCV draws around a line is one pixel of the canvas in all.
+    points = np.rint(ends * (_SUPERSAMPLE << _SUBPIXEL_BITS)).astype(int).tolist()
+    # The soft edge of a line of OpenCV adds one pixel of the canvas to its width.
     thick = np.maximum(1, np.rint(_SUPERSAMPLE * diameter - 1)).astype(int).tolist()
     levels = (255 * level).tolist()
-    for (x0, y0, x1, y1), thickness, value in zip(places, thick, levels, strict=True):
+    for (x0, y0, x1, y1), thickness, value in zip(points, thick, levels, strict=True):
         cv2.line(canvas, (x0, y0), (x1, y1), value, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
     shrunk = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
     return shrunk.astype(np.float32) / 255.0
 
 
 def sample_snow_style(rng: np.random.Generator) -> SnowStyle:
-    """A random style: fine powder to large wet flakes, calm to a gale."""
+    """Draws a style, from fine powder to large wet flakes and from calm air to a gale."""
     stormy = rng.random() < 0.2
     return SnowStyle(
         coverage=sample_log(rng, 0.004, 0.06),

@@ -12,7 +12,7 @@ from spikerain_edge.weather.clouds import Clouds
 
 SIZE = (60, 80)
 EVEN = FogStyle(patchiness=0.0)
-# Everything at one distance in a fog without banks: one share of light is left everywhere.
+# A scene at one distance in fog without banks: the transmission is the same everywhere.
 WALL = replace(EVEN, near=100.0, far=100.0)
 
 
@@ -24,13 +24,13 @@ def sampled(seed: int) -> Fog:
     return Fog(sample_fog_style(np.random.default_rng(seed)), SIZE, seed)
 
 
-def test_the_visibility_is_where_5_percent_of_the_light_is_left() -> None:
+def test_5_percent_of_the_light_remains_at_the_visibility() -> None:
     left = Fog(replace(WALL, visibility=100.0), SIZE, 0).transmission()
 
     np.testing.assert_allclose(left, 0.05, rtol=1e-5)
 
 
-def test_the_picture_is_what_is_left_of_it_and_airlight_for_the_rest() -> None:
+def test_the_picture_is_blended_with_airlight_by_the_transmission() -> None:
     half_left = 100.0 * math.log(20) / math.log(2)
     airlight = (0.2, 0.6, 1.0)
 
@@ -40,7 +40,7 @@ def test_the_picture_is_what_is_left_of_it_and_airlight_for_the_rest() -> None:
     np.testing.assert_allclose(foggy, expected, atol=0.51)
 
 
-def test_twice_the_way_leaves_the_square_of_the_light() -> None:
+def test_twice_the_distance_squares_the_transmission() -> None:
     near, far = (
         Fog(replace(WALL, near=way, far=way), SIZE, 0).transmission() for way in (40.0, 80.0)
     )
@@ -60,7 +60,7 @@ def test_distance_grows_from_the_bottom_to_the_top() -> None:
 
 
 @pytest.mark.parametrize("tilt", [-20.0, 8.0])
-def test_lines_of_equal_distance_lean_by_the_tilt(tilt: float) -> None:
+def test_lines_of_equal_distance_have_the_tilt_of_the_style(tilt: float) -> None:
     fog = Fog(replace(EVEN, tilt=tilt), (200, 200), 0)
 
     down, right = np.gradient(np.log(fog.depth.astype(np.float64)))
@@ -71,7 +71,7 @@ def test_lines_of_equal_distance_lean_by_the_tilt(tilt: float) -> None:
     assert fog.depth.max() == pytest.approx(EVEN.far, rel=1e-3)
 
 
-def test_fog_pulls_every_pixel_towards_the_airlight_and_never_past_it() -> None:
+def test_fog_moves_every_pixel_towards_the_airlight_but_not_past_it() -> None:
     for seed in range(30):
         fog = sampled(seed)
         clear, airlight = picture().astype(float), 255 * np.array(fog.style.airlight)
@@ -82,7 +82,7 @@ def test_fog_pulls_every_pixel_towards_the_airlight_and_never_past_it() -> None:
         assert (foggy <= np.maximum(clear, airlight) + 0.51).all()
 
 
-def test_denser_fog_leaves_less_light_everywhere() -> None:
+def test_denser_fog_transmits_less_light_everywhere() -> None:
     for style in (EVEN, FogStyle()):
         by_visibility = [
             Fog(replace(style, visibility=visibility), SIZE, 1).transmission()
@@ -95,12 +95,12 @@ def test_denser_fog_leaves_less_light_everywhere() -> None:
             assert thickest.min() > 0
 
 
-def test_strength_zero_leaves_the_picture_as_it_is() -> None:
+def test_strength_zero_does_not_change_the_picture() -> None:
     for seed in range(5):
         np.testing.assert_array_equal(sampled(seed).render(picture(), 2.0, 0.0), picture())
 
 
-def test_banks_of_fog_are_smooth_and_wider_than_pixels() -> None:
+def test_banks_of_fog_are_smooth() -> None:
     left = Fog(replace(WALL, patchiness=0.5), (120, 160), 3).transmission()
 
     assert np.ptp(left) > 0.05
@@ -126,7 +126,7 @@ def test_the_same_seed_gives_the_same_fog() -> None:
         assert not np.array_equal(foggy, other.render(picture(), time))
 
 
-def test_rendering_leaves_the_picture_it_was_given_alone() -> None:
+def test_rendering_does_not_modify_its_input() -> None:
     clear = picture()
 
     foggy = Fog(FogStyle(), SIZE, 0).render(clear)
@@ -136,7 +136,7 @@ def test_rendering_leaves_the_picture_it_was_given_alone() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 37), (53, 1), (17, 31)])
-def test_any_size_can_be_foggy(size: tuple[int, int]) -> None:
+def test_fog_is_rendered_for_any_size(size: tuple[int, int]) -> None:
     foggy = Fog(FogStyle(tilt=3.0), size, 0).render(picture(size))
 
     assert foggy.shape == (*size, 3)
@@ -148,7 +148,7 @@ def test_a_picture_of_another_size_is_refused() -> None:
         Fog(FogStyle(), SIZE, 0).render(picture((80, 60)))
 
 
-def test_sampled_fogs_go_from_haze_to_thick_fog() -> None:
+def test_sampled_styles_range_from_haze_to_thick_fog() -> None:
     fogs = [sampled(seed) for seed in range(80)]
     farthest = np.array([fog.transmission().min() for fog in fogs])
 
@@ -162,7 +162,7 @@ def test_sampled_fogs_go_from_haze_to_thick_fog() -> None:
         assert np.ptp(shade) < 0.1, "fog is grey"
 
 
-def test_clouds_are_even_over_all_places() -> None:
+def test_clouds_have_the_documented_mean_and_deviation() -> None:
     values = np.concatenate(
         [
             Clouds(np.random.default_rng(seed))((40, 40), (977.0 * seed, 0.0)).ravel()

@@ -23,7 +23,7 @@ from spikerain_edge.weather import (
 
 SIZE = (60, 80)
 BLENDS: tuple[Blend, ...] = ("additive", "screen", "alpha")
-# One layer of equal parallel streaks: such a shower falls as a whole.
+# One layer of equal parallel streaks, so the whole shower moves at one velocity.
 PARALLEL = RainStyle(spread=0.0, variation=0.0, layers=1, coverage=0.05)
 
 
@@ -51,7 +51,7 @@ def test_the_same_seed_gives_the_same_rain() -> None:
         assert not np.array_equal(rainy, other.render(picture(), time))
 
 
-def test_a_moment_looks_the_same_whatever_was_rendered_before() -> None:
+def test_a_frame_does_not_depend_on_frames_rendered_before() -> None:
     shower, fresh = Rain(RainStyle(), SIZE, 7), Rain(RainStyle(), SIZE, 7)
     for time in range(5):
         shower.streaks(time)
@@ -59,7 +59,7 @@ def test_a_moment_looks_the_same_whatever_was_rendered_before() -> None:
     np.testing.assert_array_equal(shower.streaks(2.0), fresh.streaks(2.0))
 
 
-def test_rendering_leaves_the_picture_it_was_given_alone() -> None:
+def test_rendering_does_not_modify_its_input() -> None:
     clean = picture()
 
     rainy = Rain(RainStyle(mist=0.2), SIZE, 0).render(clean)
@@ -69,14 +69,14 @@ def test_rendering_leaves_the_picture_it_was_given_alone() -> None:
 
 
 @pytest.mark.parametrize("mode", BLENDS)
-def test_strength_zero_leaves_the_picture_as_it_is(mode: Blend) -> None:
+def test_strength_zero_does_not_change_the_picture(mode: Blend) -> None:
     shower = Rain(RainStyle(blend=mode, mist=0.2), SIZE, 3)
 
     np.testing.assert_array_equal(shower.render(picture(), strength=0.0), picture())
 
 
 @pytest.mark.parametrize("mode", BLENDS)
-def test_more_strength_is_more_rain(mode: Blend) -> None:
+def test_a_higher_strength_gives_more_rain(mode: Blend) -> None:
     shower = Rain(RainStyle(blend=mode), SIZE, 3)
     dark = picture(0, 90)
 
@@ -94,7 +94,7 @@ def test_rain_only_brightens_dark_pictures(mode: Blend) -> None:
         assert (rainy > dark).mean() > 0.05
 
 
-def test_covering_rain_takes_the_colour_of_the_rain() -> None:
+def test_opaque_rain_has_the_colour_of_the_style() -> None:
     white_wall = np.full((*SIZE, 3), 255, np.uint8)
     style = RainStyle(blend="alpha", colour=(0.2, 0.4, 0.6), coverage=0.3)
 
@@ -103,7 +103,7 @@ def test_covering_rain_takes_the_colour_of_the_rain() -> None:
     np.testing.assert_array_equal(rainy.reshape(-1, 3).min(axis=0), [51, 102, 153])
 
 
-def test_blends_are_what_they_are_called() -> None:
+def test_blend_modes_follow_their_formulas() -> None:
     grey, half = np.full((1, 1, 3), 0.5, np.float32), np.full((1, 1, 1), 0.5, np.float32)
     tint = np.array([1.0, 0.5, 0.0], np.float32)
 
@@ -112,7 +112,7 @@ def test_blends_are_what_they_are_called() -> None:
     np.testing.assert_allclose(blend(grey, half, tint, "alpha"), [[[0.75, 0.5, 0.25]]])
 
 
-def test_more_coverage_puts_more_of_the_picture_under_streaks() -> None:
+def test_a_higher_coverage_gives_more_streaks() -> None:
     shares = []
     for coverage in (0.0, 0.02, 0.08, 0.3):
         light = Rain(replace(PARALLEL, coverage=coverage), (200, 200), 0).streaks()
@@ -120,8 +120,7 @@ def test_more_coverage_puts_more_of_the_picture_under_streaks() -> None:
 
     assert shares[0] == 0
     assert shares == sorted(set(shares))
-    # Streaks fade at their ends and lie over one another, so the share is of the order of the
-    # coverage, not equal to it.
+    # Streaks fade at their ends and overlap, so the share is only roughly equal to the coverage.
     for share, coverage in zip(shares[1:], (0.02, 0.08, 0.3), strict=True):
         assert 0.5 * coverage < share < 3 * coverage
 
@@ -141,7 +140,7 @@ def test_drops_fall_along_their_streaks(angle: float, speed: float) -> None:
     np.testing.assert_allclose(moved, np.multiply(fall, distance), atol=1.0)
 
 
-def test_it_keeps_raining() -> None:
+def test_rain_stays_dense_over_time() -> None:
     shower = Rain(replace(PARALLEL, coverage=0.2), (120, 120), 1)
     light = [shower.streaks(time).mean() for time in (0.0, 10.0, 100.0, 1000.0)]
 
@@ -149,7 +148,7 @@ def test_it_keeps_raining() -> None:
 
 
 @pytest.mark.parametrize("angle", [-40.0, -10.0, 0.0, 25.0, 40.0])
-def test_streaks_lean_to_the_side_of_their_angle(angle: float) -> None:
+def test_streaks_have_the_angle_of_the_style(angle: float) -> None:
     light = Rain(replace(PARALLEL, angle=angle), (160, 160), 2).streaks()
 
     assert streak_angle(light) == pytest.approx(angle, abs=6)
@@ -197,7 +196,7 @@ def test_sampled_styles_differ() -> None:
         (2, 14.484358518694046, 28.795318123534432, (62.497, 60.810)),
     ],
 )
-def test_seeded_showers_stay_those_that_weights_were_judged_on(
+def test_seeded_showers_of_the_evaluation_do_not_change(
     seed: int, length: float, angle: float, bright: tuple[float, float]
 ) -> None:
     style = sample_style(np.random.default_rng(seed))
@@ -206,12 +205,12 @@ def test_seeded_showers_stay_those_that_weights_were_judged_on(
     means = [Rain(style, SIZE, seed).render(grey, time).mean() for time in (0.0, 2.5)]
 
     assert (style.length, style.angle) == pytest.approx((length, angle))
-    # Another OpenCV may draw a line's edge a little otherwise; another shower is off by more.
+    # The edges of lines differ a little between versions of OpenCV; other showers differ more.
     assert means == pytest.approx(bright, abs=0.2)
 
 
 @pytest.mark.parametrize("length", [4.0, 12.0, 40.0, 100.0])
-def test_streaks_are_as_long_as_their_style_says(length: float) -> None:
+def test_streaks_have_the_length_of_the_style(length: float) -> None:
     style = replace(PARALLEL, length=length, width=1.5, angle=0.0, coverage=0.004)
 
     light = Rain(style, (400, 400), 3).streaks()
@@ -222,7 +221,7 @@ def test_streaks_are_as_long_as_their_style_says(length: float) -> None:
     assert np.median(heights) == pytest.approx(length, rel=0.25, abs=1)
 
 
-def test_the_wide_sampler_reaches_streaks_of_2_to_100_pixels_thick_and_thin() -> None:
+def test_the_wide_sampler_covers_lengths_of_2_to_100_pixels() -> None:
     styles = [sample_wide_style(np.random.default_rng(seed)) for seed in range(400)]
     lengths = np.array([style.length for style in styles])
     widths = np.array([style.width for style in styles])

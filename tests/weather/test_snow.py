@@ -12,7 +12,7 @@ from spikerain_edge.images import Image
 from spikerain_edge.weather import Snow, SnowStyle, sample_snow_style
 
 SIZE = (60, 80)
-# One layer of equal flakes that fall straight: such a snowfall moves as a whole.
+# One layer of equal flakes that fall straight, so the whole snowfall moves at one velocity.
 EQUAL = SnowStyle(
     layers=1, variation=0.0, sway=0.0, mist=0.0, exposure=0.0, softness=0.1, opacity=1.0
 )
@@ -24,7 +24,7 @@ def picture(low: int = 0, high: int = 256, size: tuple[int, int] = SIZE) -> Imag
 
 
 def lone_flakes(style: SnowStyle, size: tuple[int, int] = (300, 300)) -> list[object]:
-    """Shapes of the flakes at half of the highest opacity, those at the border left out."""
+    """Returns the shapes of flakes at half of the highest opacity, except those at the border."""
     cover = Snow(style, size, 4).flakes()
     shapes = regionprops(label(cover > 0.5 * cover.max()))
     return [
@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_snow() -> None:
         assert not np.array_equal(snowy, other.render(picture(), time))
 
 
-def test_a_moment_looks_the_same_whatever_was_rendered_before() -> None:
+def test_a_frame_does_not_depend_on_frames_rendered_before() -> None:
     snow, fresh = Snow(SnowStyle(), SIZE, 7), Snow(SnowStyle(), SIZE, 7)
     for time in range(5):
         snow.render(picture(), time)
@@ -55,7 +55,7 @@ def test_a_moment_looks_the_same_whatever_was_rendered_before() -> None:
     np.testing.assert_array_equal(snow.render(picture(), 2.0), fresh.render(picture(), 2.0))
 
 
-def test_rendering_leaves_the_picture_it_was_given_alone() -> None:
+def test_rendering_does_not_modify_its_input() -> None:
     clean = picture()
 
     snowy = Snow(SnowStyle(), SIZE, 0).render(clean)
@@ -64,13 +64,13 @@ def test_rendering_leaves_the_picture_it_was_given_alone() -> None:
     assert not np.array_equal(snowy, clean)
 
 
-def test_strength_zero_leaves_the_picture_as_it_is() -> None:
+def test_strength_zero_does_not_change_the_picture() -> None:
     snow = Snow(SnowStyle(mist=0.3), SIZE, 3)
 
     np.testing.assert_array_equal(snow.render(picture(), strength=0.0), picture())
 
 
-def test_more_strength_is_more_snow() -> None:
+def test_a_higher_strength_gives_more_snow() -> None:
     snow, dark = Snow(SnowStyle(), SIZE, 3), picture(0, 90)
 
     means = [snow.render(dark, strength=strength).mean() for strength in (0, 0.3, 0.6, 1)]
@@ -78,7 +78,7 @@ def test_more_strength_is_more_snow() -> None:
     assert means == sorted(set(means))
 
 
-def test_a_pixel_stays_between_the_picture_and_the_snow() -> None:
+def test_every_pixel_is_between_the_picture_and_the_colour_of_snow() -> None:
     colour = (0.6, 0.7, 0.8)
     for seed in range(8):
         style = sample_snow_style(np.random.default_rng(seed))
@@ -97,7 +97,7 @@ def test_white_snow_never_darkens() -> None:
 
 
 @pytest.mark.parametrize("size", [4.0, 8.0, 16.0])
-def test_flakes_are_round_and_as_large_as_their_style_says(size: float) -> None:
+def test_flakes_are_round_and_have_the_size_of_the_style(size: float) -> None:
     style = replace(CALM, size=size, coverage=0.01)
     shapes = lone_flakes(style)
 
@@ -107,7 +107,7 @@ def test_flakes_are_round_and_as_large_as_their_style_says(size: float) -> None:
     assert np.median(roundness) > 0.85
 
 
-def test_farther_layers_have_smaller_flakes_and_more_of_them() -> None:
+def test_farther_layers_have_more_and_smaller_flakes() -> None:
     near = diameters(replace(CALM, size=16.0, coverage=0.01))
     all_layers = diameters(replace(CALM, size=16.0, coverage=0.01, layers=4))
 
@@ -121,7 +121,7 @@ def test_flakes_of_a_layer_vary_in_size() -> None:
     assert np.std(diameters(replace(CALM, size=10.0, variation=0.4))) > 2
 
 
-def test_flakes_hide_as_much_as_their_opacity_and_have_soft_edges() -> None:
+def test_flakes_have_the_opacity_and_softness_of_the_style() -> None:
     sharp, soft = (
         Snow(replace(CALM, size=16.0, opacity=0.6, softness=softness), (200, 200), 4).flakes()
         for softness in (0.05, 0.3)
@@ -136,7 +136,7 @@ def test_flakes_hide_as_much_as_their_opacity_and_have_soft_edges() -> None:
 
 @pytest.mark.parametrize("angle", [-35.0, 0.0, 20.0])
 @pytest.mark.parametrize("speed", [0.5, 1.5])
-def test_flakes_fall_to_the_side_of_their_angle(angle: float, speed: float) -> None:
+def test_flakes_fall_in_the_direction_of_the_angle(angle: float, speed: float) -> None:
     style = replace(EQUAL, angle=angle, speed=speed, coverage=0.05)
     snow = Snow(style, (160, 160), 5)
 
@@ -148,7 +148,7 @@ def test_flakes_fall_to_the_side_of_their_angle(angle: float, speed: float) -> N
     np.testing.assert_allclose(moved, np.multiply(fall, style.size * speed), atol=0.6)
 
 
-def test_a_default_snowfall_as_a_whole_moves_down() -> None:
+def test_a_default_snowfall_moves_down() -> None:
     for seed in range(4):
         snow = Snow(SnowStyle(), (160, 160), seed)
 
@@ -165,12 +165,12 @@ def test_flakes_sway_from_side_to_side_and_back() -> None:
 
     np.testing.assert_allclose(back, start, atol=0.02)
     assert np.abs(halfway - start).mean() > 0.5 * start.mean()
-    # Across the fall alone: each row of the picture keeps its flakes, but for those at the sides.
+    # Only sideways: each row keeps its flakes, except those at the sides.
     rows = np.corrcoef(halfway.mean(axis=1), start.mean(axis=1))[0, 1]
     assert rows > 0.9
 
 
-def test_flakes_smear_along_their_way_while_the_shutter_is_open() -> None:
+def test_flakes_are_smeared_along_their_path_during_the_exposure() -> None:
     style = replace(EQUAL, size=8.0, speed=3.0, angle=0.0, coverage=0.01)
     short, long = (lone_flakes(replace(style, exposure=exposure)) for exposure in (0.0, 1.0))
 
@@ -184,7 +184,7 @@ def test_flakes_smear_along_their_way_while_the_shutter_is_open() -> None:
     assert fainter == pytest.approx(1 / style.speed, abs=0.1)
 
 
-def test_it_keeps_snowing_evenly() -> None:
+def test_snow_stays_dense_and_even_over_time() -> None:
     snow = Snow(replace(SnowStyle(), coverage=0.1), (120, 120), 1)
     cover = [snow.flakes(time) for time in (0.0, 10.0, 100.0, 1000.0)]
 
@@ -195,7 +195,7 @@ def test_it_keeps_snowing_evenly() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 37), (53, 1), (17, 31)])
-def test_any_size_can_be_snowed_upon(size: tuple[int, int]) -> None:
+def test_snow_is_rendered_for_any_size(size: tuple[int, int]) -> None:
     snowy = Snow(SnowStyle(), size, 0).render(picture(size=size))
 
     assert snowy.shape == (*size, 3)

@@ -14,7 +14,7 @@ def picture() -> Image:
     return np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
 
 
-def test_every_kind_gives_weather_of_its_name() -> None:
+def test_every_kind_has_the_class_of_its_name() -> None:
     drawn = {kind: type(sample_weather(kind, SIZE, np.random.default_rng(0))) for kind in kinds()}
 
     rainy = {"rain": Rain, "wide_rain": Rain, "downpour": Rain}
@@ -34,7 +34,7 @@ def test_a_random_generator_decides_the_weather(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(kinds()))
-def test_all_weather_has_one_interface(kind: str) -> None:
+def test_all_kinds_have_one_interface(kind: str) -> None:
     weather = sample_weather(kind, SIZE, np.random.default_rng(1))
 
     assert weather.size == SIZE
@@ -43,7 +43,7 @@ def test_all_weather_has_one_interface(kind: str) -> None:
         weather.render(picture()[1:])
 
 
-def test_weather_that_does_not_exist_is_named_with_what_does() -> None:
-    choice = "'hail'; choose from rain, wide_rain, downpour, fog, snow"
+def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
+    choice = "'hail'; choose one of: rain, wide_rain, downpour, fog, snow"
     with pytest.raises(InputError, match=choice):
         sample_weather("hail", SIZE, np.random.default_rng(0))
