@@ -1,4 +1,4 @@
-"""The deployment files pass their own tools' checks."""
+"""Checks the deployment files with their own tools."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ PROGRAM = "/opt/spikerain/bin/spikerain-edge"
 
 
 def run(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Runs a tool, from the virtual environment if it has it, or skips the test."""
+    """Runs a tool of the virtual environment or the system, or skips if it is not installed."""
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     found = shutil.which(tool, path=places)
     if found is None:
-        pytest.skip(f"{tool} is not installed here")
+        pytest.skip(f"{tool} is not installed")
     return subprocess.run([found, *arguments], capture_output=True, text=True, check=False)
 
 
-def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+def test_hadolint_has_no_complaints_about_the_dockerfile() -> None:
     checked = run("hadolint", "--no-color", DEPLOY / "jetson" / "Dockerfile")
     assert (checked.returncode, checked.stdout) == (0, ""), checked.stdout + checked.stderr
 
 
-def test_systemd_finds_nothing_in_the_unit(tmp_path: Path) -> None:
-    # systemd looks whether the program can be run, which is not installed where tests run.
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    # systemd checks that the program exists, but tests run where it is not installed.
     program = tmp_path / "spikerain-edge"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -40,11 +40,11 @@ def test_systemd_finds_nothing_in_the_unit(tmp_path: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, ""), checked.stderr
 
 
-def test_systemd_deems_the_unit_well_confined() -> None:
+def test_systemd_rates_the_unit_as_well_confined() -> None:
     checked = run("systemd-analyze", "security", "--offline=yes", "--threshold=40", UNIT)
     assert checked.returncode == 0, checked.stdout[-500:] + checked.stderr
 
 
-def test_the_unit_runs_the_program_where_the_guide_installs_it() -> None:
+def test_the_unit_runs_the_program_that_the_guide_installs() -> None:
     assert f"ExecStart={PROGRAM} run " in UNIT.read_text()
     assert f"{Path(PROGRAM).parent}/pip install" in (DEPLOY / "README.md").read_text()
