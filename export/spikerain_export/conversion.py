@@ -17,6 +17,8 @@ from spikerain_export.origin import Graph, Origin
 from spikerain_export.precision import integer_convolutions, output_scales, to_half, to_int8
 from spikerain_export.precision.graph import opset_of
 
+_FULL = "spikerain-edge export nano"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -125,7 +127,7 @@ def convert(origin: Origin, request: Request, images: Sequence[Image] = ()) -> A
 
 
 def require_convertible(origin: Origin, request: Request) -> None:
-    """Finds out, before anything is computed, whether a model can become what is asked for.
+    """Checks, before anything is computed, that a model can become what is asked for.
 
     Raises:
         InputError: it cannot.
@@ -133,26 +135,26 @@ def require_convertible(origin: Origin, request: Request) -> None:
     spec = origin.graph.spec
     if spec.probe:
         raise InputError(
-            f"this is the probe graph of {spec.name}, it comes with every export",
-            "name the file without .probe",
+            f"this is the probe graph of {spec.name}, which comes with every export",
+            f"export the graph beside it: spikerain-edge export {_without_probe(origin)}",
         )
     if spec.precision != "fp32":
         raise InputError(
             f"this graph of {spec.name} is {spec.precision} already, exports start from fp32",
-            "name the FP32 model",
+            f"name the FP32 model that it was made from, as in: {_FULL}",
         )
     if spec.batch != 1 or spec.height:
         size = f"{spec.width}x{spec.height}" if spec.height else "any size"
         raise InputError(
             f"this graph of {spec.name} takes {spec.batch} images of {size} only, exports start "
             "from one of one image of free size",
-            "name the model that it was made from",
+            f"name the model that it was made from, as in: {_FULL}",
         )
     if request.precision != "fp32" and opset_of(origin.graph.model) != OPSET:
         raise InputError(
             f"this graph of {spec.name} is in operator set {opset_of(origin.graph.model)}, "
             f"{request.precision} is made from {OPSET}",
-            "name its checkpoint, with --opset if need be",
+            "name its checkpoint in place of the file, without --opset",
         )
     if request.size is None:
         return
@@ -163,6 +165,10 @@ def require_convertible(origin: Origin, request: Request) -> None:
             f"give multiples of {spec.stride}, such as --imgsz {_up(width, spec.stride)}x"
             f"{_up(height, spec.stride)}",
         )
+
+
+def _without_probe(origin: Origin) -> str:
+    return str(origin.files[0]).replace(".probe.onnx", ".onnx") if origin.files else "MODEL.onnx"
 
 
 def with_shape(graph: Graph, batch: int, size: tuple[int, int] | None) -> Graph:

@@ -67,14 +67,14 @@ def open_origin(model: str, *, name: str = "", opset: int | None = None) -> Orig
         opset: ONNX operator set to unroll to; only where a network is unrolled.
 
     Raises:
-        InputError: there is no such thing, or it needs torch and that is missing.
+        InputError: nothing has this name, or it needs torch and that is missing.
         ModelError: a file is damaged, changed or foreign.
     """
     if model in shipped_models() or Path(model).is_file():
         if opset:
             raise InputError(
-                "--opset is chosen when a checkpoint is unrolled, a file has one already",
-                "name the checkpoint, or leave --opset out",
+                f"{model} is a file and keeps its operator set: --opset is for checkpoints",
+                "leave out --opset, or name the checkpoint",
             )
         return _renamed(_from_files(model), name)
     if not Path(model).is_dir() and model not in _UNTRAINED:

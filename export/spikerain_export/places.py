@@ -33,7 +33,7 @@ def graph_files(artefact: Artefact, output: Path) -> dict[Path, bytes]:
 
 
 def require_replaceable(contents: Mapping[Path, bytes], engine: Path, read: Sequence[Path]) -> None:
-    """Keeps the graph beside an engine, whose name nobody typed, from replacing another one.
+    """Checks that the graph beside an engine, whose name nobody typed, replaces no other graph.
 
     What is the same already may stay, and that of an engine which is replaced itself gives way.
 
@@ -52,7 +52,7 @@ def require_replaceable(contents: Mapping[Path, bytes], engine: Path, read: Sequ
     if changed and hashlib.sha256(there.get(graph, b"")).hexdigest() != _source_of(engine):
         raise InputError(
             f"{changed[0]} would be replaced by the graph that {engine} is built from",
-            "name another file with --output, or move that one away",
+            f"name another engine with --output, or move {changed[0]} away",
         )
 
 

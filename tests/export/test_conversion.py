@@ -171,7 +171,7 @@ def test_what_cannot_be_made_is_refused(
 
 def test_a_probe_graph_is_not_exported_by_itself(origin: Origin) -> None:
     assert origin.probe is not None
-    with pytest.raises(InputError, match=r"name the file without \.probe"):
+    with pytest.raises(InputError, match="spikerain-edge export MODEL"):
         convert(replace(origin, graph=origin.probe, probe=None), Request())
 
 

@@ -15,6 +15,7 @@ from spikerain_edge import InputError, ModelError
 from spikerain_edge.inference import Derainer
 from spikerain_edge.models import find_model
 from spikerain_export.artefact import seal
+from spikerain_export.conversion import Request, require_convertible
 from spikerain_export.origin import open_origin
 from spikerain_training.network import SpikeRain
 from spikerain_training.restore import restore
@@ -111,7 +112,7 @@ def test_what_is_not_there_is_said_with_what_there_is(
 
 
 def test_a_file_keeps_its_operator_set() -> None:
-    with pytest.raises(InputError, match="a file has one already; name the checkpoint"):
+    with pytest.raises(InputError, match="nano is a file and keeps its operator set"):
         open_origin("nano", opset=18)
 
 
@@ -153,3 +154,14 @@ def test_a_configuration_that_is_no_table_is_refused(published: SpikeRain, tmp_p
     (folder / "config.json").write_text("[1, 2]")
     with pytest.raises(ModelError, match=r"config\.json: the network configuration is not a table"):
         open_origin(str(folder))
+
+
+def test_the_command_that_the_refusal_of_a_probe_graph_names_works(tmp_path: Path) -> None:
+    for name, content in (("mine.onnx", find_model("nano").graph), ("mine.probe.onnx", None)):
+        read = content or find_model("nano").probe
+        assert read is not None
+        (tmp_path / name).write_bytes(read.read())
+    with pytest.raises(InputError) as raised:
+        require_convertible(open_origin(str(tmp_path / "mine.probe.onnx")), Request())
+    named = raised.value.remedy.rpartition("spikerain-edge export ")[2]
+    require_convertible(open_origin(named), Request())

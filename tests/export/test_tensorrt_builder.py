@@ -182,7 +182,7 @@ def test_a_graph_for_onnx_runtime_is_refused() -> None:
     [
         ((), "1 to 16 profiles, not 0"),
         ((FIXED,) * (MAX_PROFILES + 1), "1 to 16 profiles"),
-        ((Profile.fixed_at((20, 24)),), "cannot take 24x20; height and width must be multiples"),
+        ((Profile.fixed_at((20, 24)),), "cannot take 24x20; give multiples of 8"),
         ((Profile((8, 8), (16, 16), (36, 32)),), "cannot take 32x36"),
         ((Profile((32, 32), (16, 16), (8, 8)),), "sizes out of order"),
         ((Profile((8, 8), (64, 8), (32, 32)),), "sizes out of order"),

@@ -57,9 +57,15 @@ def read_request(
     from spikerain_export.conversion import Request
 
     if fp16 and int8:
-        raise InputError("--fp16 and --int8 exclude each other", "run export once for each")
+        raise InputError(
+            "--fp16 and --int8 exclude each other",
+            "run export twice: once with --fp16, once with --int8",
+        )
     if dynamic and size and not engine:
-        raise InputError("--imgsz and --dynamic exclude each other for a graph", "drop one")
+        raise InputError(
+            "--imgsz and --dynamic exclude each other for a graph",
+            "leave out --dynamic for one size, --imgsz for any size",
+        )
     return Request(
         "int8" if int8 else "fp16" if fp16 else "fp32",
         "tensorrt" if engine else "onnxruntime",

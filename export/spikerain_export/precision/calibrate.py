@@ -1,4 +1,4 @@
-"""Looks at what flows through an FP32 graph, to choose how integer convolutions round it."""
+"""Samples what flows through an FP32 graph, to choose how integer convolutions round it."""
 
 from __future__ import annotations
 

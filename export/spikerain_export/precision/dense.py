@@ -135,7 +135,7 @@ class SpikingConvolutions:
         recurrent = self._single(recurrent_node)
         if recurrent is None or recurrent.settings != unit.settings:
             raise ModelError(
-                f"{other} is no convolution like the one that it is added to",
+                f"{other} is not a convolution like the one that it is added to",
                 "export the model again with this version: spikerain-edge export CHECKPOINT",
             )
         self.swallowed.add(recurrent_node.name)

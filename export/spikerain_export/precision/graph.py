@@ -105,7 +105,7 @@ def unknown_operator(node: onnx.NodeProto, precision: str) -> ModelError:
 
 
 def require_full_precision(precision: str, asked: str) -> None:
-    """Lets a graph in FP32 pass.
+    """Checks that a graph is in FP32.
 
     Raises:
         ModelError: it has been rewritten already.

@@ -53,5 +53,5 @@ def _optimised(content: bytes) -> onnx.ModelProto:
 def _refused(reason: str) -> ModelError:
     return ModelError(
         f"ONNX Runtime {onnxruntime.__version__} does not run this graph in integers: {reason}",
-        "export it in FP32, or install another version of ONNX Runtime",
+        "export it without --int8, or install another version: pip install -U onnxruntime",
     )

@@ -1,4 +1,4 @@
-"""Looks whether what is to be half precision fits into it.
+"""Checks that the values of a graph fit into half precision.
 
 ONNX Runtime's CPU provider does not show it: what has no kernel in half it computes in float32
 between casts, and casts that meet it drops, so that values beyond half precision live on. A GPU
@@ -32,7 +32,7 @@ LARGEST = float(np.finfo(np.float16).max)
 def require_half_range(
     model: onnx.ModelProto, spec: ModelSpec, images: Iterable[Image]
 ) -> dict[str, float]:
-    """Lets a graph pass whose constants and, on these images, tensors fit into half precision.
+    """Checks that constants and, on these images, tensors fit into half precision.
 
     Args:
         model: FP32 graph of free size, which `to_half` takes to half precision.
@@ -62,7 +62,7 @@ def require_half_range(
         raise ModelError(
             f"{worst} of {spec.name} reaches {peaks[worst]:.6g} in FP32, half precision ends at "
             f"{LARGEST:.0f}",
-            "nothing was written; export it without --fp16, or with --no-verify all the same",
+            "nothing was written; export it without --fp16, or add --no-verify to write it anyway",
         )
     return peaks
 

@@ -96,7 +96,7 @@ def build_engine(
 
 
 def check_graph(spec: ModelSpec) -> None:
-    """Looks whether a graph is one that engines are built from.
+    """Checks that a graph is one that engines are built from.
 
     Raises:
         InputError: it is not.
@@ -109,12 +109,12 @@ def check_graph(spec: ModelSpec) -> None:
     if spec.target == "onnxruntime":
         raise InputError(
             f"the {spec.precision} graph of {spec.name} was made for ONNX Runtime",
-            "name the FP32 file, or export it for TensorRT",
+            "export it for TensorRT, as in: spikerain-edge export nano --format engine --int8",
         )
 
 
 def check_profiles(spec: ModelSpec, profiles: Sequence[Profile]) -> None:
-    """Looks whether a graph can be built for these image sizes.
+    """Checks that a graph can be built for these image sizes.
 
     Raises:
         InputError: it cannot.
@@ -129,7 +129,7 @@ def check_profiles(spec: ModelSpec, profiles: Sequence[Profile]) -> None:
         if odd:
             raise InputError(
                 f"an engine of {spec.name} cannot take {odd[0][1]}x{odd[0][0]}",
-                f"height and width must be multiples of {spec.stride}",
+                f"give multiples of {spec.stride}, such as --imgsz 640x480",
             )
         if not (profile.serves(profile.optimum) and min(profile.minimum) > 0):
             raise InputError(f"sizes out of order: {sizes}", "give smallest, usual and largest")
@@ -186,7 +186,7 @@ def _parse(library: Library, builder: Any, logger: Any, messages: Messages, cont
 
 def _parser_error(parser: Any) -> str:
     if not parser.num_errors:
-        return "it is no ONNX file"
+        return "it is not an ONNX file"
     error = parser.get_error(0)
     # Without a node the error is about the file as a whole.
     node = f"node {error.node_name()}: " if error.node_name() else ""
@@ -205,7 +205,7 @@ def _check_tensors(network: Any, spec: ModelSpec) -> None:
         raise ModelError(
             f"the graph maps {', '.join(inputs)} to {', '.join(outputs)}, its description says "
             f"{spec.image_input} to {spec.image_output}",
-            "export it again",
+            "export it again: spikerain-edge export CHECKPOINT",
         )
 
 

@@ -95,6 +95,7 @@ def workspace_bytes(gib: float | None, free: int | None) -> int | None:
     if not gib > 0 or (free is not None and gib * _GIB > free):
         there = "" if free is None else f", {free / _GIB:.1f} are free"
         raise InputError(
-            f"a workspace of {gib:g} GiB cannot be had{there}", "choose another --workspace"
+            f"a workspace of {gib:g} GiB cannot be had{there}",
+            "give less, such as --workspace 0.5, or leave it out",
         )
     return int(gib * _GIB)

@@ -16,7 +16,7 @@ from typing import Any
 from spikerain_edge.errors import ModelError
 from spikerain_edge.spec import ModelSpec
 
-_REMEDY = "export the ONNX file again in this precision"
+_REMEDY = "export it again from the FP32 model, as in: spikerain-edge export nano --format engine"
 # How layer information spells types; the spellings changed between versions.
 _SPELLINGS = {"int8": r"\bint8\b", "fp16": r"\b(fp16|half)\b", "fp32": r"\b(fp32|float)\b"}
 
@@ -43,7 +43,7 @@ class Convolution:
 
 
 def check_types(network: Any, module: Any, spec: ModelSpec) -> None:
-    """Looks whether a parsed network has the precision of its description.
+    """Checks that a parsed network has the precision of its description.
 
     `fp32`: every convolution reads and makes FLOAT. `fp16`: every one HALF, but those whose layer
     the description keeps in full precision. `int8`: every spiking one reads spikes and weights

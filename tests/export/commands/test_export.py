@@ -200,7 +200,7 @@ def test_a_gate_that_is_missed_fails_the_export_and_leaves_nothing(
             "one size, not 480 and 640; write width x height: --imgsz 640x480",
         ),
         (2, "--imgsz|480|640|nano", "write width x height: --imgsz 640x480"),
-        (2, "nano|--opset|18", "a file has one already"),
+        (2, "nano|--opset|18", "nano is a file and keeps its operator set"),
         (2, "nano|--workspace|1", "add --format engine"),
         (2, "nano|--output|mine.engine", "mine.engine is not a name for an ONNX graph"),
         (2, "nano|--format|engine|--output|mine.onnx", "mine.onnx is not a name for an engine"),
