@@ -14,7 +14,7 @@ from spikerain_edge.errors import InputError, SpikeRainError, StreamError
 from spikerain_edge.files import require_distinct, require_writable, write_whole
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
-from spikerain_edge.inference.onnx_runtime import provider_named
+from spikerain_edge.inference.providers import provider_named
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling.latency import percentiles_ms
 from spikerain_edge.profiling.live import CostMeter, FrameCost

@@ -11,7 +11,8 @@ from spikerain_edge.engine_file import is_engine_file
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
 from spikerain_edge.inference.engine import Activity, Closing, Engine, Images, Rates
-from spikerain_edge.inference.onnx_runtime import CPU, OnnxRuntimeEngine
+from spikerain_edge.inference.onnx_runtime import OnnxRuntimeEngine
+from spikerain_edge.inference.providers import CPU
 from spikerain_edge.inference.tensorrt import open_engine
 from spikerain_edge.models import find_model
 from spikerain_edge.sizes import MIN_SIDE

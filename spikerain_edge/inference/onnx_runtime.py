@@ -10,14 +10,10 @@ import onnxruntime
 
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.engine import Activity, Closing, Images, Rates, require_images
+from spikerain_edge.inference.providers import CPU, RECORD_ASSIGNMENT, left_to_cpu
 from spikerain_edge.sealed_graph import read_description
 from spikerain_edge.spec import ModelSpec
 
-CPU = "CPUExecutionProvider"
-_PROVIDER = "ExecutionProvider"
-_RECORD_ASSIGNMENT = "session.record_ep_graph_assignment_info"
-# Operators that do nearly all of the work; names of fused operators contain them.
-_HEAVY = ("Conv", "Gemm", "MatMul")
 # Messages of ONNX Runtime and its providers when memory runs out: there is no error class for it.
 _NO_MEMORY = ("allocate memory", "bad_alloc", "out of memory", "out_of_memory")
 
@@ -49,7 +45,7 @@ class OnnxRuntimeEngine(Closing):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
         options.log_severity_level = 3
-        # ONNX Runtime gets nothing to read that is not as it was exported.
+        # The file is checked before ONNX Runtime parses it.
         self.spec = read_description(content, origin)
         session = _open(content, origin, options, provider)
         _require_tensors(session, self.spec, origin)
@@ -160,30 +156,11 @@ def _is_of_onnx_runtime(error: Exception) -> bool:
     ).__module__.startswith("onnxruntime")
 
 
-def provider_named(name: str) -> str:
-    """Finds an execution provider by its full or short name: `cuda` is `CUDAExecutionProvider`.
-
-    Raises:
-        InputError: no provider of this name is available on this machine.
-    """
-    # Azure's provider runs no graphs: it forwards to a Microsoft service.
-    offered: list[str] = onnxruntime.get_available_providers()
-    available = [provider for provider in offered if "Azure" not in provider]
-    for provider in available:
-        if name.lower() in (provider.lower(), provider.removesuffix(_PROVIDER).lower()):
-            return provider
-    short = ", ".join(provider.removesuffix(_PROVIDER).lower() for provider in available)
-    raise InputError(
-        f"the backend {name!r} is not available on this machine",
-        f"choose one of these with --backend: {short}",
-    )
-
-
 def _open(
     content: bytes, origin: str, options: onnxruntime.SessionOptions, provider: str
 ) -> onnxruntime.InferenceSession:
     if provider != CPU:
-        options.add_session_config_entry(_RECORD_ASSIGNMENT, "1")
+        options.add_session_config_entry(RECORD_ASSIGNMENT, "1")
     try:
         session = onnxruntime.InferenceSession(content, options, providers=[provider])
     except Exception as error:
@@ -200,35 +177,6 @@ def _open(
             "run again with --debug to see which library is missing, or use --backend cpu",
         )
     return session
-
-
-def left_to_cpu(session: onnxruntime.InferenceSession, provider: str, origin: str) -> str:
-    """Checks which nodes of a graph ONNX Runtime assigned to the CPU and not to the provider.
-
-    A few small nodes on the CPU are acceptable, such as those that compute sizes.
-
-    Returns:
-        A note for the name of the backend; empty if the provider runs every node.
-
-    Raises:
-        ModelError: the CPU runs a convolution or a matrix product.
-    """
-    if not hasattr(session, "get_provider_graph_assignment_info"):
-        return " (CPU share unknown)"
-    assigned = [
-        (part.ep_name == CPU, node.op_type)
-        for part in session.get_provider_graph_assignment_info()
-        for node in part.get_nodes()
-    ]
-    heavy = [on_cpu for on_cpu, operator in assigned if any(name in operator for name in _HEAVY)]
-    if any(heavy):
-        raise ModelError(
-            f"{provider} leaves {sum(heavy)} of {len(heavy)} convolutions of {origin} to the CPU",
-            "use --backend cpu, or export the model in another precision, such as "
-            "spikerain-edge export MODEL --fp16",
-        )
-    small = sum(on_cpu for on_cpu, _ in assigned)
-    return f" ({small} of {len(assigned)} nodes on the CPU)" if small else ""
 
 
 def _require_tensors(session: onnxruntime.InferenceSession, spec: ModelSpec, origin: str) -> None:

@@ -10,7 +10,7 @@ import cv2
 
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.images import Image
-from spikerain_edge.inference.onnx_runtime import CPU
+from spikerain_edge.inference.providers import CPU
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling.child import Child
 from spikerain_edge.profiling.measurement import Workload, observe_neurons, time_frames

@@ -13,7 +13,7 @@ from pathlib import Path
 from spikerain_edge.engine_file import is_engine_file
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Activity, Derainer
-from spikerain_edge.inference.onnx_runtime import CPU
+from spikerain_edge.inference.providers import CPU
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling import power
 from spikerain_edge.profiling.spikes import mean_activity

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer, OnnxRuntimeEngine
-from spikerain_edge.inference.onnx_runtime import left_to_cpu
+from spikerain_edge.inference.providers import left_to_cpu
 from spikerain_edge.models import find_model, shipped_models
 from spikerain_edge.spec import MAX_SPEC_BYTES, METADATA_KEY, SPEC_VERSION, ModelSpec
 
