@@ -21,7 +21,7 @@ from pathlib import Path
 
 from spikerain_edge.engine_header import AHEAD_OF_TIME, REBUILD, EngineHeader
 from spikerain_edge.errors import InputError, ModelError
-from spikerain_edge.files import write_whole
+from spikerain_edge.files import read_bounded, write_whole
 
 MAGIC = b"SpikeRain engine"
 SUFFIX = ".engine"
@@ -120,25 +120,7 @@ def read_engine_file(path: Path) -> EngineFile:
             an unsupported version.
     """
     limit = _PREFIX.size + MAX_HEADER_BYTES + MAX_PLAN_BYTES
-    try:
-        if path.stat().st_size > limit:
-            raise ModelError(
-                f"{path} is too large for an engine file ({path.stat().st_size >> 20} MiB)",
-                REBUILD,
-            )
-        if path.exists() and not path.is_file():
-            # A device may have no end, and a pipe no beginning.
-            raise InputError(f"{path} is not a file", "name an engine file")
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(
-            f"the engine file {path} does not exist", f"check the path: ls {path.parent}"
-        ) from error
-    except OSError as error:
-        raise ModelError(
-            f"cannot read {path}: {error.strerror}", f"check the permissions: ls -l {path}"
-        ) from error
-    return parse_engine_file(content, str(path))
+    return parse_engine_file(read_bounded(path, limit, "engine file"), str(path))
 
 
 def parse_engine_file(content: bytes, origin: str) -> EngineFile:

@@ -1,4 +1,4 @@
-"""Writes files completely or not at all, and checks that outputs do not replace inputs."""
+"""Reads and writes files safely, and checks that outputs do not replace inputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,40 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from spikerain_edge.errors import InputError
+from spikerain_edge.errors import InputError, ModelError
+
+
+def read_bounded(path: Path, limit: int, kind: str) -> bytes:
+    """Reads a model or engine file if it is not too large.
+
+    Args:
+        path: the file.
+        limit: largest size in bytes.
+        kind: kind of the file in messages, such as "model file".
+
+    Raises:
+        InputError: the path does not exist or is not a regular file.
+        ModelError: the file cannot be read or is larger than the limit.
+    """
+    try:
+        size = path.stat().st_size
+        if size > limit:
+            raise ModelError(
+                f"{path} is too large for a valid {kind} ({size >> 20} MiB)",
+                "export it again: spikerain-edge export MODEL",
+            )
+        if not path.is_file():
+            # Reading a device or a pipe may never end.
+            raise InputError(f"{path} is not a regular file", f"name a {kind}")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(
+            f"the {kind} {path} does not exist", f"check the path: ls {path.parent}"
+        ) from error
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {path}: {error.strerror}", f"check the permissions: ls -l {path}"
+        ) from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.files import read_bounded
 
 MAX_MODEL_BYTES = 1 << 30
 
@@ -34,7 +35,7 @@ class ModelFile:
             InputError: the file does not exist.
             ModelError: the file cannot be read, is too large, or its SHA-256 does not match.
         """
-        content = _read_bounded(self.path)
+        content = read_bounded(self.path, MAX_MODEL_BYTES, "model file")
         if self.sha256 and hashlib.sha256(content).hexdigest() != self.sha256:
             raise ModelError(
                 f"the shipped model {self.path} was changed (its SHA-256 does not match)",
@@ -105,22 +106,3 @@ def _registry() -> dict[str, dict[str, dict[str, str]]]:
     path = Path(__file__).with_name("registry.json")
     entries: dict[str, dict[str, dict[str, str]]] = json.loads(path.read_text())
     return entries
-
-
-def _read_bounded(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > MAX_MODEL_BYTES:
-            raise ModelError(
-                f"{path} is too large for a model ({size >> 20} MiB)",
-                "name a file that was written by: spikerain-edge export MODEL",
-            )
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(
-            f"the model file {path} does not exist", f"check the path: ls {path.parent}"
-        ) from error
-    except OSError as error:
-        raise ModelError(
-            f"cannot read {path}: {error.strerror}", f"check the permissions: ls -l {path}"
-        ) from error

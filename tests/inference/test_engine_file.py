@@ -83,7 +83,7 @@ def test_what_is_not_a_file_is_not_read(tmp_path: Path, kind: str) -> None:
         place.symlink_to("/dev/zero")
     else:
         place.mkdir()
-    with pytest.raises(InputError, match=r"x\.engine is not a file"):
+    with pytest.raises(InputError, match=r"x\.engine is not a regular file"):
         read_engine_file(place)
 
 
@@ -94,7 +94,7 @@ def test_a_file_that_is_too_large_is_not_read(
     file.write(place)
     monkeypatch.setattr(engine_file, "MAX_HEADER_BYTES", 10)
     monkeypatch.setattr(engine_file, "MAX_PLAN_BYTES", 100)
-    with pytest.raises(ModelError, match="too large for an engine"):
+    with pytest.raises(ModelError, match="too large for a valid engine file"):
         read_engine_file(place)
 
 
