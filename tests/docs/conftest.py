@@ -17,11 +17,15 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 
     def rtsp() -> str:
         """The URL of a live RTSP camera; skips where GStreamer's server is not installed."""
-        program = [SYSTEM_PYTHON, Path(__file__).with_name("rtsp_server.py")]
+        program = [SYSTEM_PYTHON, Path(__file__).with_name("rtsp_server.py"), "--watch"]
         if not SYSTEM_PYTHON.exists():
             pytest.skip(f"an RTSP server needs {SYSTEM_PYTHON} and {PACKAGES}")
         server = subprocess.Popen(
-            program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            program,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         servers.append(server)
         assert server.stdout is not None

@@ -6,6 +6,7 @@ Runs in the system's Python, which has Debian's bindings of GStreamer's own RTSP
 from __future__ import annotations
 
 import argparse
+import sys
 
 import gi
 
@@ -21,6 +22,7 @@ options.add_argument("--port", default="0", help="a free one unless given")
 options.add_argument("--password", help="of the user camera")
 options.add_argument("--pictures", default=PICTURES, help="pipeline up to raw pictures")
 options.add_argument("--stream", default=STREAM, help="pipeline from there to the packets")
+options.add_argument("--watch", action="store_true", help="end when standard input ends")
 given = options.parse_args()
 
 Gst.init(None)
@@ -43,4 +45,8 @@ if given.password is not None:
 server.get_mount_points().add_factory("/stream", camera)
 server.attach(None)
 print(f"rtsp://127.0.0.1:{server.get_bound_port()}/stream", flush=True)
-GLib.MainLoop().run()
+loop = GLib.MainLoop()
+if given.watch:
+    ended = GLib.IOCondition.HUP
+    GLib.io_add_watch(sys.stdin, GLib.PRIORITY_DEFAULT, ended, lambda *_: loop.quit())
+loop.run()

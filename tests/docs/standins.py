@@ -19,6 +19,7 @@ REPOSITORY = ("training/",)
 # Cameras: a few frames of the demo, and an RTSP server on the loopback interface.
 REPLACED = (
     (r"--camera (0|/dev/video\d+)\b", "--camera demo --max-frames 4"),
+    (r"(--camera demo --max-frames 4\b.*) --max-frames \d+", r"\1"),
     (r"rtsp://camera/stream", "{rtsp}"),
 )
 
@@ -112,7 +113,7 @@ RULES = (
     ),
     Rule("spikerain-train prepare", says="12"),
     Rule("spikerain-train fit", FIVE_STEPS, leaves=A_RUN),
-    Rule("spikerain-train fit --resume", "--set steps=8", says="step 8"),
+    Rule("spikerain-train fit --resume", "--set steps=8", leaves=A_RUN, says="weights in run"),
     Rule(
         "spikerain-train average", leaves=("{output}/config.json", "{output}/weights.safetensors")
     ),
