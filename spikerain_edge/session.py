@@ -24,7 +24,7 @@ from spikerain_edge.stream.live import LiveSource
 from spikerain_edge.stream.pipeline import Pipeline, Traffic
 from spikerain_edge.stream.recording import RecordingSink
 from spikerain_edge.stream.retention import Limits
-from spikerain_edge.stream.sinks import Sink, is_video, may_replace, open_sink
+from spikerain_edge.stream.sinks import Sink, is_stream, is_video, may_replace, open_sink
 from spikerain_edge.stream.sources import Source, open_source
 from spikerain_edge.stream.uris import without_password
 
@@ -45,6 +45,7 @@ class RunOptions:
     backend: str = "cpu"
     threads: int | None = None
     json: str | None = None
+    output_format: str = "mpegts"
     limits: Limits = field(default_factory=Limits)
     capture: CaptureOptions = field(default_factory=CaptureOptions)
 
@@ -83,7 +84,7 @@ class Session:
         _log.debug("running %s on %s", self._derainer.spec.name, self._derainer.backend)
         _log.debug("reading %s", without_password(options.camera))
         for name in options.outputs:
-            _log.debug("writing %s", name)
+            _log.debug("writing %s", without_password(name))
         self._costs = CostMeter(self._derainer.spec)
         self._seen = 0
         self._sinks = sinks
@@ -166,13 +167,18 @@ class Session:
             "options": {
                 **asdict(self._options),
                 "camera": without_password(self._options.camera),
+                "outputs": [without_password(output) for output in self._options.outputs],
             },
         }
 
     def _opened_sink(self, name: str) -> Sink:
-        source = self._source
         return open_sink(
-            name, source.rate, self.expected, live=source.live, limits=self._options.limits
+            name,
+            self._source.rate,
+            self.expected,
+            live=self._source.live,
+            limits=self._options.limits,
+            output_format=self._options.output_format,
         )
 
     def _derain(self, image: Image) -> Image:
@@ -227,9 +233,15 @@ def _check_outputs(options: RunOptions, source: Source) -> None:
                 f"{output} is the input, and the output would overwrite it",
                 "name another output with --output",
             )
+    if [*options.outputs, options.json].count("-") > 1:
+        raise InputError(
+            "standard output cannot take both frames and the summary, nor two videos",
+            "name a file with --json",
+        )
     files = find_model(options.model)
     models = [file.path for file in (files.graph, files.probe) if file is not None]
-    written = [*options.outputs, *filter(None, [options.json])]
+    files_written = [output for output in options.outputs if not is_stream(output)]
+    written = [*files_written, *filter(None, [options.json])]
     require_distinct(written, [*source.paths, *models])
 
 

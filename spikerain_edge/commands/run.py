@@ -43,9 +43,13 @@ def run(
         typer.Option(
             metavar="DST",
             help="Video file, folder/, img_%04d.png or image, with time stamps such as "
-            "%Y%m%d-%H%M%S; repeatable. Without it nothing is written, only measured.",
+            "%Y%m%d-%H%M%S; - for standard output, null, /dev/videoN, rtsp://HOST/PATH or "
+            "gst://PIPELINE. Repeatable. Without it nothing is written, only measured.",
         ),
     ] = None,
+    output_format: Annotated[
+        str, typer.Option(metavar="mpegts|mjpeg|raw", help="What --output - writes.")
+    ] = "mpegts",
     model: Annotated[str, typer.Option(help="Shipped model, ONNX file or engine file.")] = "nano",
     size: Annotated[
         str | None,
@@ -110,6 +114,7 @@ def run(
             backend=backend,
             threads=threads,
             json=json_to,
+            output_format=output_format,
             limits=parse_limits(segment, keep or (), min_free),
             capture=CaptureOptions(stall_timeout, wait_for_camera, rtsp_transport),
         )

@@ -28,6 +28,9 @@ class Distribution:
         arrived: called for every frame that at least one sink has, with seconds of the longest
             writing and the time when the last sink had it.
         ended: called when no sink takes frames any more.
+
+    Attributes:
+        unwritten: frames of a live source that no sink took.
     """
 
     def __init__(
@@ -95,7 +98,7 @@ class Distribution:
     def _done(self, delivery: Delivery) -> None:
         with self._lock:
             if delivery.arrived is None:
-                self.unwritten += 1
+                self.unwritten += self._live
             else:
                 self._arrived(delivery.frame, delivery.writing, delivery.arrived)
 

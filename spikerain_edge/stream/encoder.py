@@ -101,7 +101,7 @@ class Encoder:
                 self._container.mux(self._stream.encode())
             finally:
                 self._container.close()
-        except OSError:
+        except (OSError, av.error.FFmpegError):
             return False
         return True
 

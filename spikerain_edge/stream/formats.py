@@ -54,13 +54,16 @@ def _h264(muxer: str, muxing: dict[str, str], live: dict[str, str]) -> VideoForm
 # Fragments that play after a crash, joined into one index at the end.
 _JOINED = {"movflags": "hybrid_fragmented"}
 _MP4 = _h264("mp4", _JOINED, _FRAGMENTS)
-_MPEGTS = _h264("mpegts", {}, _AT_ONCE)
+MPEGTS = _h264("mpegts", {}, _AT_ONCE)
+# Keeps times and the codec's parameters, and needs neither an end nor positions.
+NUT = _h264("nut", {}, _AT_ONCE)
+LOOPBACK = VideoFormat("v4l2", "rawvideo", "yuv420p", ColorRange.MPEG, {})
 FORMATS = {
     ".mp4": _MP4,
     ".m4v": _MP4,
     ".mov": _h264("mov", _JOINED, _FRAGMENTS),
     ".mkv": _h264("matroska", _CLUSTERS, {**_CLUSTERS, **_AT_ONCE}),
-    ".ts": _MPEGTS,
+    ".ts": MPEGTS,
     # AVI stores a gap tick by tick: a stall of hours must not fill the disk.
     ".avi": VideoFormat(
         "avi",

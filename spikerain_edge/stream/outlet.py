@@ -12,6 +12,7 @@ from spikerain_edge.errors import SpikeRainError, StreamError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.handover import Handover
+from spikerain_edge.stream.receiver_sink import ReceiverGoneError
 from spikerain_edge.stream.sinks import Sink
 
 _log = logging.getLogger(__name__)
@@ -180,7 +181,7 @@ class Outlet:
             self._busy_since = None
 
     def _failed(self, error: SpikeRainError) -> None:
-        lasting = not isinstance(error, StreamError)
+        lasting = not isinstance(error, StreamError) or isinstance(error, ReceiverGoneError)
         if not self._live:
             lasting = lasting or not self._sink.separate
             if len(self._failures) < _MOST_FAILURES:

@@ -1,8 +1,9 @@
-"""Where frames go: a video file, a folder of PNGs, or numbered images."""
+"""Where frames go: files, folders, standard output, servers, devices, programs."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -13,9 +14,17 @@ from spikerain_edge.stream.formats import VIDEO_SUFFIXES
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.image_sinks import NUMBER, FolderSink, PatternSink, numbered_form
 from spikerain_edge.stream.names import could_be_made, dated, is_dated
+from spikerain_edge.stream.receiver_sink import NullSink, ReceiverSink
+from spikerain_edge.stream.receivers import (
+    gstreamer,
+    loopback_device,
+    named_pipe,
+    rtsp_server,
+    standard_output,
+)
 from spikerain_edge.stream.recording import RecordingSink
 from spikerain_edge.stream.retention import Limits
-from spikerain_edge.stream.uris import without_password
+from spikerain_edge.stream.uris import local_path, without_password
 from spikerain_edge.stream.video_sink import VideoSink
 
 
@@ -48,22 +57,28 @@ def open_sink(
     *,
     live: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - it cannot be changed
+    output_format: str = "mpegts",
 ) -> Sink:
-    """Opens a video file, a folder, a pattern such as `img_%04d.png`, or a single image.
+    """Opens a video file, a folder, images, standard output, a server, a device or a program.
 
     Args:
-        destination: where to, with time stamps such as %Y%m%d-%H%M%S; a name without a suffix is a
-            folder.
+        destination: a path, with time stamps such as %Y%m%d-%H%M%S (without a suffix it is a
+            folder), `-`, `null`, `/dev/videoN` or a URL.
         rate: frames per second of a video.
         frames: how many will come, where that is known.
         live: nothing that exists is replaced, and a video plays wherever it breaks off.
         limits: how a video is cut into files, and which older ones are deleted.
+        output_format: what standard output gets; see `receivers.standard_output`.
 
     Raises:
-        InputError: a suffix that is neither a video's nor an image's, or one image for many frames.
+        InputError: a suffix that is neither a video's nor an image's, one image for many frames, an
+            unknown scheme or format, a device or program that is not there.
         StreamError: the place cannot be written.
     """
-    _require_file(destination)
+    receiver = _receiver(destination, rate, output_format)
+    if receiver is not None:
+        return receiver
+    destination = local_path(destination) or ""
     if is_video(destination):
         if live or limits.segment is not None or limits.deletes:
             return RecordingSink(Path(destination), rate, limits)
@@ -80,30 +95,50 @@ def open_sink(
     )
 
 
-def _require_file(destination: str) -> None:
-    """Refuses what other programs take for a stream, and would become a folder here.
+def is_stream(destination: str) -> bool:
+    """Whether an output is no file or folder of this machine."""
+    device = destination.removeprefix("v4l2://").startswith("/dev/video")
+    null = destination == "null" and not Path(destination).exists()
+    return destination == "-" or null or device or local_path(destination) is None
 
-    Raises:
-        InputError: it is standard output, a URL or a device of a camera.
-    """
+
+def _receiver(destination: str, rate: float, output_format: str) -> Sink | None:
+    """The sink of what is no regular file; None for files and folders."""
+    shown = without_password(destination)
+    path = Path(local_path(destination) or "")
+    if not is_stream(destination):
+        if path.suffix.lower() in VIDEO_SUFFIXES and _is_pipe(path):
+            return ReceiverSink(shown, named_pipe(path, rate))
+        return None
+    scheme, _, rest = destination.partition("://")
     if destination == "-":
-        raise InputError(
-            "a video cannot be written to standard output", "name a file, such as out.mp4"
-        )
-    if "://" in destination or destination.startswith("/dev/video"):
-        raise InputError(
-            f"cannot send frames to {without_password(destination)}",
-            "name a file or a folder with --output",
-        )
+        return ReceiverSink(shown, standard_output(output_format, rate), returns=False)
+    if scheme == "null":
+        return NullSink()
+    if scheme in {"rtsp", "rtsps"}:
+        return ReceiverSink(shown, rtsp_server(destination, shown, rate))
+    if scheme == "gst":
+        return ReceiverSink(shown, gstreamer(rest, shown, rate))
+    if scheme == "v4l2" or not rest:
+        return ReceiverSink(shown, loopback_device(str(path), rate))
+    raise InputError(
+        f"cannot send frames to {scheme}:// ({shown})",
+        "give a file, a folder, -, null, /dev/videoN, rtsp://HOST/PATH or gst://PIPELINE",
+    )
 
 
 def is_video(destination: str) -> bool:
     """Whether an output is a video file by its name."""
-    return not _is_folder(destination) and Path(destination).suffix.lower() in VIDEO_SUFFIXES
+    path = local_path(destination)
+    suffix = Path(path or "").suffix.lower()
+    return not is_stream(destination) and not _is_folder(path or "") and suffix in VIDEO_SUFFIXES
 
 
 def may_replace(destination: str, file: Path) -> bool:
     """Whether a sink for `destination` writes where `file` is, or into its folder as a whole."""
+    if is_stream(destination):
+        return False
+    destination = local_path(destination) or ""
     path, file = Path(destination).resolve(), file.resolve()
     if _is_folder(destination):
         return path == file.parent
@@ -113,6 +148,12 @@ def may_replace(destination: str, file: Path) -> bool:
         return path == file
     numbered = numbered_form(path).fullmatch(file.name)
     return path.parent == file.parent and numbered is not None
+
+
+def _is_pipe(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_fifo() or path.is_char_device()
+    return False
 
 
 def _is_folder(destination: str) -> bool:

@@ -332,20 +332,6 @@ def test_a_format_that_cannot_hold_the_image_is_said(tmp_path: Path, files: File
     assert files(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    "destination",
-    ["-", "rtsp://me:pa55@camera/x", "http://x/y.mp4", "/dev/video9", "file:///x.mp4"],
-)
-def test_what_is_not_a_file_is_refused(
-    destination: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: Files
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="name a file") as raised:
-        open_sink(destination, 25)
-    assert "pa55" not in str(raised.value)
-    assert files(tmp_path) == []
-
-
 @pytest.mark.parametrize("destination", ["", "out.xyz", "{folder}/movie.ogg2"])
 def test_an_unknown_suffix_is_refused(tmp_path: Path, destination: str) -> None:
     with pytest.raises(InputError, match=r"cannot tell what to write .*\.mp4.*\.png.*or in /"):

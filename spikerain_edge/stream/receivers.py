@@ -1,0 +1,243 @@
+"""Opens what takes frames as they come: standard output, pipes, servers, devices, programs."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+
+from spikerain_edge.errors import InputError, StreamError
+from spikerain_edge.images import Image
+from spikerain_edge.stream.child import Child
+from spikerain_edge.stream.encoder import Encoder
+from spikerain_edge.stream.formats import FORMATS, LOOPBACK, MPEGTS, NUT, VideoFormat
+from spikerain_edge.stream.frame import Frame
+
+_QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 95]
+_LAUNCH = "gst-launch-1.0"
+
+
+class Receiver(Protocol):
+    """Takes frames of one size."""
+
+    def write(self, frame: Frame, image: Image) -> None:
+        """Hands over a frame; raises OSError or StreamError where nobody takes it."""
+        ...
+
+    def finish(self) -> object:
+        """Ends the stream."""
+        ...
+
+
+Opener = Callable[[Frame, tuple[int, int]], Receiver]
+
+
+class ByteFile(Protocol):
+    """What bytes are written to."""
+
+    def write(self, content: bytes) -> int:
+        """Writes all of it."""
+        ...
+
+    def close(self) -> None:
+        """No more comes."""
+        ...
+
+
+class Pipe:
+    """A pipe or device that is written to without a buffer, so that each frame leaves at once.
+
+    Args:
+        descriptor: an open file, which is closed with the pipe.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, content: bytes) -> int:
+        """Writes all of it; waits for the reader."""
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+        return len(content)
+
+    def close(self) -> None:
+        """Closes the file."""
+        os.close(self._descriptor)
+
+
+class Packed:
+    """Frames one after another, each packed by itself.
+
+    Args:
+        target: where they go; closed at the end.
+        pack: makes the bytes of a frame.
+    """
+
+    def __init__(self, target: ByteFile, pack: Callable[[Image], bytes]) -> None:
+        self._target = target
+        self._pack = pack
+
+    def write(self, frame: Frame, image: Image) -> None:
+        """Hands over a frame."""
+        self._target.write(self._pack(image))
+
+    def finish(self) -> None:
+        """Closes what they went to."""
+        self._target.close()
+
+
+class Coded:
+    """A coded video that is written to a file that knows no positions.
+
+    Args:
+        target: where it goes; closed at the end.
+        encoder: opened on the target.
+    """
+
+    def __init__(self, target: ByteFile, encoder: Callable[[ByteFile], Encoder]) -> None:
+        self._target = target
+        try:
+            self._encoder = encoder(target)
+        except BaseException:
+            target.close()
+            raise
+
+    def write(self, frame: Frame, image: Image) -> None:
+        """Hands over a frame."""
+        self._encoder.write(frame, image)
+
+    def finish(self) -> None:
+        """Ends the video and closes what it went to."""
+        try:
+            self._encoder.finish()
+        finally:
+            self._target.close()
+
+
+def standard_output(output_format: str, rate: float) -> Opener:
+    """Opens standard output.
+
+    Args:
+        output_format: `mpegts` (H.264), `mjpeg` (JPEGs one after another) or `raw` (BGR, 8 bits).
+        rate: frames per second, nominal.
+
+    Raises:
+        InputError: the format is another.
+    """
+    packers = {"mjpeg": _jpeg, "raw": _raw}
+    if output_format not in (*packers, "mpegts"):
+        raise InputError(
+            f"--output-format {output_format} is not known", "give mpegts, mjpeg or raw"
+        )
+
+    def opened(frame: Frame, size: tuple[int, int]) -> Receiver:
+        if sys.stdout is None:
+            raise StreamError("standard output is closed", "open it, or name a file instead of -")
+        target = Pipe(os.dup(1))
+        if output_format in packers:
+            return Packed(target, packers[output_format])
+        return Coded(target, lambda file: _encoder(file, MPEGTS, rate, frame, size, "-"))
+
+    return opened
+
+
+def named_pipe(path: Path, rate: float) -> Opener:
+    """Opens a named pipe or a device, in the format of its suffix; waits for a reader."""
+
+    def opened(frame: Frame, size: tuple[int, int]) -> Receiver:
+        target = Pipe(os.open(path, os.O_WRONLY))
+        video = FORMATS[path.suffix.lower()]
+        return Coded(target, lambda file: _encoder(file, video, rate, frame, size, str(path)))
+
+    return opened
+
+
+def rtsp_server(url: str, label: str, rate: float) -> Opener:
+    """Publishes on an RTSP server, through a program of its own."""
+
+    def opened(frame: Frame, size: tuple[int, int]) -> Receiver:
+        child = Child([sys.executable, "-m", "spikerain_edge.stream.push"], label)
+        child.write(f"{url}\n".encode())
+        return Coded(child, lambda file: _encoder(file, NUT, rate, frame, size, label))
+
+    return opened
+
+
+def gstreamer(pipeline: str, label: str, rate: float) -> Opener:
+    """Sends raw frames to the elements of a GStreamer pipeline.
+
+    Raises:
+        InputError: GStreamer's tool is not installed, or the pipeline is not valid text.
+    """
+    tool = shutil.which(_LAUNCH)
+    if tool is None:
+        raise InputError(
+            f"gst:// needs {_LAUNCH}, which is not installed",
+            "install it: apt install gstreamer1.0-tools",
+        )
+    try:
+        elements = shlex.split(pipeline)
+    except ValueError as error:
+        raise InputError(f"the pipeline {label} is not valid: {error}", "close its quote") from None
+    if not elements:
+        raise InputError("gst:// names no element", "such as gst://autovideosink") from None
+
+    def opened(frame: Frame, size: tuple[int, int]) -> Receiver:
+        width, height = size
+        per_second = Fraction(rate).limit_denominator(1001)
+        layout = f"format=bgr width={width} height={height} framerate={_ratio(per_second)}"
+        shape = f"pixel-aspect-ratio={_ratio(frame.pixel_shape)}"
+        head = f"-q fdsrc fd=0 ! rawvideoparse {layout} {shape} ! videoconvert !".split()
+        return Packed(Child([tool, *head, *elements], label), _raw)
+
+    return opened
+
+
+def loopback_device(device: str, rate: float) -> Opener:
+    """Writes to a video device such as that of v4l2loopback.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    if not Path(device).is_char_device():
+        raise InputError(
+            f"there is no video device {device}",
+            "make one: modprobe v4l2loopback, and list them: ls /dev/video*",
+        )
+
+    def opened(frame: Frame, size: tuple[int, int]) -> Receiver:
+        return _encoder(device, LOOPBACK, rate, frame, size, device)
+
+    return opened
+
+
+def _encoder(
+    target: object,
+    video: VideoFormat,
+    rate: float,
+    frame: Frame,
+    size: tuple[int, int],
+    label: str,
+) -> Encoder:
+    shape = frame.pixel_shape
+    return Encoder(target, video, rate, size=size, pixel_shape=shape, label=label, live=True)
+
+
+def _ratio(number: Fraction) -> str:
+    return f"{number.numerator}/{number.denominator}"
+
+
+def _raw(image: Image) -> bytes:
+    return image.tobytes()
+
+
+def _jpeg(image: Image) -> bytes:
+    return cv2.imencode(".jpg", image, _QUALITY)[1].tobytes()

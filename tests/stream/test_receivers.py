@@ -1,0 +1,267 @@
+"""Outputs that are no files: standard output, pipes, servers, devices and programs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from stream_parts import Camera, Recorder, inverted
+
+from spikerain_edge.errors import InputError, StreamError
+from spikerain_edge.images import Image
+from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.pipeline import Pipeline
+from spikerain_edge.stream.sinks import Sink, open_sink
+
+Draw = Callable[..., Image]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+ReadVideo = Callable[[Path], list[Image]]
+PROGRAM = Path(sys.executable).with_name("spikerain-edge")
+DEMO = ("run", "--camera", "demo", "--max-frames", "5", "--imgsz", "96x64")
+
+
+def send(sink: Sink, image: Image, count: int, pace: float = 0.0) -> None:
+    for number in range(count):
+        sink.write(Frame(image, number, 0.0, "shot", number / 25), image)
+        time.sleep(pace)
+
+
+def streamed(folder: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
+    command = [PROGRAM, *DEMO, "--output", "-", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False)
+
+
+def test_standard_output_gets_a_video(
+    tmp_path: Path, ffprobe: Callable[[Path], dict[str, str]]
+) -> None:
+    ended = streamed(tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    (tmp_path / "out.ts").write_bytes(ended.stdout)
+    found = ffprobe(tmp_path / "out.ts")
+    assert (found["width"], found["height"], found["nb_read_frames"]) == ("96", "64", "5")
+
+
+def test_standard_output_gets_raw_frames_beside_a_folder(tmp_path: Path) -> None:
+    ended = streamed(tmp_path, "--output-format", "raw", "--output", "pngs/")
+    assert ended.returncode == 0, ended.stderr
+    frames = np.frombuffer(ended.stdout, np.uint8).reshape(5, 64, 96, 3)
+    for frame, path in zip(frames, sorted((tmp_path / "pngs").iterdir()), strict=True):
+        np.testing.assert_array_equal(frame, cv2.imread(str(path)))
+
+
+def test_standard_output_gets_jpegs(tmp_path: Path, ffmpeg: Callable[..., None]) -> None:
+    ended = streamed(tmp_path, "--output-format", "mjpeg", "--output", "pngs/")
+    assert ended.returncode == 0, ended.stderr
+    (tmp_path / "out.mjpeg").write_bytes(ended.stdout)
+    ffmpeg("-f", "mjpeg", "-i", tmp_path / "out.mjpeg", tmp_path / "%d.png")
+    for number, path in enumerate(sorted((tmp_path / "pngs").iterdir()), 1):
+        shown, sent = (cv2.imread(str(each)) for each in (tmp_path / f"{number}.png", path))
+        assert shown is not None
+        assert sent is not None
+        assert cv2.PSNR(shown, sent) > 34
+
+
+def test_a_reader_that_has_seen_enough_ends_the_run_in_one_line(tmp_path: Path) -> None:
+    command = [PROGRAM, *DEMO, "--output", "-", "--output-format", "raw"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.read(100)
+        running.stdout.close()
+        said = running.stderr.read().decode()
+    assert running.returncode == 3
+    ending = "spikerain-edge: cannot write -: nobody reads it; check what reads it\n"
+    assert said.endswith(ending)
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--output", "ftp://host/x"), r"cannot send frames to ftp://.*rtsp://HOST"),
+        (("--output", "https://me:secret@host/x"), r"cannot send frames to https://"),
+        (("--output", "/dev/video97"), r"there is no video device /dev/video97; .*v4l2loopback"),
+        (("--output", "v4l2:///dev/video97"), r"there is no video device /dev/video97"),
+        (("--output", "-", "--output-format", "avi"), r"--output-format avi .*mpegts, mjpeg"),
+        (("--output", "-", "--json", "-"), r"standard output cannot take both"),
+        (("--output", "-", "--output", "-"), r"standard output cannot take both"),
+        (("--output", "clean/", "--segment", "10m"), r"are for videos, and no output is one"),
+        (("--output", "gst://'x"), r"gst-launch-1.0, which is not|is not valid: No closing quot"),
+    ],
+)
+def test_what_cannot_be_written_to_is_refused_before_anything_is_done(
+    spikerain: Run, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+
+    ended = spikerain("--camera", "demo", *options)
+    assert ended.returncode == 2
+    assert re.search(said, ended.stderr)
+    assert "secret" not in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_null_keeps_nothing(spikerain: Run, tmp_path: Path) -> None:
+    ended = spikerain("--camera", "demo", "--max-frames", "2", "--imgsz", "64", "--output", "null")
+    assert ended.returncode == 0, ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gstreamer_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match=r"needs gst-launch-1\.0.*apt install"):
+        open_sink("gst://autovideosink", 25)
+
+
+@pytest.mark.parametrize("name", ["pipe.mp4", "pipe.mkv", "pipe.ts"])
+def test_a_named_pipe_takes_a_video(
+    tmp_path: Path, picture: Draw, read_video: ReadVideo, name: str
+) -> None:
+    os.mkfifo(tmp_path / name)
+    copy = tmp_path / f"copy_{name}"
+    reader = threading.Thread(target=drain, args=(tmp_path / name, copy))
+    reader.start()
+    sink = open_sink(str(tmp_path / name), 25, live=True)
+    send(sink, picture(), 30)
+    sink.close()
+    reader.join()
+    assert len(read_video(copy)) == 30
+    assert (tmp_path / name).is_fifo()
+
+
+def drain(pipe: Path, copy: Path) -> None:
+    copy.write_bytes(pipe.read_bytes())
+
+
+def test_a_pipe_that_nobody_reads_is_given_up_at_the_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.ts")
+    free = Recorder()
+    sinks = [open_sink(str(tmp_path / "pipe.ts"), 25, live=True), free]
+
+    def until_sent(number: int) -> None:
+        while len(free.frames) < number:
+            time.sleep(0.001)
+
+    pipeline = Pipeline(Camera(60, until_sent), inverted, sinks)
+    threading.Timer(0.2, pipeline.stop).start()
+    with pytest.raises(StreamError, match=r"pipe\.ts is blocked and has not been closed"):
+        pipeline.run()
+    # Whoever waits in the system for a reader is let go.
+    os.close(os.open(tmp_path / "pipe.ts", os.O_RDONLY | os.O_NONBLOCK))
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture
+def rtsp_receiver(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A URL that FFmpeg's own tool listens at, and the file that it records into."""
+    tool = shutil.which("ffmpeg")
+    if tool is None:
+        pytest.skip("ffmpeg is not installed here")
+    url, copy = f"rtsp://127.0.0.1:{free_port()}/clean", tmp_path / "received.mkv"
+    command = [tool, "-v", "error", "-rtsp_flags", "listen", "-i", url, "-c", "copy", copy]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as server:
+        yield url, copy
+        server.terminate()
+
+
+def test_frames_are_published_on_an_rtsp_server(
+    rtsp_receiver: tuple[str, Path], picture: Draw, read_video: ReadVideo
+) -> None:
+    url, copy = rtsp_receiver
+    sink = open_sink(url, 25, live=True)
+    sent = published(sink, picture(), 100)
+    sink.close()
+    deadline = time.monotonic() + 20
+    while not (copy.exists() and len(read_video(copy)) >= sent - 2):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert cv2.PSNR(read_video(copy)[-1], picture()) > 34
+
+
+def published(sink: Sink, image: Image, count: int) -> int:
+    """Sends frames until the server has taken so many; how many it has been sent."""
+    sent = 0
+    deadline = time.monotonic() + 30
+    for number in range(10_000):
+        try:
+            sink.write(Frame(image, number, 0.0, "shot", number / 25), image)
+        except StreamError:
+            # The server may not listen yet.
+            assert time.monotonic() < deadline
+            sent = 0
+        else:
+            sent += 1
+        time.sleep(0.02)
+        if sent == count:
+            break
+    return sent
+
+
+def fails(sink: Sink, image: Image) -> str:
+    """What a sink says that takes frames for a while, and then no more."""
+    with pytest.raises(StreamError) as raised:
+        send(sink, image, 10_000, pace=0.01)
+    with pytest.raises(StreamError):
+        send(sink, image, 10_000, pace=0.01)
+    sink.close()
+    return str(raised.value)
+
+
+def test_an_rtsp_server_that_is_away_is_named_without_its_password(picture: Draw) -> None:
+    port = free_port()
+    sink = open_sink(f"rtsp://me:secret@127.0.0.1:{port}/clean", 25, live=True)
+    said = fails(sink, picture())
+    assert said == (
+        f"rtsp://127.0.0.1:{port}/clean takes no frames: Connection refused; "
+        "check what receives them"
+    )
+
+
+def test_a_silent_rtsp_server_holds_nothing_up(picture: Draw) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        sink = open_sink(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x", 25, live=True)
+        begun = time.monotonic()
+        # A small picture fills no pipe before the server is given up.
+        send(sink, picture(0, 16, 16), 5)
+        sink.close()
+        assert time.monotonic() - begun < 8
+
+
+def needs_gstreamer() -> None:
+    if shutil.which("gst-launch-1.0") is None:
+        pytest.skip("gst-launch-1.0 is not installed; Debian: gstreamer1.0-tools")
+
+
+def test_a_gstreamer_pipeline_takes_every_frame(tmp_path: Path, picture: Draw) -> None:
+    needs_gstreamer()
+    sink = open_sink(f"gst://video/x-raw,format=BGR ! filesink location={tmp_path}/raw", 25)
+    images = [picture(seed) for seed in range(4)]
+    for number, image in enumerate(images):
+        sink.write(Frame(image, number, 0.0, "shot"), image)
+    sink.close()
+    assert (tmp_path / "raw").read_bytes() == b"".join(image.tobytes() for image in images)
+
+
+def test_a_gstreamer_pipeline_that_fails_says_why(picture: Draw) -> None:
+    needs_gstreamer()
+    said = fails(open_sink("gst://nosuchsink", 25, live=True), picture())
+    assert "gst://nosuchsink takes no frames" in said
+    assert 'no element "nosuchsink"' in said
