@@ -1,15 +1,58 @@
-"""Tells how many frames a video file lacks at its end."""
+"""Tells how many frames a video file lacks, at its end or where packets were lost."""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from pathlib import Path
 
+from av import Packet
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 # Frames by which the end of a track may differ from its announced duration.
 _SLACK = 2
+
+
+# Packets around the joint of two recordings that are called incomplete there.
+_NEAR = 4
+# Seconds that FFmpeg takes for a break in the time stamps of MPEG-TS.
+LONGEST_STEP = 10.0
+
+
+class IncompletePackets:
+    """Counts packets of MPEG-TS that lack a part, since nothing in them says how long they are.
+
+    Where two recordings are joined, packets are called incomplete that are whole: they do not
+    count.
+    """
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._sent: float | None = None
+        self._incomplete: list[int] = []
+        self._joints: list[int] = []
+
+    def add(self, packet: Packet[VideoStream]) -> None:
+        """Looks at the next packet of a stream."""
+        self._seen += 1
+        if packet.is_corrupt:
+            self._incomplete.append(self._seen)
+        if packet.dts is None or packet.time_base is None:
+            return
+        sent = float(packet.dts * packet.time_base)
+        if self._sent is not None and not 0 <= sent - self._sent <= LONGEST_STEP:
+            self._joints.append(self._seen)
+        self._sent = sent
+
+    @property
+    def count(self) -> int:
+        """Number of incomplete packets so far."""
+        return sum(not self._is_near_joint(packet) for packet in self._incomplete)
+
+    def _is_near_joint(self, packet: int) -> bool:
+        following = bisect_left(self._joints, packet - _NEAR)
+        return following < len(self._joints) and self._joints[following] <= packet + _NEAR
 
 
 def missing_at_end(

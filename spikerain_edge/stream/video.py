@@ -17,11 +17,10 @@ from av.video.stream import VideoStream
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
-from spikerain_edge.stream.truncation import missing_at_end
+from spikerain_edge.stream.truncation import LONGEST_STEP, IncompletePackets, missing_at_end
 
-# FFmpeg's flag of formats such as MPEG-TS, and the step that it takes for a discontinuity there.
+# FFmpeg's flag of formats such as MPEG-TS, whose time stamps may break.
 _DISCONTINUOUS = 0x0200
-_LONGEST_STEP = 10.0
 # Errors of the reader in a row after which nothing more is expected of a file.
 _AGAIN = "copy or record the file again, or convert it: ffmpeg -i FILE new.mp4"
 _MOST_ERRORS = 1000
@@ -85,11 +84,13 @@ class VideoSource:
         """Frames that can be decoded; counts the damaged ones."""
         packets, end = 0, 0.0
         incomplete: set[int | None] = set()
+        suspects = IncompletePackets()
         for packet in self._packets():
             packets += bool(packet.size)
             end = max(end, _end(packet))
-            # Where MPEG-TS files are joined, packets are called corrupt that are whole.
-            if packet.is_corrupt and not self._discontinuous:
+            if self._discontinuous:
+                suspects.add(packet)
+            elif packet.is_corrupt:
                 incomplete.add(packet.pts)
             try:
                 frames = packet.decode()
@@ -102,6 +103,7 @@ class VideoSource:
                 else:
                     yield frame
         path = next(iter(self.paths), None)
+        self.missing += suspects.count
         self.missing += missing_at_end(self._container, self._stream, packets, end, path)
 
     def _packets(self) -> Iterator[av.Packet[VideoStream]]:
@@ -151,7 +153,7 @@ class Clock:
         step = self._step
         if stamp is not None and self._stamp is not None:
             between = stamp - self._stamp
-            broken = between <= 0 or (self._discontinuous and between > _LONGEST_STEP)
+            broken = between <= 0 or (self._discontinuous and between > LONGEST_STEP)
             step = self._step if broken else between
         self._stamp = stamp if stamp is not None else self._stamp
         self._time += step

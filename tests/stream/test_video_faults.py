@@ -100,6 +100,17 @@ def test_a_truncated_file_gives_its_frames_and_is_named(
         assert missing + len(shown) == 30
 
 
+def test_lost_packets_of_a_transport_stream_are_counted(tmp_path: Path, ffmpeg: Ffmpeg) -> None:
+    ffmpeg(*clip(3), tmp_path / "whole.ts")
+    content = (tmp_path / "whole.ts").read_bytes()
+    middle = len(content) // 2 // 188 * 188
+    (tmp_path / "hole.ts").write_bytes(content[:middle] + content[middle + 4 * 188 :])
+    shown, missing, said = damaged(tmp_path / "hole.ts")
+    assert 27 <= len(shown) < 31
+    assert missing >= 1
+    assert "hole.ts" in said
+
+
 def test_nothing_is_said_of_a_whole_file(tmp_path: Path, ffmpeg: Ffmpeg) -> None:
     ffmpeg(*clip(3), tmp_path / "long.mp4")
     ffmpeg(*clip(), "-vf", UNEVEN, "-fps_mode", "vfr", tmp_path / "uneven.mkv")
