@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 # ONNX Runtime sends usage data to Microsoft unless this is set before its first import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-# Of a few bytes that announce a giant, OpenCV would make room for 2**30 pixels. It reads this when
-# it is first imported: 16384x16384, the largest side on both sides.
+# A damaged file may claim to be huge; OpenCV then allocates memory for up to 2**30 pixels. This
+# limits it to 16384x16384 pixels. OpenCV reads the variable on its first import.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-# What a file may say: text that a terminal shows as it is, and numbers that stay exact and finite.
-_MOST = 1 << 53
+# Values that files may contain: printable text, and finite numbers that float64 represents exactly.
+_MAX_NUMBER = 1 << 53
 Label = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]{0,1000}\Z")]
-Count = Annotated[int, Meta(ge=0, le=_MOST)]
-Positive = Annotated[int, Meta(ge=1, le=_MOST)]
-Amount = Annotated[float, Meta(ge=0, le=_MOST)]
+Count = Annotated[int, Meta(ge=0, le=_MAX_NUMBER)]
+Positive = Annotated[int, Meta(ge=1, le=_MAX_NUMBER)]
+Amount = Annotated[float, Meta(ge=0, le=_MAX_NUMBER)]
 
 
 @dataclass(frozen=True)

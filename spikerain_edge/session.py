@@ -209,7 +209,7 @@ def write_summary(summary: dict[str, Any], path: Path) -> None:
 
 
 def _faults(source: Source) -> dict[str, Any]:
-    """What a live source has suffered, as the summary holds it."""
+    """Returns the faults of a live source for the summary."""
     if not isinstance(source, LiveSource):
         return {"corrupt": 0, "outages": []}
     outages = [outage.document() for outage in source.outages]
@@ -224,8 +224,8 @@ def _check_outputs(options: RunOptions, source: Source) -> None:
     """
     if options.limits != Limits() and not any(map(is_video, options.outputs)):
         raise InputError(
-            "--segment, --keep and --min-free are for videos, and no output is one",
-            "name one, such as --output gate.mp4",
+            "--segment, --keep and --min-free need a video, but no output is a video",
+            "add a video, such as --output gate.mp4",
         )
     for output in options.outputs:
         if any(may_replace(output, path) for path in source.paths):

@@ -1,4 +1,4 @@
-"""Reads the options that say how recordings are cut and kept."""
+"""Parses the options for splitting, keeping and deleting recordings."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from spikerain_edge.stream.retention import Limits
 
 
 def parse_limits(segment: str | None, keep: Iterable[str], min_free: str | None) -> Limits:
-    """The limits that the options `--segment`, `--keep` and `--min-free` set.
+    """Parses the options `--segment`, `--keep` and `--min-free`.
 
     Args:
-        segment: a length of time such as `10m`, or none.
-        keep: lengths of time and amounts, such as `24h` and `20GiB`, at most one of each.
-        min_free: an amount such as `2GiB`, or none.
+        segment: duration of a video file, such as `10m`; None for no limit.
+        keep: age and total size to keep, such as `24h` and `20GiB`, at most one of each.
+        min_free: disk space to leave free, such as `2GiB`; None for no limit.
 
     Raises:
-        InputError: one is not valid.
+        InputError: a value is not valid, or `keep` has two ages or two sizes.
     """
     seconds: float | None = None
     size: int | None = None
     for text in keep:
         if (size if is_bytes(text) else seconds) is not None:
-            raise InputError("--keep is given twice", "give one time, one size, or one of each")
+            raise InputError(
+                "--keep has two times or two sizes", "give at most one time and one size"
+            )
         if is_bytes(text):
             size = parse_bytes(text, "--keep")
         else:

@@ -42,13 +42,13 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="DST",
-            help="Video file, folder/, img_%04d.png or image, with time stamps such as "
-            "%Y%m%d-%H%M%S; - for standard output, null, /dev/videoN, rtsp://HOST/PATH or "
-            "gst://PIPELINE. Repeatable. Without it nothing is written, only measured.",
+            help="Video file, folder/, img_%04d.png or image; names may have time stamps such as "
+            "%Y%m%d-%H%M%S. Also - for standard output, null, /dev/videoN, rtsp://HOST/PATH or "
+            "gst://PIPELINE. Repeatable. Without it, the run only measures.",
         ),
     ] = None,
     output_format: Annotated[
-        str, typer.Option(metavar="mpegts|mjpeg|raw", help="What --output - writes.")
+        str, typer.Option(metavar="mpegts|mjpeg|raw", help="Format that --output - writes.")
     ] = "mpegts",
     model: Annotated[str, typer.Option(help="Shipped model, ONNX file or engine file.")] = "nano",
     size: Annotated[
@@ -76,18 +76,18 @@ def run(
     ] = None,
     segment: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Begin a new video file after 10m, 1h ..."),
+        typer.Option(metavar="TIME", help="Start a new video file after this time: 10m, 1h ..."),
     ] = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(
             metavar="TIME|SIZE",
-            help="Delete the oldest videos of this output beyond 24h or 20GiB; repeatable.",
+            help="Keep videos of this output up to an age or total size: 24h, 20GiB; repeatable.",
         ),
     ] = None,
     min_free: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="Leave so much of the disk free, such as 2GiB."),
+        typer.Option(metavar="SIZE", help="Keep this much disk space free, such as 2GiB."),
     ] = None,
     live: Annotated[
         bool, typer.Option("--profile", help="Show times, spikes and energy during the run.")
