@@ -20,6 +20,7 @@ from spikerain_edge.profiling.latency import percentiles_ms
 from spikerain_edge.profiling.live import CostMeter, FrameCost
 from spikerain_edge.stream.capture_options import CaptureOptions
 from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.handover import Drop
 from spikerain_edge.stream.live import LiveSource
 from spikerain_edge.stream.pipeline import Pipeline, Traffic
 from spikerain_edge.stream.recording import RecordingSink
@@ -48,6 +49,7 @@ class RunOptions:
     output_format: str = "mpegts"
     limits: Limits = field(default_factory=Limits)
     capture: CaptureOptions = field(default_factory=CaptureOptions)
+    drop: Drop = Drop.OLDEST
 
 
 class Session:
@@ -95,6 +97,7 @@ class Session:
             size=options.size,
             max_frames=options.max_frames,
             side_by_side=options.side_by_side,
+            drop=options.drop,
             progress=progress,
         )
 
@@ -149,6 +152,7 @@ class Session:
             "missing": self._source.missing + traffic.refused,
             "outputs": [asdict(sink) for sink in traffic.sinks],
             **_faults(self._source),
+            "age_ms": self._ages(),
             "seconds": round(traffic.elapsed, 3),
             "fps": round(fps, 3),
             "latency_ms": percentiles_ms(traffic.inference),
@@ -180,6 +184,11 @@ class Session:
             limits=self._options.limits,
             output_format=self._options.output_format,
         )
+
+    def _ages(self) -> dict[str, float]:
+        """How old a camera's frames were when the last output had them."""
+        ages = percentiles_ms(self.traffic.whole_way) if self._source.live else {}
+        return {rank: ages[rank] for rank in ("p50", "p99") if rank in ages}
 
     def _derain(self, image: Image) -> Image:
         """Derains a frame; for every 16th frame, the probe graph also reports firing rates."""

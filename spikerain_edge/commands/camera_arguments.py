@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from spikerain_edge.stream.capture_options import RtspTransport
+from spikerain_edge.stream.handover import Drop
 
 StallTimeout = Annotated[
     float,
@@ -22,4 +23,12 @@ WaitForCamera = Annotated[
 ]
 Transport = Annotated[
     RtspTransport, typer.Option("--rtsp-transport", help="How RTSP sends its packets.")
+]
+Dropping = Annotated[
+    Drop,
+    typer.Option(
+        "--drop",
+        help="What gives way when a camera is faster than the network: the oldest waiting frame, "
+        "the latest, or none, so that frames wait and grow old.",
+    ),
 ]

@@ -13,13 +13,19 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from spikerain_edge.commands.camera_arguments import StallTimeout, Transport, WaitForCamera
+from spikerain_edge.commands.camera_arguments import (
+    Dropping,
+    StallTimeout,
+    Transport,
+    WaitForCamera,
+)
 from spikerain_edge.commands.signals import Signals
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar, print_line
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.logs import LogFormat
 from spikerain_edge.sizes import parse_size
 from spikerain_edge.stream.capture_options import CaptureOptions, RtspTransport
+from spikerain_edge.stream.handover import Drop
 
 if TYPE_CHECKING:
     from spikerain_edge.session import RunOptions
@@ -95,6 +101,7 @@ def run(
     stall_timeout: StallTimeout = 10.0,
     wait_for_camera: WaitForCamera = False,
     rtsp_transport: Transport = RtspTransport.TCP,
+    drop: Dropping = Drop.OLDEST,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
@@ -117,6 +124,7 @@ def run(
             output_format=output_format,
             limits=parse_limits(segment, keep or (), min_free),
             capture=CaptureOptions(stall_timeout, wait_for_camera, rtsp_transport),
+            drop=drop,
         )
         _run(options, console, live=live)
 
@@ -187,6 +195,9 @@ def _summary_table(summary: dict[str, Any], *, shown_outputs: bool) -> Table:
         if summary[key]:
             values = " / ".join(f"{value:.1f}" for value in summary[key].values())
             table.add_row(f"{title}, ms, p50 / p90 / p95 / p99", values)
+    if summary["age_ms"]:
+        ages = " / ".join(f"{value:.1f}" for value in summary["age_ms"].values())
+        table.add_row("age when written, ms, p50 / p99", ages)
     table.add_row("dense GMACs per frame", f"{summary['gmacs_per_frame']:.2f}")
     if summary["gsops_per_frame"] is None:
         table.add_row("spikes and energy", "unknown: the model has no probe graph")

@@ -5,17 +5,27 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from enum import Enum
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
 
+class Drop(str, Enum):
+    """What gives way when more comes than is taken."""
+
+    OLDEST = "oldest"
+    LATEST = "latest"
+    WAIT = "wait"
+
+
 class Handover(Generic[Item]):
-    """A queue of bounded length that either waits or lets the newest item win.
+    """A queue of bounded length that waits when it is full, or drops its oldest or newest item.
 
     Args:
         capacity: items it holds at most.
-        drop_oldest: make room by dropping the oldest item instead of waiting; for live sources.
+        drop: what gives way when it is full; `wait` lets the giver wait.
+        stale: whether an item is too old to be taken while a newer one waits.
         dropped: called with every item that is dropped.
     """
 
@@ -23,13 +33,15 @@ class Handover(Generic[Item]):
         self,
         capacity: int,
         *,
-        drop_oldest: bool = False,
+        drop: Drop = Drop.WAIT,
+        stale: Callable[[Item], bool] = lambda item: False,
         dropped: Callable[[Item], None] = lambda item: None,
     ) -> None:
         self.dropped = 0
         self._tell_dropped = dropped
         self._capacity = capacity
-        self._drop_oldest = drop_oldest
+        self._drop = drop
+        self._stale = stale
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -42,16 +54,13 @@ class Handover(Generic[Item]):
 
     def put(self, item: Item) -> bool:
         """Hands over an item; false when nobody takes any more."""
-        given_up: list[Item] = []
         with self._changed:
-            while len(self._items) == self._capacity and not (self._closed or self._drop_oldest):
+            while len(self._items) == self._capacity and self._waits:
                 self._changed.wait()
             if self._closed:
                 return False
-            if len(self._items) == self._capacity:
-                given_up.append(self._items.popleft())
-                self.dropped += 1
             self._items.append(item)
+            given_up = self._surplus()
             self._changed.notify_all()
         for each in given_up:
             self._tell_dropped(each)
@@ -72,8 +81,30 @@ class Handover(Generic[Item]):
                     self._changed.wait()
                 if not self._items:
                     break
+                given_up = self._aged()
                 item = self._items.popleft()
                 self._changed.notify_all()
+            for each in given_up:
+                self._tell_dropped(each)
             yield item
         if self._error is not None:
             raise self._error
+
+    @property
+    def _waits(self) -> bool:
+        return self._drop is Drop.WAIT and not self._closed
+
+    def _surplus(self) -> list[Item]:
+        """Takes out what there is no room for."""
+        if len(self._items) <= self._capacity:
+            return []
+        self.dropped += 1
+        return [self._items.popleft() if self._drop is Drop.OLDEST else self._items.pop()]
+
+    def _aged(self) -> list[Item]:
+        """Takes out what is too old, unless nothing newer waits."""
+        given_up = []
+        while len(self._items) > 1 and self._stale(self._items[0]):
+            given_up.append(self._items.popleft())
+        self.dropped += len(given_up)
+        return given_up

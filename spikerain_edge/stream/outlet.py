@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from spikerain_edge.errors import SpikeRainError, StreamError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.handover import Handover
+from spikerain_edge.stream.handover import Drop, Handover
 from spikerain_edge.stream.receiver_sink import ReceiverGoneError
 from spikerain_edge.stream.sinks import Sink
 
@@ -109,7 +109,9 @@ class Outlet:
         self._failures = failures
         self._changed = changed
         self._queue: Handover[Delivery] = Handover(
-            _WAITING_LIVE if live else _WAITING, drop_oldest=live, dropped=self._drop
+            _WAITING_LIVE if live else _WAITING,
+            drop=Drop.OLDEST if live else Drop.WAIT,
+            dropped=self._drop,
         )
         self._failing: SpikeRainError | None = None
         self._retry = 0.0

@@ -18,7 +18,7 @@ from spikerain_edge.errors import InputError, SpikeRainError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.distribution import Distribution
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.handover import Handover
+from spikerain_edge.stream.handover import Drop, Handover
 from spikerain_edge.stream.outlet import SinkTraffic
 from spikerain_edge.stream.sinks import Sink
 from spikerain_edge.stream.sources import Source
@@ -26,6 +26,8 @@ from spikerain_edge.stream.sources import Source
 _log = logging.getLogger(__name__)
 _CAPACITY = 4
 _TIMES_KEPT = 1 << 16
+# Seconds after which a frame of a camera is too old to be derained while a newer one waits.
+_STALE = 0.5
 # Seconds that a source has to end its last read.
 _PATIENCE = 1.0
 # Failures that one line of a message names beside the first.
@@ -80,6 +82,7 @@ class Pipeline:
         size: width and height to scale frames to first.
         max_frames: stop after so many frames; dropped ones do not count.
         side_by_side: write the input left of the result.
+        drop: what gives way when a live source sends more than the function can take.
         progress: called with every frame written.
     """
 
@@ -92,6 +95,7 @@ class Pipeline:
         size: tuple[int, int] | None = None,
         max_frames: int | None = None,
         side_by_side: bool = False,
+        drop: Drop = Drop.OLDEST,
         progress: Callable[[Frame], None] = lambda frame: None,
     ) -> None:
         self._source = source
@@ -101,7 +105,11 @@ class Pipeline:
         self._max_frames = max_frames
         self._side_by_side = side_by_side
         self._progress = progress
-        self._captured: Handover[Frame] = Handover(_CAPACITY, drop_oldest=source.live)
+        self._captured: Handover[Frame] = Handover(
+            _CAPACITY,
+            drop=drop if source.live else Drop.WAIT,
+            stale=_is_stale if source.live and drop is Drop.OLDEST else lambda frame: False,
+        )
         self._failures: list[BaseException] = []
         self._inferred = threading.Event()
         self._stopped = False
@@ -228,6 +236,10 @@ def _resized(image: Image, size: tuple[int, int]) -> Image:
     """An image (H, W) or (H, W, 3) scaled to a width and height."""
     method = cv2.INTER_AREA if size[0] < image.shape[1] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
+
+
+def _is_stale(frame: Frame) -> bool:
+    return time.perf_counter() - frame.captured > _STALE
 
 
 def _together(failures: Sequence[BaseException]) -> BaseException:

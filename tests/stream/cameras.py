@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class Web:
         base: its URL.
         files: content by path.
         parts: parts of the stream at `/live`, sent `pause` seconds apart to each client.
+        draw: makes the parts instead, each when it is sent.
         pause: seconds.
         after: what it does when all parts are sent: `close` the connection, `hang`, or `repeat`.
         status: what it answers instead of the stream, where it is not 200.
@@ -47,6 +49,7 @@ class Web:
     def __init__(self, port: int = 0) -> None:
         self.files: dict[str, bytes] = {}
         self.parts: list[bytes] = []
+        self.draw: Callable[[], bytes] | None = None
         self.pause = 0.0
         self.after = "close"
         self.status = 200
@@ -85,7 +88,7 @@ class Web:
         request.end_headers()
         try:
             while not self.ended.is_set():
-                for part in self.parts:
+                for part in [self.draw()] if self.draw else self.parts:
                     request.wfile.write(BOUNDARY % len(part) + part + b"\r\n")
                     time.sleep(self.pause)
                 if self.after != "repeat":

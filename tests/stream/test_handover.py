@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from spikerain_edge.stream.handover import Handover
+from spikerain_edge.stream.handover import Drop, Handover
 
 
 def in_background(work: threading.Thread) -> threading.Thread:
@@ -28,7 +28,7 @@ def test_hands_out_in_order_and_waits_when_full() -> None:
 
 
 def test_makes_room_by_dropping_the_oldest_and_counts() -> None:
-    handover: Handover[int] = Handover(3, drop_oldest=True)
+    handover: Handover[int] = Handover(3, drop=Drop.OLDEST)
 
     for number in range(10):
         assert handover.put(number)
@@ -38,8 +38,31 @@ def test_makes_room_by_dropping_the_oldest_and_counts() -> None:
     assert handover.dropped == 7
 
 
+def test_may_drop_the_latest_instead() -> None:
+    told: list[int] = []
+    handover: Handover[int] = Handover(3, drop=Drop.LATEST, dropped=told.append)
+
+    for number in range(10):
+        assert handover.put(number)
+    handover.close()
+
+    assert list(handover) == [0, 1, 2]
+    assert handover.dropped == 7
+    assert told == [3, 4, 5, 6, 7, 8, 9]
+
+
+def test_what_is_too_old_gives_way_to_what_is_newer_but_not_to_nothing() -> None:
+    handover: Handover[int] = Handover(4, drop=Drop.OLDEST, stale=lambda number: number != 2)
+    for number in range(4):
+        handover.put(number)
+    handover.close()
+
+    assert list(handover) == [2, 3]
+    assert handover.dropped == 2
+
+
 def test_drops_nothing_while_there_is_room() -> None:
-    handover: Handover[int] = Handover(3, drop_oldest=True)
+    handover: Handover[int] = Handover(3, drop=Drop.OLDEST)
     for number in range(3):
         handover.put(number)
     assert handover.dropped == 0
@@ -69,9 +92,9 @@ def test_closing_wakes_who_waits_to_take() -> None:
     assert taken == [[]]
 
 
-@pytest.mark.parametrize("drop_oldest", [False, True])
-def test_what_is_held_at_the_end_is_not_lost(drop_oldest: bool) -> None:
-    handover: Handover[int] = Handover(2, drop_oldest=drop_oldest)
+@pytest.mark.parametrize("drop", Drop)
+def test_what_is_held_at_the_end_is_not_lost(drop: Drop) -> None:
+    handover: Handover[int] = Handover(2, drop=drop)
     handover.put(0)
     handover.put(1)
 
