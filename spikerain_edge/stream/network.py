@@ -14,8 +14,9 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from spikerain_edge.errors import InputError, StreamError
-from spikerain_edge.stream.capture_options import CaptureOptions
+from spikerain_edge.stream.capture_options import CaptureOptions, RtspTransport
 from spikerain_edge.stream.connector import Connector, Shot
+from spikerain_edge.stream.damage import Wholeness, refuse_damaged_jpegs
 from spikerain_edge.stream.live import LiveSource
 from spikerain_edge.stream.reasons import check_host, no_answer, not_opened
 from spikerain_edge.stream.stream_clock import StreamClock
@@ -38,6 +39,7 @@ class StreamConnection:
         container: the opened stream.
         label: what to call it in messages, without password.
         patience: seconds without a good frame after which it is lost.
+        lossy: whether packets may be lost unnoticed.
 
     Attributes:
         container: the opened stream.
@@ -47,7 +49,9 @@ class StreamConnection:
         InputError: it holds no video.
     """
 
-    def __init__(self, container: InputContainer, label: str, patience: float) -> None:
+    def __init__(
+        self, container: InputContainer, label: str, patience: float, *, lossy: bool = False
+    ) -> None:
         self._label = label
         self._patience = patience
         self.container = container
@@ -56,6 +60,8 @@ class StreamConnection:
         except InputError:
             container.close()
             raise
+        refuse_damaged_jpegs(self._stream)
+        self._wholeness = Wholeness(lossy=lossy)
         self._has_clock = not int(container.format.flags) & _NO_CLOCK
         self.rate = nominal_rate(self._stream)
 
@@ -68,7 +74,7 @@ class StreamConnection:
         clock, shape = StreamClock(), Fraction(self._stream.sample_aspect_ratio or 1)
         latest = time.perf_counter()
         for arrival, packet in self._packets():
-            for frame in _decoded(packet):
+            for frame in self._decoded(packet):
                 if frame is None:
                     yield None
                     continue
@@ -114,6 +120,17 @@ class StreamConnection:
                 yield arrival, cast("av.Packet[VideoStream]", packet)
             begun = time.perf_counter()
 
+    def _decoded(self, packet: av.Packet[VideoStream]) -> Iterator[av.VideoFrame | None]:
+        """Whole frames of a packet; none for each that is damaged."""
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            self._wholeness.lost()
+            yield None
+            return
+        for frame in frames:
+            yield frame if self._wholeness.check(frame, packet) else None
+
     def _silence(self) -> StreamError:
         return StreamError(f"{self._label} has sent nothing for {self._patience:g} seconds", "")
 
@@ -132,7 +149,9 @@ def open_url(url: str, label: str, options: CaptureOptions) -> VideoSource | Liv
     """
 
     def connect() -> StreamConnection:
-        return StreamConnection(_connected(url, label, options), label, options.stall_timeout)
+        container = _connected(url, label, options)
+        lossy = url.startswith("rtsp") and options.rtsp_transport is RtspTransport.UDP
+        return StreamConnection(container, label, options.stall_timeout, lossy=lossy)
 
     connector = Connector(connect, label)
     connection = connector.first(wait=options.wait_for_camera)
@@ -166,14 +185,3 @@ def _is_file(container: InputContainer) -> bool:
     if "hls" in container.format.name:
         return bool(container.duration)
     return container.size > 0
-
-
-def _decoded(packet: av.Packet[VideoStream]) -> Iterator[av.VideoFrame | None]:
-    """Whole frames of a packet; none for each that is damaged."""
-    try:
-        frames = packet.decode()
-    except av.error.FFmpegError:
-        yield None
-        return
-    for frame in frames:
-        yield None if frame.is_corrupt or packet.is_corrupt else frame
