@@ -34,6 +34,7 @@ def made(origin: Origin, **request: Any) -> OnnxRuntimeEngine:
     return OnnxRuntimeEngine(artefact.content, "the export")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 @pytest.mark.parametrize("opset", [18, 21])
 def test_every_operator_set_makes_the_same_picture(
@@ -66,6 +67,7 @@ def test_operator_sets_that_are_not_known_are_no_silent_success(origin: Origin, 
         at_opset(origin.graph.model, opset)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_a_graph_of_one_size_takes_that_size_only(origin: Origin, precision: str) -> None:
     image = photograph(48, 64)
@@ -87,6 +89,7 @@ def test_an_image_that_is_padded_to_the_one_size_is_served(origin: Origin) -> No
         assert derainer(photograph(47, 63)).shape == (47, 63, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_a_graph_of_two_images_derains_each_as_if_it_were_alone(
     origin: Origin, precision: str

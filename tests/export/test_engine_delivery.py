@@ -23,6 +23,8 @@ from spikerain_export.delivery import Delivery, deliver
 from spikerain_export.origin import Origin, open_origin
 from spikerain_export.tensorrt import BuildSettings
 
+pytestmark = pytest.mark.slow
+
 Files = Callable[[Path], list[str]]
 Build = Callable[[str], None]
 WRITTEN = ["mine.engine", "mine.onnx", "mine.probe.onnx"]

@@ -38,6 +38,7 @@ def settings(*profiles: Profile, **changed: Any) -> BuildSettings:
     return BuildSettings(profiles or (FIXED,), **{"capability": "8.6", **changed})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profiles", [(FIXED,), (FREE,), (FIXED, Profile.fixed_at((32, 32)), FREE)])
 def test_an_engine_says_what_it_is(library: Library, profiles: tuple[Profile, ...]) -> None:
     content, spec = small_graph("fp32")
@@ -54,12 +55,14 @@ def test_an_engine_says_what_it_is(library: Library, profiles: tuple[Profile, ..
     assert built.plan[:4] == b"vtrt"
 
 
+@pytest.mark.slow
 def test_the_same_graph_gives_the_same_engine(library: Library) -> None:
     content, spec = small_graph("fp32")
     one, other = (build_engine(content, spec, settings(), library=library) for _ in range(2))
     assert one.to_bytes() == other.to_bytes()
 
 
+@pytest.mark.slow
 def test_another_gpu_gives_another_engine(library: Library) -> None:
     content, spec = small_graph("fp32")
     one, other = (
@@ -70,6 +73,7 @@ def test_another_gpu_gives_another_engine(library: Library) -> None:
     assert other.header.capability == "8.9"
 
 
+@pytest.mark.slow
 def test_progress_is_told_step_by_step(library: Library) -> None:
     content, spec = small_graph("fp32")
     told: list[tuple[str, int, int]] = []
@@ -85,6 +89,7 @@ def test_progress_is_told_step_by_step(library: Library) -> None:
     assert [done for phase, done, _ in told if phase == outermost] == list(range(told[0][2] + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 3])
 def test_a_build_can_be_cancelled(library: Library, after: int) -> None:
     content, spec = small_graph("fp32")
@@ -100,6 +105,7 @@ def test_a_build_can_be_cancelled(library: Library, after: int) -> None:
     assert calls == after + 1, "it is not asked again"
 
 
+@pytest.mark.slow
 def test_what_the_caller_raises_comes_back_to_him(library: Library) -> None:
     content, spec = small_graph("fp32")
 
@@ -110,6 +116,7 @@ def test_what_the_caller_raises_comes_back_to_him(library: Library) -> None:
         build_engine(content, spec, settings(), library=library, progress=progress)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_build(library: Library) -> None:
     content, spec = small_graph("fp32")
     told: list[str] = []
@@ -128,6 +135,7 @@ def test_ctrl_c_ends_a_build(library: Library) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.slow
 def test_another_thread_can_build(library: Library) -> None:
     content, spec = small_graph("fp32")
     with ThreadPoolExecutor(1) as pool:
@@ -142,6 +150,7 @@ def test_building_needs_neither_torch_nor_onnx() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+@pytest.mark.slow
 def test_an_operator_that_tensorrt_does_not_know_is_named_with_its_node(library: Library) -> None:
     model = reopened(small_graph("fp32", shift="Identity")[0])
     next(node for node in model.graph.node if node.name == "whole").op_type = "Det"
@@ -152,6 +161,7 @@ def test_an_operator_that_tensorrt_does_not_know_is_named_with_its_node(library:
     assert "\n" not in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"<html>404: not found</html>", b"\x08\x08garbage"])
 def test_what_is_no_graph_is_refused(library: Library, content: bytes) -> None:
     with pytest.raises(ModelError) as raised:
@@ -159,6 +169,7 @@ def test_what_is_no_graph_is_refused(library: Library, content: bytes) -> None:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_a_graph_with_other_tensors_than_it_says_is_refused(library: Library) -> None:
     content, spec = small_graph("fp32")
     with pytest.raises(ModelError, match="maps image to derained, its description says image to x"):
@@ -216,6 +227,7 @@ def test_a_workspace_that_cannot_be_had_is_refused(gib: float, free: int | None)
         workspace_bytes(gib, free)
 
 
+@pytest.mark.slow
 def test_a_workspace_reaches_tensorrt(library: Library) -> None:
     content, spec = small_graph("fp32")
     limits: list[int] = []
@@ -238,6 +250,7 @@ def test_a_workspace_reaches_tensorrt(library: Library) -> None:
     assert limits == [GIB // 2]
 
 
+@pytest.mark.slow
 def test_a_capability_that_is_not_offered_is_answered_with_those_that_are(
     library: Library,
 ) -> None:
@@ -245,6 +258,7 @@ def test_a_capability_that_is_not_offered_is_answered_with_those_that_are(
         find_target(library, "3.0")
 
 
+@pytest.mark.slow
 def test_without_a_gpu_the_way_ahead_of_time_is_shown(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,6 +322,7 @@ def test_timings_that_cannot_be_written_are_lost(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b""
 
 
+@pytest.mark.slow
 def test_tensorrt_for_rtx_keeps_no_timings(library: Library, tmp_path: Path) -> None:
     content, spec = small_graph("fp32")
     build_engine(content, spec, settings(timings=tmp_path / "x.timings"), library=library)

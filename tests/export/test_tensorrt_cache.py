@@ -125,6 +125,7 @@ def library() -> Library:
     return real_library()
 
 
+@pytest.mark.slow
 def test_an_engine_is_built_once(cache: EngineCache, library: Library) -> None:
     content, spec = small_graph("fp32")
     phases: list[str] = []
@@ -146,6 +147,7 @@ def test_an_engine_is_built_once(cache: EngineCache, library: Library) -> None:
     assert phases
 
 
+@pytest.mark.slow
 def test_an_engine_of_another_workspace_is_another(cache: EngineCache, library: Library) -> None:
     content, spec = small_graph("fp32")
     for workspace in (0.25, 0.5, 0.25):
@@ -155,6 +157,7 @@ def test_an_engine_of_another_workspace_is_another(cache: EngineCache, library: 
     assert len(list(cache.folder.glob("*.engine"))) == 2
 
 
+@pytest.mark.slow
 def test_an_engine_that_cannot_be_kept_is_not_lost(library: Library, tmp_path: Path) -> None:
     content, spec = small_graph("fp32")
     (tmp_path / "file").touch()
@@ -168,6 +171,7 @@ def test_an_engine_that_cannot_be_kept_is_not_lost(library: Library, tmp_path: P
     assert "set XDG_CACHE_HOME" in line
 
 
+@pytest.mark.slow
 def test_an_engine_that_fails_its_proof_is_not_kept(cache: EngineCache, library: Library) -> None:
     content, spec = small_graph("fp32")
     settings = BuildSettings((FIXED,), capability="8.6")
@@ -183,6 +187,7 @@ def test_an_engine_that_fails_its_proof_is_not_kept(cache: EngineCache, library:
         cache.store(build_cached(content, spec, settings, cache, library=library))
 
 
+@pytest.mark.slow
 def test_a_damaged_engine_is_built_again(cache: EngineCache, library: Library) -> None:
     content, spec = small_graph("fp32")
     settings = BuildSettings((FIXED,), capability="8.6")

@@ -24,6 +24,8 @@ from spikerain_export.unroll import unroll
 from spikerain_training.config import variants
 from spikerain_training.network import SpikeRain
 
+pytestmark = pytest.mark.slow
+
 PROFILES = {
     "static": Profile.fixed_at((64, 64)),
     "dynamic": Profile((16, 16), (64, 64), (128, 128)),

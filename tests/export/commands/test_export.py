@@ -122,6 +122,7 @@ def test_what_was_exported_so_is_not_exported_again(export: Export, flags: tuple
     assert "exports start from" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_int8_export_is_proven_runs_and_is_profiled(
     export: Export, program: Callable[..., Done], tmp_path: Path
 ) -> None:
@@ -149,6 +150,7 @@ def test_an_int8_export_is_proven_runs_and_is_profiled(
     assert json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_compared_with_pytorch(export: Export, tmp_path: Path) -> None:
     network = SpikeRain(SMALL)
     start_near_identity(network)
@@ -161,6 +163,7 @@ def test_a_checkpoint_is_compared_with_pytorch(export: Export, tmp_path: Path) -
     assert onnx.load(tmp_path / "small.onnx").opset_import[0].version == 18
 
 
+@pytest.mark.slow
 def test_an_untrained_variant_is_exported_and_called_so(
     export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +174,7 @@ def test_an_untrained_variant_is_exported_and_called_so(
     assert "no weights of s are shipped: this one is untrained" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_gate_that_is_missed_fails_the_export_and_leaves_nothing(
     export: Export, tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,6 +268,7 @@ def test_a_camera_is_refused_and_closed(
     assert closed == [True]
 
 
+@pytest.mark.slow
 def test_a_board_without_torch_exports_a_shipped_model(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
