@@ -15,6 +15,7 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.damage import is_damaged
 from spikerain_edge.images.formats import format_of
+from spikerain_edge.images.profiles import colour_profile
 
 _log = logging.getLogger(__name__)
 
@@ -52,10 +53,12 @@ class Page:
     Attributes:
         image: the image, uint8 (H, W, 3) BGR.
         alpha: opacity, uint8 (H, W); None if the image is opaque.
+        profile: ICC profile of its colours; None if the file has none.
     """
 
     image: Image
     alpha: Image | None = None
+    profile: bytes | None = None
 
 
 def read_image(path: Path, remedy: str = "remove or replace the file") -> Image:
@@ -94,14 +97,18 @@ def read_pages(path: Path) -> list[Page]:
     images = _all_decoded(packed, form, cv2.IMREAD_COLOR)
     if not images:
         raise _undecodable(path, form, remedy)
+    profile = None if form is None else colour_profile(packed.tobytes(), form)
     if form not in _WITH_ALPHA:
-        return [Page(image) for image in images]
+        return [Page(image, None, profile) for image in images]
     whole = _all_decoded(packed, form, cv2.IMREAD_UNCHANGED)
     if whole and whole[0].dtype != np.uint8:
         _log.warning("%s has more than 8 bits per channel; it is read with 8", path)
     if len(whole) != len(images):
-        return [Page(image) for image in images]
-    return [Page(image, _opacity(image, full)) for image, full in zip(images, whole, strict=True)]
+        return [Page(image, None, profile) for image in images]
+    return [
+        Page(image, _opacity(image, full), profile)
+        for image, full in zip(images, whole, strict=True)
+    ]
 
 
 def _read(path: Path, remedy: str) -> tuple[npt.NDArray[np.uint8], str | None]:

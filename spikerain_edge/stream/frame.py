@@ -27,6 +27,7 @@ class Frame:
             later; none where it is one tick of the rate.
         pixel_shape: width of a pixel divided by its height.
         alpha: opacity, uint8 (H, W), which the sinks keep where their format can; None if opaque.
+        profile: ICC profile of its colours, which PNG keeps; None where there is none.
     """
 
     image: Image
@@ -37,6 +38,7 @@ class Frame:
     duration: float | None = None
     pixel_shape: Fraction = Fraction(1)
     alpha: Image | None = None
+    profile: bytes | None = None
 
 
 class Arrivals:

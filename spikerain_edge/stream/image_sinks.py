@@ -15,6 +15,7 @@ import numpy as np
 from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.files import write_whole
 from spikerain_edge.images import Image
+from spikerain_edge.images.profiles import with_profile
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.names import dated
 
@@ -58,7 +59,7 @@ class FolderSink:
     def write(self, frame: Frame, image: Image) -> None:
         """Writes one PNG."""
         path = self._folder / f"{self._prefix}{frame.name}.png"
-        write_image(path, with_opacity(frame, image))
+        write_image(path, with_opacity(frame, image), frame.profile)
 
     def close(self) -> None:
         """Takes back the folders that were made for nothing; every file is complete already."""
@@ -110,7 +111,7 @@ class PatternSink:
             self._say_opaque(frame)
         else:
             image = with_opacity(frame, image)
-        write_image(self._pattern.with_name(numbered), image)
+        write_image(self._pattern.with_name(numbered), image, frame.profile)
         self._next += 1
 
     def close(self) -> None:
@@ -137,17 +138,20 @@ def _next_number(pattern: Path) -> int:
     return max((int(match[1]) + 1 for match in found if match), default=0)
 
 
-def write_image(path: Path, image: Image) -> None:
+def write_image(path: Path, image: Image, profile: bytes | None = None) -> None:
     """Writes an image file that appears whole or not at all.
 
     Args:
         path: its place; the suffix chooses the format.
         image: uint8 (H, W, 3) BGR or (H, W, 4) with opacity.
+        profile: ICC profile of its colours, which only PNG keeps.
 
     Raises:
         StreamError: it cannot be written.
     """
     packed = _encoded(path, image)
+    if profile is not None and path.suffix.lower() == ".png":
+        packed = with_profile(packed, profile)
     try:
         write_whole(path, packed)
     except OSError as error:

@@ -51,7 +51,9 @@ class ImageSource:
                 index += 1
                 continue
             for page, called in zip(pages, _page_names(name, len(pages), taken), strict=True):
-                yield Frame(page.image, index, captured, called, alpha=page.alpha)
+                yield Frame(
+                    page.image, index, captured, called, alpha=page.alpha, profile=page.profile
+                )
                 index, captured = index + 1, time.perf_counter()
         if unreadable:
             raise _unreadable(unreadable, len(self.paths))

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image as Pillow
+from PIL import ImageCms
 
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.images import Image
@@ -46,6 +48,13 @@ def still(suffix: str) -> bytes:
     return cv2.imencode(suffix, noise())[1].tobytes()
 
 
+def with_profile(form: str) -> bytes:
+    stored = io.BytesIO()
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Pillow.fromarray(noise()).save(stored, form, icc_profile=profile)
+    return stored.getvalue()
+
+
 def video(form: str) -> bytes:
     stored = io.BytesIO()
     with av.open(stored, "w", format=form) as container:
@@ -61,6 +70,8 @@ def video(form: str) -> bytes:
 
 
 CONTENTS = {
+    "profile.jpg": with_profile("JPEG"),
+    "profile.avif": with_profile("AVIF"),
     **{f"x{suffix}": still(suffix) for suffix in (".jpg", ".png", ".tif", ".webp", ".bmp")},
     "x.mp4": video("mp4"),
     "x.mkv": video("matroska"),

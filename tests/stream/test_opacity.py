@@ -1,4 +1,4 @@
-"""Pictures that are partly transparent."""
+"""Pictures that are partly transparent, or have a colour profile."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image as Pillow
+from PIL import ImageCms
 from stream_parts import inverted
 
 from spikerain_edge.images import Image
@@ -66,3 +68,14 @@ def test_what_cannot_be_transparent_says_so(
         Pipeline(open_source(str(glass)), inverted, [open_sink(f"{tmp_path}/{name}", 25)]).run()
     said = f"glass is transparent, which {tmp_path}/{name} cannot be: write .png to keep it"
     assert caplog.messages == [said]
+
+
+def test_a_folder_of_png_keeps_the_colour_profile(tmp_path: Path, picture: Draw) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Pillow.fromarray(picture()).save(tmp_path / "shot.jpg", icc_profile=profile)
+    sinks = [open_sink(f"{tmp_path}/{name}", 25) for name in ("out/", "one.png", "one.bmp")]
+    Pipeline(open_source(str(tmp_path / "shot.jpg")), inverted, sinks).run()
+    for name in ("out/shot.png", "one.png"):
+        with Pillow.open(tmp_path / name) as image:
+            assert image.info["icc_profile"] == profile
+    np.testing.assert_array_equal(stored(tmp_path / "one.png"), stored(tmp_path / "one.bmp"))
