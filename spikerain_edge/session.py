@@ -28,6 +28,7 @@ from spikerain_edge.stream.retention import Limits
 from spikerain_edge.stream.sinks import Sink, is_stream, is_video, may_replace, open_sink
 from spikerain_edge.stream.sources import Source, open_source
 from spikerain_edge.stream.uris import without_password
+from spikerain_edge.stream.video import VideoSource
 
 _log = logging.getLogger(__name__)
 _PROBE_EVERY = 16
@@ -83,6 +84,7 @@ class Session:
                 sinks.append(self._opened_sink(name))
                 opened.callback(sinks[-1].close)
             opened.pop_all()
+        _tell_lost_sound(options, self._source)
         _log.debug("running %s on %s", self._derainer.spec.name, self._derainer.backend)
         _log.debug("reading %s", without_password(options.camera))
         for name in options.outputs:
@@ -252,6 +254,18 @@ def _check_outputs(options: RunOptions, source: Source) -> None:
     files_written = [output for output in options.outputs if not is_stream(output)]
     written = [*files_written, *filter(None, [options.json])]
     require_distinct(written, [*source.paths, *models])
+
+
+def _tell_lost_sound(options: RunOptions, source: Source) -> None:
+    """Warns that videos are written without the sound of their source, and says how to add it."""
+    video = next(filter(is_video, options.outputs), None)
+    if video is not None and isinstance(source, VideoSource) and source.has_sound:
+        _log.warning(
+            "the sound of %s is not copied; add it: ffmpeg -i %s -i %s -map 0:v -map 1:a -c copy "
+            "with_sound%s",
+            *(without_password(options.camera), video, without_password(options.camera)),
+            Path(video).suffix,
+        )
 
 
 def _rounded(value: float | None) -> float | None:

@@ -34,6 +34,9 @@ class VideoSource:
         label: what to call it in messages.
         path: where it is, if it is a file of this machine.
 
+    Attributes:
+        has_sound: whether the file has a sound track too.
+
     Raises:
         InputError: the file holds no video; after the last frame: some could not be decoded.
     """
@@ -46,6 +49,7 @@ class VideoSource:
         self._label = label
         self._container = container
         self._stream = video_stream(container, label)
+        self.has_sound = bool(container.streams.audio)
         self._discontinuous = bool(self._container.format.flags & _DISCONTINUOUS)
         self.rate = nominal_rate(self._stream)
         self.length: int | None = self._announced()
