@@ -1,13 +1,14 @@
 # make run        derains the built-in demo camera     make test   runs every test
 # make test-fast  runs the tests not marked slow       make lint   style, types, layers
-# make bench      compares with SpikingJelly           make clean  removes what make made
+# make bench      compares with SpikingJelly           make fuzz   damages files for long
+# make clean      removes what make made
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test test-fast lint format bench clean
+.PHONY: run test test-fast fuzz lint format bench clean
 
 run: $(VENV)/.base
 	$(BIN)/spikerain-edge run --camera demo --output demo_derained.mp4 --side-by-side
@@ -17,6 +18,9 @@ test: $(VENV)/.test
 
 test-fast: $(VENV)/.test
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.test
+	SPIKERAIN_FUZZ=20 $(BIN)/python -X faulthandler -m pytest tests/fuzz $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -32,7 +36,7 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/unrolled_vs_spikingjelly.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist demo_derained.mp4
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist demo_derained.mp4
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14) and "spikerain-edge needs Python 3.10 to 3.13: make PYTHON=python3.12")'
