@@ -46,7 +46,7 @@ def cleans(tmp_path: Path) -> Path:
     return folder
 
 
-def test_clean_images_are_seen_behind_every_rain_and_dry(cleans: Path) -> None:
+def test_clean_images_become_scenes_with_every_rain_and_without_rain(cleans: Path) -> None:
     scenes = measured_scenes(cleans, limit=2)
 
     assert [(one.condition, one.name) for one in scenes] == [
@@ -60,7 +60,7 @@ def test_clean_images_are_seen_behind_every_rain_and_dry(cleans: Path) -> None:
     np.testing.assert_array_equal(*scenes[7].read())
 
 
-def test_pairs_are_measured_as_they_are(cleans: Path, tmp_path: Path) -> None:
+def test_pairs_become_scenes_without_rendered_rain(cleans: Path, tmp_path: Path) -> None:
     cleans.rename(tmp_path / "target")
     (tmp_path / "input").mkdir()
     cv2.imwrite(str(tmp_path / "input" / "2.png"), scenery(9))
@@ -73,7 +73,7 @@ def test_pairs_are_measured_as_they_are(cleans: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(truth, scenery(2))
 
 
-def test_photographs_have_no_truth(cleans: Path) -> None:
+def test_photographs_become_scenes_without_ground_truth(cleans: Path) -> None:
     scenes = real_scenes(cleans)
 
     assert len(scenes) == 3
@@ -82,7 +82,7 @@ def test_photographs_have_no_truth(cleans: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
-def test_a_gallery_spreads_over_conditions_and_pictures(cleans: Path, count: int) -> None:
+def test_chosen_scenes_are_spread_over_conditions_and_images(cleans: Path, count: int) -> None:
     scenes = measured_scenes(cleans)
 
     chosen = spread(scenes, count)
@@ -92,7 +92,7 @@ def test_a_gallery_spreads_over_conditions_and_pictures(cleans: Path, count: int
     assert len({one.name for one in chosen}) == 3
 
 
-def test_pairs_whose_stems_repeat_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+def test_names_of_pairs_include_the_folder_if_stems_repeat(tmp_path: Path) -> None:
     for path, seed in (("input/a/1", 1), ("input/b/1", 2), ("target/1", 0)):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(tmp_path / f"{path}.png"), scenery(seed))
@@ -108,7 +108,7 @@ def test_pairs_whose_stems_repeat_are_told_apart_by_their_folders(tmp_path: Path
 
 
 @pytest.mark.parametrize("found", [measured_scenes, real_scenes])
-def test_two_pictures_of_one_name_in_one_folder_are_both_named(
+def test_two_images_with_the_same_stem_in_one_folder_are_refused(
     cleans: Path, found: Callable[[Path], list[EvalScene]]
 ) -> None:
     cv2.imwrite(str(cleans / "1.jpg"), scenery(5))
@@ -117,7 +117,7 @@ def test_two_pictures_of_one_name_in_one_folder_are_both_named(
         found(cleans)
 
 
-def test_a_pair_too_small_to_measure_is_named_before_anything_is_measured(
+def test_a_pair_too_small_for_ssim_is_refused_before_the_evaluation(
     cleans: Path, tmp_path: Path
 ) -> None:
     cv2.imwrite(str(cleans / "2.png"), scenery(0, 10, 30))
@@ -128,7 +128,7 @@ def test_a_pair_too_small_to_measure_is_named_before_anything_is_measured(
         measured_scenes(tmp_path)
 
 
-def test_a_checkpoint_restores_as_its_network(tmp_path: Path) -> None:
+def test_a_checkpoint_restores_like_its_network(tmp_path: Path) -> None:
     network = SpikeRain(variants()["nano"]).eval()
     save_network(tmp_path / "run", network.config, network.state_dict())
     picture = scenery(0)
@@ -156,16 +156,16 @@ def test_results_are_found_by_condition_or_name(tmp_path: Path) -> None:
         np.testing.assert_array_equal(method.restore(paired, picture), scenery(4))
         with pytest.raises(InputError, match="no result for c"):
             method.restore(scene(picture, name="c"), picture)
-        with pytest.raises(InputError, match="is 48x32, its rainy picture 20x20"):
+        with pytest.raises(InputError, match="is 48x32, but its rainy image is 20x20"):
             method.restore(paired, scenery(0, 20, 20))
 
 
-def test_an_unknown_model_is_named() -> None:
+def test_an_unknown_model_is_refused_by_name() -> None:
     with pytest.raises(InputError, match="no model 'none'"), open_method("none"):
         pass
 
 
-def test_every_method_is_scored_against_the_truth_beside_the_input(tmp_path: Path) -> None:
+def test_methods_and_the_rainy_input_are_scored_against_the_ground_truth(tmp_path: Path) -> None:
     truth, rainy, better = scenery(0), scenery(1), scenery(2)
     method = Method("ours", lambda scene, image: better)
 
@@ -181,17 +181,17 @@ def test_every_method_is_scored_against_the_truth_beside_the_input(tmp_path: Pat
         np.testing.assert_array_equal(saved, picture)
 
 
-def test_without_truth_nothing_is_scored() -> None:
+def test_scenes_without_ground_truth_are_not_scored() -> None:
     (outcome,) = outcomes([scene(scenery(0))], [])
 
     assert scores(outcome) == []
 
 
 @pytest.mark.parametrize("names", [["nano", "nano"], ["rainy"], ["truth"]])
-def test_columns_of_one_name_are_refused(names: list[str]) -> None:
+def test_columns_with_the_same_name_are_refused(names: list[str]) -> None:
     methods = [Method(name, lambda scene, image: image) for name in names]
 
-    with pytest.raises(InputError, match="write --model NAME="):
+    with pytest.raises(InputError, match="choose another name: --model NAME=MODEL"):
         next(outcomes([scene(scenery(0))], methods))
 
 
@@ -199,7 +199,7 @@ def score(image: int, method: str, psnr: float) -> Score:
     return Score("light", str(image), method, Quality(psnr, 0.9, psnr - 1.5, 0.8))
 
 
-def test_means_gains_and_intervals() -> None:
+def test_a_summary_has_means_gains_and_confidence_intervals() -> None:
     rng = np.random.default_rng(0)
     rainy, restored = rng.normal(25, 4, 200), rng.normal(31, 4, 200)
     measured = [
@@ -217,14 +217,14 @@ def test_means_gains_and_intervals() -> None:
     assert summary.restored["psnr_rgb"].mean == pytest.approx(restored.mean() - 1.5)
     gain = summary.gain["psnr_y"]
     assert gain.mean == pytest.approx(gains.mean())
-    # The central limit theorem is the oracle of the bootstrap.
+    # The bootstrap is checked against the interval of the central limit theorem.
     assert gain.low == pytest.approx(gains.mean() - 1.96 * standard_error, abs=0.08)
     assert gain.high == pytest.approx(gains.mean() + 1.96 * standard_error, abs=0.08)
     assert summarise(measured) == [summary]
     assert summarise(measured, seed=1) != [summary]
 
 
-def test_infinite_and_single_figures_have_no_interval() -> None:
+def test_infinite_and_single_values_have_no_interval() -> None:
     infinite, certain = bootstrap(np.array([[math.inf, 2.0], [30.0, 2.0]]))
     (alone,) = bootstrap(np.array([[30.0]]))
 
@@ -235,7 +235,7 @@ def test_infinite_and_single_figures_have_no_interval() -> None:
     assert math.isnan(alone.high)
 
 
-def test_a_dry_input_left_alone_gains_nothing_and_json_has_no_infinity() -> None:
+def test_an_unchanged_input_has_a_gain_of_0_and_infinity_is_null_in_json() -> None:
     measured = [score(i, method, math.inf) for i in range(2) for method in (RAINY, "ours")]
 
     (summary,) = summaries = summarise(measured)
@@ -276,7 +276,7 @@ def write_a_picture(path: Path, size: int) -> None:
         (write_a_picture, "light/1.png"),
     ],
 )
-def test_a_full_disk_leaves_the_file_that_was_there(
+def test_a_full_disk_does_not_damage_an_existing_file(
     tmp_path: Path, write: Callable[[Path, int], None], name: str
 ) -> None:
     path = tmp_path / Path(name).name
@@ -295,7 +295,7 @@ def test_a_full_disk_leaves_the_file_that_was_there(
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
-def test_insets_lie_where_most_was_changed() -> None:
+def test_insets_show_the_places_that_changed_most() -> None:
     first = np.zeros((50, 80, 3), np.uint8)
     second = first.copy()
     second[5:15, 60:70] = 200
@@ -306,7 +306,7 @@ def test_insets_lie_where_most_was_changed() -> None:
     np.testing.assert_array_equal(Inset(5, 60, 10).crop(second), 200)
 
 
-def test_insets_do_not_overlap_even_where_nothing_changed() -> None:
+def test_insets_do_not_overlap_even_if_nothing_changed() -> None:
     picture = scenery(0, 20, 9)
 
     found = most_changed(picture, picture, count=50)
@@ -319,7 +319,7 @@ def test_insets_do_not_overlap_even_where_nothing_changed() -> None:
     assert sum(inset.side**2 for inset in found) == covered.sum()
 
 
-def test_the_rain_is_as_strong_as_promised(cleans: Path) -> None:
+def test_rendered_rain_has_the_psnr_of_its_condition(cleans: Path) -> None:
     for one in measured_scenes(cleans, limit=1)[:3]:
         rainy, truth = one.read()
         assert truth is not None

@@ -1,1 +1,1 @@
-"""Measures what restoring methods make of rainy pictures, and shows it."""
+"""Measures deraining methods, and shows their results."""

@@ -1,6 +1,6 @@
-"""A page to look at: every method's picture side by side, with insets where rain was removed.
+"""An HTML page with the images of all methods side by side, and enlarged details.
 
-The page is one file that asks for nothing from outside and runs no script.
+The page is one file. It loads no other files and contains no script.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from spikerain_training.evaluation.outcomes import RAINY, TRUTH, Outcome, Score
 from spikerain_training.evaluation.summary import Mean, Summary
 
 _LONGEST = 800
-"""Longer side of embedded pictures in pixels: twice the width of a column on a large screen."""
+"""Longer side of embedded images in pixels: twice the width of a column on a large screen."""
 _LABELS = {RAINY: "Rainy", TRUTH: "Truth"}
 _CONDITIONS = {
     "light": "light rain",
@@ -37,18 +37,25 @@ _CONDITIONS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """One scene as HTML, its pictures already packed."""
+    """One scene as HTML with embedded images.
+
+    Attributes:
+        condition: condition of the scene.
+        markup: HTML element.
+    """
 
     condition: str
     markup: str
 
 
 def draw(outcome: Outcome, scores: Sequence[Score]) -> Figure:
-    """Draws a scene: rainy, each method, truth; insets chosen by what the first method changed.
+    """Draws a scene: the rainy image, the image of each method, and the ground truth.
+
+    The details that are enlarged are those that the first method changed most.
 
     Args:
-        outcome: the pictures.
-        scores: of the same scene; empty without truth.
+        outcome: images of the scene.
+        scores: scores of the scene; empty without ground truth.
     """
     pictures = dict(outcome.restored)
     first, second = [*pictures.values(), pictures[RAINY]][:2]
@@ -69,12 +76,12 @@ def draw(outcome: Outcome, scores: Sequence[Score]) -> Figure:
 
 
 def page(title: str, figures: Iterable[Figure], summaries: Sequence[Summary]) -> str:
-    """The whole HTML file.
+    """Returns the HTML page.
 
     Args:
         title: heading, such as the names of the methods.
-        figures: scenes in the order they are to be shown.
-        summaries: the means to print on top; may be empty.
+        figures: scenes in the order of the page.
+        summaries: means for the table at the top; may be empty.
     """
     style = files("spikerain_training.evaluation").joinpath("gallery.css").read_text("utf-8")
     shown = "".join(figure.markup for figure in figures)
@@ -89,7 +96,7 @@ def page(title: str, figures: Iterable[Figure], summaries: Sequence[Summary]) ->
 
 
 def write(path: Path, content: str) -> None:
-    """Writes the page so that it appears whole or not at all.
+    """Writes the page; the file appears complete or not at all.
 
     Raises:
         OSError: the file cannot be written.

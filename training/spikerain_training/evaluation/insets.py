@@ -1,4 +1,4 @@
-"""Chooses what to zoom in on: the places that restoring changed most."""
+"""Chooses the details to enlarge: the places that two images differ most in."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from spikerain_edge.images import Image
 
 @dataclass(frozen=True)
 class Inset:
-    """A square of a picture, in pixels."""
+    """A square part of an image; all values are in pixels."""
 
     top: int
     left: int
     side: int
 
     def crop(self, image: Image) -> Image:
-        """The square, as a view of `image` (H, W, 3)."""
+        """Returns this part of `image` (H, W, 3), as a view."""
         return image[self.top : self.top + self.side, self.left : self.left + self.side]
 
 
 def most_changed(first: Image, second: Image, count: int = 2) -> list[Inset]:
-    """Squares, none overlapping, in which two pictures differ most on average.
+    """Returns squares in which two images differ most on average; they do not overlap.
 
     Args:
         first: (H, W, 3) uint8.
-        second: like `first`.
-        count: how many, where the picture has room for them.
+        second: image like `first`.
+        count: number of squares; fewer are returned if the image has no room for them.
 
     Returns:
-        Squares of a fifth of the shorter side, from left to right.
+        Squares from left to right; their side is a fifth of the shorter side of the image.
     """
     height, width = first.shape[:2]
     side = max(1, min(height, width) // 5)

@@ -1,4 +1,4 @@
-"""Whatever restores pictures: a checkpoint, a shipped model, an ONNX file, another's results."""
+"""Deraining methods: a checkpoint, a shipped model, an ONNX file, or results of other code."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from spikerain_training.restore import restore
 
 @dataclass(frozen=True)
 class Method:
-    """A named way of restoring pictures.
+    """A deraining method.
 
     Attributes:
-        name: heading of its columns.
-        restore: restores (H, W, 3) uint8 BGR; reads the result where only results are known.
-        require: finds out, before anything is measured, that it will have a result for a scene.
+        name: name of its columns.
+        restore: restores an image (H, W, 3) uint8 BGR, or reads the result of other code.
+        require: checks that the method has a result for a scene; raises InputError if not.
     """
 
     name: str
@@ -37,16 +37,17 @@ class Method:
 
 @contextmanager
 def open_method(given: str) -> Iterator[Method]:
-    """Opens what the user named, `NAME=` in front of it being optional.
+    """Opens a value of `--model`.
 
     Args:
-        given: a checkpoint folder, a shipped model, an ONNX file or a folder of results, which
-            holds `<condition>/<picture>.*` or `<picture>.*`.
+        given: a checkpoint folder, a shipped model, an ONNX file, or a folder of results named
+            `<condition>/<image>.*` or `<image>.*`; optionally with `NAME=` before it.
 
     Raises:
-        InputError: the checkpoint lacks its weights.
-        CheckpointError: the weights do not fit their configuration.
-        SpikeRainError: no such model, it cannot be used, or its column has no name.
+        InputError: the model does not exist, the checkpoint has no weights, or the name before
+            `=` is empty.
+        CheckpointError: the checkpoint is damaged.
+        ModelError: the model cannot be used.
     """
     name, target = _named(given)
     folder = Path(target)
@@ -65,15 +66,17 @@ def _loaded(target: str) -> Derainer:
     try:
         return Derainer.load(target)
     except InputError as error:
-        also = "; checkpoint folders and folders of another method's results are taken too"
-        raise InputError(error.cause, f"{error.remedy}{also}") from error
+        others = ", or name a checkpoint folder or a folder of results"
+        raise InputError(error.cause, f"{error.remedy}{others}") from error
 
 
 def _named(given: str) -> tuple[str, str]:
     name, separator, target = given.partition("=")
     if separator and not Path(given).exists():
         if not name:
-            raise InputError(f"--model {given} has no name before =", f"write NAME={target}")
+            raise InputError(
+                f"--model {given} has no name before =", f"write --model NAME={target}"
+            )
         return name, target
     path = Path(given)
     return (path.stem if path.is_file() else path.name) or given, given
@@ -101,7 +104,8 @@ def _find(folder: Path, scene: EvalScene) -> Path:
     ]
     if not found:
         raise InputError(
-            f"no result for {scene.name} in {places[0]}", "name results as their rainy pictures"
+            f"no result for {scene.name} in {places[0]}",
+            f"name the file like the rainy image: {places[0] / scene.name}.png",
         )
     return found[0]
 
@@ -109,11 +113,11 @@ def _find(folder: Path, scene: EvalScene) -> Path:
 def _require_size(path: Path, result: Image, rainy: Image) -> None:
     if result.shape != rainy.shape:
         raise InputError(
-            f"{path} is {size_text(result)}, its rainy picture {size_text(rainy)}",
-            "save results at full size",
+            f"{path} is {size_text(result)}, but its rainy image is {size_text(rainy)}",
+            "save the results in the size of the rainy images",
         )
 
 
 def _literal(name: str) -> str:
-    """A file name in which `glob` sees no wildcards."""
+    """Escapes a file name, so that `glob` finds no wildcards in it."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

@@ -1,4 +1,4 @@
-"""Runs methods over scenes, one scene in memory at a time, and scores what they return."""
+"""Runs methods on scenes, one scene in memory at a time, and scores the results."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ from spikerain_training.evaluation.methods import Method
 from spikerain_training.evaluation.scenes import EvalScene
 
 RAINY = "rainy"
-"""Name under which the input itself is scored and shown."""
+"""Name of the column of the rainy input."""
 TRUTH = "truth"
-"""Name under which the truth is shown."""
+"""Name of the column of the ground truth."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A scene and what every method made of it.
+    """A scene and the results of all methods. Images are (H, W, 3) uint8 BGR.
 
     Attributes:
-        scene: where it comes from.
-        truth: the scene without rain, where known.
-        restored: pictures by method; the first is the rainy one itself, named `rainy`. All are
-            (H, W, 3) uint8 BGR.
+        scene: the scene.
+        truth: the scene without rain; None if it is not known.
+        restored: images by the name of the method; the first one is the input, named `rainy`.
     """
 
     scene: EvalScene
@@ -39,7 +38,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Score:
-    """How good one picture by one method is."""
+    """Quality of one image of one method.
+
+    Attributes:
+        condition: condition of the scene.
+        image: name of the scene.
+        method: name of the method.
+        quality: PSNR and SSIM.
+    """
 
     condition: str
     image: str
@@ -48,15 +54,16 @@ class Score:
 
 
 def require_names(methods: Sequence[Method]) -> None:
-    """Refuses methods whose columns could not be told apart.
+    """Checks that all columns have different names.
 
     Raises:
-        InputError: two columns would have the same name.
+        InputError: two columns have the same name.
     """
     names = [RAINY, *(method.name for method in methods), TRUTH]
     if len(set(names)) < len(names):
         raise InputError(
-            f"two columns have one name ({', '.join(names)})", "write --model NAME=..."
+            f"two columns have the same name ({', '.join(names)})",
+            "choose another name: --model NAME=MODEL",
         )
 
 
@@ -64,8 +71,8 @@ def outcomes(scenes: Iterable[EvalScene], methods: Sequence[Method]) -> Iterator
     """Restores every scene with every method.
 
     Raises:
-        InputError: a method has no result for a scene, a picture cannot be read, or two columns
-            would have the same name.
+        InputError: a method has no result for a scene, an image cannot be read, or two columns
+            have the same name.
     """
     require_names(methods)
     for scene in scenes:
@@ -75,7 +82,7 @@ def outcomes(scenes: Iterable[EvalScene], methods: Sequence[Method]) -> Iterator
 
 
 def scores(outcome: Outcome) -> list[Score]:
-    """Scores of the rainy input and of every method; none where the truth is not known."""
+    """Returns the scores of the rainy input and of all methods; empty without ground truth."""
     if outcome.truth is None:
         return []
     scene, truth = outcome.scene, outcome.truth
@@ -86,10 +93,10 @@ def scores(outcome: Outcome) -> list[Score]:
 
 
 def save(outcome: Outcome, folder: Path) -> None:
-    """Writes every picture, whole, as `<folder>/<method>/<condition>/<picture>.png`.
+    """Writes all images as `<folder>/<method>/<condition>/<image>.png`.
 
-    The folder `rainy` is what another method needs as input; its results, named alike, can then
-    be evaluated beside ours.
+    The folder `rainy` contains the inputs for other code. Results of other code with the same file
+    names can be evaluated as another method. Every file appears complete or not at all.
 
     Raises:
         OSError: the folder cannot be written to.

@@ -1,4 +1,4 @@
-"""What methods are measured on: rendered rain, paired data sets, real photographs."""
+"""Scenes to evaluate methods on: rendered rain, paired data sets, real photographs."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ REAL = "real"
 
 @dataclass(frozen=True)
 class EvalScene:
-    """A rainy picture with or without the truth; read when needed.
+    """A rainy image with or without ground truth; it is read when needed.
 
     Attributes:
-        condition: what scenes are averaged by: a severity, `none`, `paired` or `real`.
-        name: stem of the rainy file, unique within a condition: below folders of their own,
-            where stems repeat (`a/1`, `b/1`).
-        read: reads or renders (rainy, truth), each (H, W, 3) uint8 BGR; raises `InputError`.
-        picture: of the rainy picture's size, such as the clean one it is rendered from.
+        condition: group whose scenes are averaged: a severity, `none`, `paired` or `real`.
+        name: stem of the rainy file, unique within a condition. If stems repeat, it includes the
+            folder (`a/1`, `b/1`).
+        read: reads or renders (rainy, truth), each (H, W, 3) uint8 BGR; raises InputError.
+        picture: a picture of the same size as the rainy image, such as its clean image.
     """
 
     condition: str
@@ -54,19 +54,20 @@ def measured_scenes(
     limit: int | None = None,
     track: TrackChecks = lambda checks: checks,
 ) -> list[EvalScene]:
-    """Scenes with truth: the pairs of a folder, or its clean pictures behind seeded rain.
+    """Returns scenes with ground truth: pairs, or clean images with seeded rain.
 
-    Every picture is looked at once, so that none stops the measurement halfway.
+    All images are checked first, so that an unusable one does not stop the evaluation halfway.
 
     Args:
-        folder: a paired data set or a folder of clean pictures.
-        rainy_half: for side-by-side pictures, see `find_pairs`.
-        limit: take only so many pictures, the first by name.
-        track: wraps the checks while they are made, for a progress bar.
+        folder: a paired data set or a folder of clean images.
+        rainy_half: the rainy half, if every image holds a pair side by side (see `find_pairs`).
+        limit: use only this many images, the first ones by name.
+        track: wraps the list of checks while they run, for a progress bar.
 
     Raises:
-        InputError: no such folder, or no pictures in it; the pictures of a pair cannot be told
-            apart, two scenes would have one name, or a picture cannot be read or measured.
+        InputError: the folder does not exist or holds no image, two clean images or two scenes
+            have the same name, or an image cannot be decoded, is too small for SSIM, or cannot be
+            made rainy enough.
     """
     pairing = usable_pairing(folder, rainy_half)
     if pairing is None:
@@ -80,10 +81,11 @@ def measured_scenes(
 
 
 def real_scenes(folder: Path, limit: int | None = None) -> list[EvalScene]:
-    """Rainy photographs without truth, to look at.
+    """Returns rainy photographs without ground truth.
 
     Raises:
-        InputError: no such folder, no pictures in it, or two photographs have one name.
+        InputError: the folder does not exist or holds no image, or two photographs have the same
+            name.
     """
     paths = image_paths(folder)[:limit]
     scenes = zip(_names(paths), paths, strict=True)
@@ -93,9 +95,9 @@ def real_scenes(folder: Path, limit: int | None = None) -> list[EvalScene]:
 
 
 def spread(scenes: Sequence[EvalScene], count: int) -> list[EvalScene]:
-    """At most `count` scenes for every condition, evenly spread over its pictures.
+    """Returns at most `count` scenes of every condition, evenly spread over its images.
 
-    Conditions begin at different pictures, so that a gallery shows more than a few of them.
+    Conditions start at different images, so that a gallery shows many different images.
     """
     conditions = dict.fromkeys(scene.condition for scene in scenes)
     chosen: list[EvalScene] = []
@@ -129,10 +131,10 @@ def _behind_rain(paths: Sequence[Path]) -> tuple[list[EvalScene], Checks]:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Stems of the files; where stems repeat, below the folders that tell them apart.
+    """Returns the stems of the files; if stems repeat, includes the folders.
 
     Raises:
-        InputError: two files of one folder differ in their suffix alone.
+        InputError: two files of one folder differ only in their suffix.
     """
     names = [path.stem for path in paths]
     if len(set(names)) == len(names):
@@ -142,7 +144,10 @@ def _names(paths: Sequence[Path]) -> list[str]:
     first: dict[str, Path] = {}
     for name, path in zip(names, paths, strict=True):
         if name in first:
-            raise InputError(f"{first[name]} and {path} have the same name", "rename one of them")
+            raise InputError(
+                f"{first[name]} and {path} have the same name without suffix",
+                "rename one of them, and its partner if it has one",
+            )
         first[name] = path
     return names
 
@@ -155,7 +160,7 @@ def _check_pair(pair: Pair) -> None:
 
 def _check_clean(path: Path, seed: int) -> None:
     clean = Picture(path).read()
-    # Where the heaviest rain is strong enough, so are the others; looking at each takes its time.
+    # Only the heaviest rain is checked, to save time: if it can be rendered, so can the others.
     heaviest = min(severities().values(), key=lambda level: level.psnr)
     with named(path):
         require_measurable(clean, (heaviest,), seed)

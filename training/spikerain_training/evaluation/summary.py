@@ -1,4 +1,4 @@
-"""Means over images and how certain they are."""
+"""Means over images, and their confidence intervals."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over images with its 95 % interval.
+    """A mean over images with its 95 % confidence interval.
 
     Attributes:
-        mean: infinite where a picture equals the truth.
-        low: lower end; not a number for a single image or an infinite mean.
-        high: upper end; likewise.
+        mean: the mean; infinite if an image equals the ground truth.
+        low: lower end of the interval; NaN for a single image or an infinite mean.
+        high: upper end of the interval; NaN in the same cases.
     """
 
     mean: float
@@ -38,15 +38,15 @@ class Mean:
 
 @dataclass(frozen=True)
 class Summary:
-    """A method under a condition.
+    """Results of one method under one condition.
 
     Attributes:
-        condition: severity or data set.
+        condition: condition of the scenes.
         method: name of the method.
         images: number of images.
-        rainy: mean of the rainy input, by measure (see `Quality`).
-        restored: mean of the method, by measure.
-        gain: mean of the difference to the rainy input, image by image, by measure.
+        rainy: means of the rainy input, by the name of the metric (see `Quality`).
+        restored: means of the method, by the name of the metric.
+        gain: means of the difference between method and rainy input, by the name of the metric.
     """
 
     condition: str
@@ -57,7 +57,7 @@ class Summary:
     gain: dict[str, Mean]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON takes it: null for what is not finite."""
+        """Returns plain values for JSON; numbers that are not finite become None."""
         return {
             "condition": self.condition,
             "method": self.method,
@@ -69,11 +69,11 @@ class Summary:
 
 
 def summarise(scores: Sequence[Score], seed: int = 0) -> list[Summary]:
-    """Means and intervals for every condition and method, in the order of appearance.
+    """Returns means and intervals for every condition and method, in the order of the scores.
 
     Args:
-        scores: of the rainy input and of methods; every method on every image of a condition.
-        seed: of the bootstrap.
+        scores: scores of the rainy input and of all methods, for all images of every condition.
+        seed: seed of the bootstrap.
     """
     groups: dict[tuple[str, str], list[list[float]]] = {}
     for score in scores:
@@ -87,15 +87,15 @@ def summarise(scores: Sequence[Score], seed: int = 0) -> list[Summary]:
 
 
 def bootstrap(values: npt.NDArray[np.float64], seed: int = 0) -> list[Mean]:
-    """Means of columns with 95 % percentile intervals (Efron 1979), images drawn with replacement.
+    """Returns the mean of every column with its 95 % percentile interval (Efron 1979).
 
     Args:
-        values: (images, measures).
-        seed: the same seed draws the same images.
+        values: metrics, (images, metrics).
+        seed: seed of the samples, which are drawn with replacement.
     """
     rng = np.random.default_rng(seed)
     count = len(values)
-    # Percentiles cannot be taken across infinities; such columns get no interval below.
+    # Columns with infinite values have no percentiles; their interval becomes NaN below.
     known = np.where(np.isfinite(values), values, 0.0)
     drawn = [known[rng.integers(count, size=count)].mean(axis=0) for _ in range(_RESAMPLES)]
     low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
@@ -107,7 +107,9 @@ def bootstrap(values: npt.NDArray[np.float64], seed: int = 0) -> list[Mean]:
 
 
 def write_csv(path: Path, scores: Iterable[Score]) -> None:
-    """One line for each image and method, PSNR in dB; the file appears whole or not at all.
+    """Writes one line for each image and method; PSNR is in dB.
+
+    The file appears complete or not at all.
 
     Raises:
         OSError: the file cannot be written.
@@ -122,7 +124,10 @@ def write_csv(path: Path, scores: Iterable[Score]) -> None:
 
 
 def to_document(scores: Sequence[Score], summaries: Sequence[Summary]) -> dict[str, Any]:
-    """The JSON document: conversions, means and every image; null for what is not finite."""
+    """Returns the JSON document with conversions, means and the metrics of every image.
+
+    Numbers that are not finite become None.
+    """
     images = [
         {
             "condition": score.condition,
@@ -137,7 +142,7 @@ def to_document(scores: Sequence[Score], summaries: Sequence[Summary]) -> dict[s
 
 
 def finite(value: float) -> float | None:
-    """The value itself, or none where JSON has no number for it."""
+    """Returns the value, or None if it is not finite, because JSON has no number for it."""
     return value if math.isfinite(value) else None
 
 
@@ -149,7 +154,7 @@ def _summary(
     seed: int,
 ) -> Summary:
     names = measure_names()
-    # Infinity minus infinity: a dry input that stayed as it was has gained nothing.
+    # The gain is 0 if both are infinite: the input has no rain and was not changed.
     gain = np.where(rainy == restored, 0.0, restored - np.where(rainy == restored, 0.0, rainy))
     return Summary(
         condition,
