@@ -12,12 +12,12 @@ from spikerain_training.importing.authors import PUBLISHED, authors_name, compar
 from spikerain_training.network import SpikeRain
 from spikingjelly_network import SpikingJellySpikeRain, reset_net
 
-# All that a published network has more than once, once: quick to build and to run.
+# Like a published network, but with fewer blocks and channels: fast to build and to run.
 SMALL = NetworkConfig(
     "small", 32, growth=8, units=2, timesteps=4, encoder=(1, 2, 1), decoder=(1, 1, 2)
 )
 
-# The oracle's names and the authors' for what the oracle computes there, seen side by side.
+# Replacements from the names of the oracle to the authors' names of the same layers.
 ORACLE_TO_AUTHORS = (
     (r"^patch_embedding\.", "patch_embed.proj."),
     (r"^level(\d)\.", r"encoder_level\1."),
@@ -43,7 +43,7 @@ ORACLE_TO_AUTHORS = (
 
 
 def oracle(config: NetworkConfig, seed: int = 0) -> SpikingJellySpikeRain:
-    """A network that the project did not build, with weights that all matter."""
+    """Returns an independent implementation with random weights and statistics."""
     torch.manual_seed(seed)
     network = SpikingJellySpikeRain(config)
     with torch.no_grad():
@@ -61,7 +61,7 @@ def oracle(config: NetworkConfig, seed: int = 0) -> SpikingJellySpikeRain:
         for name, value in network.named_parameters():
             if ".mdsa." in name:
                 value.normal_(0, 1.0)
-    # The same numbers, but in double precision no rounding moves a potential across the threshold.
+    # In double precision no rounding moves a potential across the threshold.
     return network.double().eval()
 
 
@@ -106,13 +106,13 @@ def state(theirs: SpikingJellySpikeRain) -> dict[str, Tensor]:
     return as_authors_save_it(theirs)
 
 
-def test_imported_weights_compute_the_pictures_of_the_spikingjelly_network(
+def test_imported_weights_give_the_outputs_of_the_spikingjelly_network(
     theirs: SpikingJellySpikeRain, state: dict[str, Tensor]
 ) -> None:
     assert pictures_differ(imported(state, SMALL), theirs, side=32) < 1e-4
 
 
-def test_the_published_s_computes_the_pictures_of_its_spikingjelly_network() -> None:
+def test_imported_weights_of_s_give_the_outputs_of_the_spikingjelly_network() -> None:
     config = variants()["s"]
     theirs = oracle(config, seed=1)
     assert pictures_differ(imported(as_authors_save_it(theirs), config), theirs) < 1e-4
@@ -132,7 +132,7 @@ def test_the_published_s_computes_the_pictures_of_its_spikingjelly_network() -> 
         ("refinement.ca.3.bias", "refinement.gate.0.bias"),
     ],
 )
-def test_swapped_tensors_of_one_size_are_noticed_in_the_picture(
+def test_swapping_two_tensors_of_the_same_size_changes_the_output(
     theirs: SpikingJellySpikeRain, state: dict[str, Tensor], one: str, other: str
 ) -> None:
     assert compare({**state, one: state[other], other: state[one]}, SMALL).complete
@@ -141,7 +141,7 @@ def test_swapped_tensors_of_one_size_are_noticed_in_the_picture(
     assert pictures_differ(imported(state, SMALL), theirs) > 1e-3
 
 
-def test_how_many_batches_a_norm_has_seen_is_taken_over(state: dict[str, Tensor]) -> None:
+def test_the_batch_count_of_batch_norms_is_imported(state: dict[str, Tensor]) -> None:
     network = imported(state, SMALL)
     seen = state["encoder_level2.1.layers.0.2.bn.num_batches_tracked"]
     found = network.get_buffer("encoder2.1.units.0.norm.num_batches_tracked")
@@ -157,7 +157,7 @@ def test_how_many_batches_a_norm_has_seen_is_taken_over(state: dict[str, Tensor]
         ("l", 8_048_576, "decoder_level1.3.attn.spatial_conv.0.weight"),
     ],
 )
-def test_every_tensor_of_a_published_network_has_a_name_of_its_own(
+def test_every_tensor_of_a_published_network_has_a_unique_authors_name(
     variant: str, parameters: int, last: str
 ) -> None:
     with torch.device("meta"):
@@ -169,7 +169,7 @@ def test_every_tensor_of_a_published_network_has_a_name_of_its_own(
     assert last in names
 
 
-def test_weights_fit_their_own_variant_only() -> None:
+def test_weights_match_their_own_variant_only() -> None:
     state = as_authors_save_it(oracle(variants()["m"]))
     assert fitting(state) == ["m"]
     assert PUBLISHED == ("s", "m", "l")
@@ -180,7 +180,7 @@ def test_missing_unexpected_and_misshapen_tensors_are_told_apart(state: dict[str
     del state["patch_embed.proj.weight"]
     state["patch_embed.proj.bias"] = torch.zeros(32)
     state["output_conv.weight"] = torch.zeros(3, 64, 5, 5)
-    # As many elements in another order are another tensor.
+    # The same number of elements in another shape does not match.
     state["refinement.ca.1.weight"] = torch.zeros(64, 8, 1, 1)
 
     found = compare(state, SMALL)
@@ -210,12 +210,12 @@ def test_missing_unexpected_and_misshapen_tensors_are_told_apart(state: dict[str
         (lambda tensor: tensor.double(), "is float64"),
         (lambda tensor: tensor.long(), "is int64"),
         (lambda tensor: tensor / 0, "holds NaN or infinity"),
-        (lambda tensor: tensor.to_sparse(), "is no dense tensor"),
-        (lambda tensor: tensor.to("meta"), "is no dense tensor"),
-        (lambda tensor: tensor.tolist(), "is a list, no tensor"),
+        (lambda tensor: tensor.to_sparse(), "is not a dense tensor"),
+        (lambda tensor: tensor.to("meta"), "is not a dense tensor"),
+        (lambda tensor: tensor.tolist(), "is a list, not a tensor"),
     ],
 )
-def test_a_tensor_that_would_be_changed_or_break_pictures_is_unusable(
+def test_tensors_that_cannot_be_converted_exactly_are_unusable(
     state: dict[str, Tensor], change: object, reason: str
 ) -> None:
     assert callable(change)
@@ -228,7 +228,7 @@ def test_a_tensor_that_would_be_changed_or_break_pictures_is_unusable(
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_is_widened_exactly(state: dict[str, Tensor], dtype: torch.dtype) -> None:
+def test_half_precision_is_converted_exactly(state: dict[str, Tensor], dtype: torch.dtype) -> None:
     half = state["output_conv.weight"].to(dtype)
     state["output_conv.weight"] = half
     taken = compare(state, SMALL).weights["output.weight"]
@@ -236,7 +236,7 @@ def test_half_precision_is_widened_exactly(state: dict[str, Tensor], dtype: torc
     assert torch.equal(taken.to(dtype), half)
 
 
-def test_attention_saved_without_axes_of_length_one_is_the_same(
+def test_attention_weights_without_axes_of_length_one_are_accepted(
     theirs: SpikingJellySpikeRain, state: dict[str, Tensor]
 ) -> None:
     squeezed = {
@@ -245,7 +245,7 @@ def test_attention_saved_without_axes_of_length_one_is_the_same(
     assert pictures_differ(imported(squeezed, SMALL), theirs) < 1e-4
 
 
-def test_what_is_taken_over_shares_no_memory_with_what_was_read(state: dict[str, Tensor]) -> None:
+def test_imported_weights_are_copies(state: dict[str, Tensor]) -> None:
     taken = compare(state, SMALL).weights["output.bias"]
     before = taken.clone()
     state["output_conv.bias"].add_(1)

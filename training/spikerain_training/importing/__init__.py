@@ -1,1 +1,1 @@
-"""Brings weights that other code has saved under the names of this project."""
+"""Imports weights that were saved by other code."""

@@ -1,12 +1,12 @@
-"""The weights that SpikeRain's authors' code saves, under the names of this project.
+"""Converts weights saved by the code of SpikeRain's authors to the names of this project.
 
 The names and shapes are those of github.com/tanvirnwu/SpikeRain, commit 64a182c, files
-`model/spikerain.py` and `model/modules.py`; inzamamulDU/SpikeRain, its predecessor, has the same.
-No file of trained weights is published there: the names were read from the code alone.
+`model/spikerain.py` and `model/modules.py`; its predecessor inzamamulDU/SpikeRain has the same.
+Trained weights are not published there, so the names were read from the code only.
 
-Both networks hold the same tensors. What differs besides the names is that the authors'
-attention is made of 3-D convolutions with kernels (1, 1, 1) and (1, 3, 3), ours of linear layers
-and a 2-D convolution: the same numbers in the same order, without the axes of length one.
+Both networks have the same tensors with different names. In addition, the attention of the authors
+uses 3-D convolutions with kernels (1, 1, 1) and (1, 3, 3). This project uses linear layers and a
+2-D convolution: the same numbers in the same order, without the axes of length one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ PUBLISHED = ("s", "m", "l")
 
 Status = Literal["matched", "missing", "unexpected", "misshapen", "unusable"]
 
-# Ours to theirs, applied in this order; every neuron counts as an entry of their sequences.
+# Replacements from our names to the authors' names, applied in this order. The numbers count
+# neurons too, because these are entries of the authors' sequences.
 _NAMES = (
     (r"^embed\.", "patch_embed.proj."),
     (r"^encoder(\d)\.", r"encoder_level\1."),
@@ -57,16 +58,16 @@ _NAMES = (
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of one tensor.
+    """Result of the comparison for one tensor.
 
     Attributes:
-        status: `matched`, or what keeps it from being taken over.
-        theirs: its name in the authors' code.
-        ours: its name here; None where it is unexpected.
-        found: shape in the file; None where it is missing or no tensor.
-        expected: shape that the network needs, without regard to axes of length one; None
-            where it is unexpected.
-        reason: why it is unusable.
+        status: `matched`, or the reason why the tensor cannot be imported.
+        theirs: name in the authors' code.
+        ours: name in this project; None if the tensor is unexpected.
+        found: shape in the file; None if the tensor is missing or the value is not a tensor.
+        expected: shape that the network needs; axes of length one are not compared. None if the
+            tensor is unexpected.
+        reason: why the tensor is unusable; empty otherwise.
     """
 
     status: Status
@@ -79,12 +80,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A `state_dict` of the authors' code beside a network of ours.
+    """Comparison of a `state_dict` of the authors' code with a network of this project.
 
     Attributes:
-        entries: one per tensor of either, in the order of our network, surplus ones last.
-        weights: the tensors that matched, under our names, in our shapes and dtypes; they
-            share no memory with what was read.
+        entries: one entry per tensor, in the order of our network, unexpected tensors last.
+        weights: copies of the matched tensors with our names, shapes and dtypes.
     """
 
     entries: tuple[Entry, ...]
@@ -92,16 +92,16 @@ class Comparison:
 
     @property
     def complete(self) -> bool:
-        """Whether every tensor of either found its counterpart."""
+        """Whether all tensors match."""
         return all(entry.status == "matched" for entry in self.entries)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Tensors per status, only such as occur."""
+        """Number of tensors for every status that occurs."""
         return dict(Counter(entry.status for entry in self.entries))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for a JSON report."""
+        """Returns plain values for a JSON report."""
         return {
             "complete": self.complete,
             "counts": self.counts,
@@ -110,18 +110,18 @@ class Comparison:
 
 
 def authors_name(ours: str) -> str:
-    """What the authors' code calls a tensor of our network."""
+    """Returns the name of a tensor of our network in the authors' code."""
     for pattern, replacement in _NAMES:
         ours = re.sub(pattern, replacement, ours)
     return ours
 
 
 def compare(state: Mapping[str, Any], config: NetworkConfig) -> Comparison:
-    """Looks for every tensor of the network `config` under its authors' name.
+    """Compares a `state_dict` of the authors' code with a network of this project.
 
     Args:
         state: names and tensors as the authors' code saves them; see `state_file.read_state`.
-        config: a published network.
+        config: configuration of a published network.
     """
     with torch.device("meta"):
         needed = SpikeRain(config).state_dict()
@@ -143,7 +143,7 @@ def compare(state: Mapping[str, Any], config: NetworkConfig) -> Comparison:
 
 
 def fitting(state: Mapping[str, Any]) -> list[str]:
-    """The published variants that a `state_dict` fits completely."""
+    """Returns the published variants of which a `state_dict` matches all tensors."""
     return [name for name in PUBLISHED if compare(state, variants()[name]).complete]
 
 
@@ -158,19 +158,19 @@ def _entry(theirs: str, ours: str, state: Mapping[str, Any], place: Tensor) -> E
         return Entry("unusable", theirs, ours, found, expected, reason)
     if found is None or _without_ones(found) != _without_ones(expected):
         return Entry("misshapen", theirs, ours, found, expected)
-    # Only now that the shape is known: a few bytes can claim to be any number of elements.
+    # Checked after the shape, because a few bytes in the file can claim any number of elements.
     if not torch.isfinite(value).all():
         return Entry("unusable", theirs, ours, found, expected, "holds NaN or infinity")
     return Entry("matched", theirs, ours, found, expected)
 
 
 def _unusable(value: Any, place: Tensor) -> str:
-    """Why a value cannot fill a place, whatever its shape; empty if it can."""
+    """Returns why a value cannot be used, whatever its shape; empty if it can be used."""
     if not isinstance(value, Tensor):
-        return f"is a {type(value).__name__}, no tensor"
+        return f"is a {type(value).__name__}, not a tensor"
     if value.layout is not torch.strided or value.is_quantized or value.device.type != "cpu":
-        return "is no dense tensor"
-    # Half precision widens exactly; float64 would be rounded, which nobody asked for.
+        return "is not a dense tensor"
+    # Half precision is converted exactly; float64 would be rounded, so it is refused.
     exact = {torch.float16, torch.bfloat16} if place.is_floating_point() else set()
     if value.dtype not in exact | {place.dtype}:
         return f"is {str(value.dtype).removeprefix('torch.')}"
