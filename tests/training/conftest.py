@@ -6,8 +6,8 @@ import pytest
 import torch
 
 
-# The tests' tensors are tiny: a second thread gains nothing, and waits for the first wherever
-# the machine has other work.
+# The tensors of the tests are tiny: a second thread saves no time, and it waits for the first one
+# if the machine is busy.
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()

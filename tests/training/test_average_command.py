@@ -27,7 +27,7 @@ def checkpoint(folder: Path, seed: int, config: NetworkConfig = NANO) -> Path:
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.25, 1.0])
-def test_the_mean_lies_between_both(tmp_path: Path, weight: float) -> None:
+def test_every_weight_is_the_weighted_average_of_both(tmp_path: Path, weight: float) -> None:
     first, second = checkpoint(tmp_path / "1", 1), checkpoint(tmp_path / "2", 2)
     arguments = ["average", str(first), str(second), "--weight", str(weight)]
     done = CliRunner().invoke(app, [*arguments, "--output", str(tmp_path / "mean")])
@@ -40,9 +40,7 @@ def test_the_mean_lies_between_both(tmp_path: Path, weight: float) -> None:
 
 
 @pytest.mark.parametrize("larger", [variants()["tiny"], replace(NANO, encoder=(1, 2, 2))])
-def test_the_smaller_network_that_a_larger_grew_from_is_grown(
-    tmp_path: Path, larger: NetworkConfig
-) -> None:
+def test_a_smaller_first_network_is_grown(tmp_path: Path, larger: NetworkConfig) -> None:
     first = checkpoint(tmp_path / "small", 1)
     second = checkpoint(tmp_path / "large", 2, larger)
     arguments = ["average", str(first), str(second), "--output", str(tmp_path / "mean")]
@@ -55,31 +53,31 @@ def test_the_smaller_network_that_a_larger_grew_from_is_grown(
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"growth": 8}, "growth is 8, not 16"),
         ({"temporal_gate": "pooled"}, "temporal_gate is pooled, not per-timestep"),
         ({"tau": 4.0}, "tau is 4.0, not 2.0"),
         ({"threshold": 0.3}, "threshold is 0.3, not 0.15"),
-        ({"attention_reduction": 24}, "smaller somewhere"),
-        ({"enhancement_reduction": 24}, "smaller somewhere"),
+        ({"attention_reduction": 24}, "some of its layers are smaller"),
+        ({"enhancement_reduction": 24}, "some of its layers are smaller"),
     ],
 )
-def test_different_networks_have_no_mean(
-    tmp_path: Path, changes: dict[str, Any], said: str
+def test_different_networks_are_refused(
+    tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     first = checkpoint(tmp_path / "1", 1)
     second = checkpoint(tmp_path / "2", 2, replace(NANO, **changes))
     arguments = ["average", str(first), str(second), "--output", str(tmp_path / "mean")]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 2
-    assert f"{first} and {second} have no mean" in done.stderr
-    assert said in done.stderr
+    assert f"cannot average {first} and {second}" in done.stderr
+    assert message in done.stderr
     assert not (tmp_path / "mean").exists()
 
 
 def layer_inputs(network: SpikeRain, images: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What every batch norm is given, (images, C, H, W), each normalised by its own batch."""
+    """Returns the input of every batch norm in training mode, (images, C, H, W)."""
     seen: dict[str, torch.Tensor] = {}
     norms = {name: part for name, part in network.named_modules() if isinstance(part, BatchNorm2d)}
     for name, norm in norms.items():
@@ -92,7 +90,7 @@ def layer_inputs(network: SpikeRain, images: torch.Tensor) -> dict[str, torch.Te
 
 
 @pytest.mark.slow
-def test_with_data_the_statistics_are_those_of_the_mean_network_on_rainy_crops(
+def test_with_data_the_statistics_are_recomputed_on_rainy_crops(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = checkpoint(tmp_path / "1", 1), checkpoint(tmp_path / "2", 2)
@@ -128,7 +126,7 @@ def test_with_data_the_statistics_are_those_of_the_mean_network_on_rainy_crops(
         torch.testing.assert_close(averaged[name], expected)
 
 
-def test_without_images_to_measure_nothing_is_written(tmp_path: Path) -> None:
+def test_a_missing_data_folder_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     first, second = checkpoint(tmp_path / "1", 1), checkpoint(tmp_path / "2", 2)
     arguments = ["average", str(first), str(second), "--output", str(tmp_path / "mean")]
     done = CliRunner().invoke(app, [*arguments, "--data", str(tmp_path / "none")])
@@ -138,7 +136,7 @@ def test_without_images_to_measure_nothing_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["2", "run"])
-def test_what_a_folder_holds_is_not_replaced_by_the_mean(tmp_path: Path, name: str) -> None:
+def test_a_folder_with_a_checkpoint_or_a_run_is_not_overwritten(tmp_path: Path, name: str) -> None:
     first, second = checkpoint(tmp_path / "1", 1), checkpoint(tmp_path / "2", 2)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "training.safetensors").write_bytes(b"trained for days")
@@ -148,17 +146,17 @@ def test_what_a_folder_holds_is_not_replaced_by_the_mean(tmp_path: Path, name: s
     done = CliRunner().invoke(app, arguments)
 
     assert done.exit_code == 2
-    assert f"{tmp_path / name} holds" in done.stderr
+    assert f"{tmp_path / name} already holds" in done.stderr
     assert "name another folder with --output" in done.stderr
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_a_missing_checkpoint_is_named_with_what_to_do(tmp_path: Path) -> None:
+def test_a_missing_checkpoint_is_refused_with_a_remedy(tmp_path: Path) -> None:
     second = checkpoint(tmp_path / "2", 2)
     missing = tmp_path / "none"
     done = CliRunner().invoke(
         app, ["average", str(missing), str(second), "--output", str(tmp_path / "mean")]
     )
     assert done.exit_code == 2
-    assert f"no checkpoint in {missing}, config.json is missing; name a folder" in done.stderr
+    assert f"{missing} is not a checkpoint folder (config.json is missing); name" in done.stderr
     assert "Errno" not in done.stderr

@@ -19,7 +19,7 @@ def picture(seed: int, height: int, width: int) -> Image:
 
 
 def flat_pairs(tmp_path: Path, count: int) -> list[tuple[Image, Image]]:
-    """Rainy and clean samples of a photograph that is grey all over."""
+    """Returns weathered and clean samples of a uniformly grey photograph."""
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((64, 64, 3), 128, np.uint8))
     samples = RenderedWeather(tmp_path, 48, count, 2, weather={"snow": 1.0}, dry=0.0)
     return [
@@ -28,13 +28,13 @@ def flat_pairs(tmp_path: Path, count: int) -> list[tuple[Image, Image]]:
     ]
 
 
-def test_both_pictures_of_a_sample_have_the_same_noise(tmp_path: Path) -> None:
+def test_both_images_of_a_sample_have_the_same_noise(tmp_path: Path) -> None:
     noisy = [pair for pair in flat_pairs(tmp_path, 120) if pair[1].std(axis=(0, 1)).min() > 1.5]
 
     equal = [(snowy == clean).all(axis=2).mean() for snowy, clean in noisy]
 
     assert len(noisy) > 8
-    # Where no flake is, noise of its own would leave hardly a pixel of the two equal.
+    # Pixels without a flake are equal; with independent noise hardly any would be.
     assert np.quantile(equal, 0.75) > 0.5
 
 
@@ -42,7 +42,7 @@ def degraded(image: Image, count: int = 300) -> list[Image]:
     return [degrade(image, np.random.default_rng(seed)) for seed in range(count)]
 
 
-def test_exposure_and_white_balance_vary_but_little_is_lost() -> None:
+def test_exposure_and_white_balance_vary_within_limits() -> None:
     grey = np.full((16, 16, 3), 128, np.uint8)
     colours = np.array([each.mean(axis=(0, 1)) for each in degraded(grey)])
     levels, tints = colours.mean(axis=1), np.log(colours / colours.mean(axis=1, keepdims=True))
@@ -55,11 +55,11 @@ def test_exposure_and_white_balance_vary_but_little_is_lost() -> None:
     assert levels.max() <= 255
 
 
-def test_gamma_bends_the_grey_scale() -> None:
+def test_gamma_varies_around_1() -> None:
     fields = np.array([60, 120, 240], np.uint8).repeat(15)
     scale = np.tile(fields[None, :, None], (9, 1, 3))
-    # Far from the edges, which sharpening bends too. The middle against the ends tells the bend: an
-    # exposure alone leaves ratios as they are.
+    # Sampled far from the edges, because sharpening changes them. Exposure does not change the
+    # ratio of two grey levels; gamma does.
     ratios = [
         np.divide(*each[:, [22, 7]].mean(axis=(0, 2)))
         for each in degraded(scale)
@@ -71,7 +71,7 @@ def test_gamma_bends_the_grey_scale() -> None:
     assert 0.12 < np.std(gamma) < 0.4
 
 
-def test_three_pictures_in_ten_are_noisy() -> None:
+def test_three_images_in_ten_are_noisy() -> None:
     grey = np.full((32, 32, 3), 128, np.uint8)
     spread = np.array([each.std(axis=(0, 1)).max() for each in degraded(grey)])
 
@@ -79,7 +79,7 @@ def test_three_pictures_in_ten_are_noisy() -> None:
     assert 2.5 < spread.max() < 6
 
 
-def test_some_pictures_are_out_of_focus() -> None:
+def test_some_images_are_out_of_focus() -> None:
     stripes = np.tile(np.array([90, 150], np.uint8), 16)[None, :, None].repeat(32, 0).repeat(3, 2)
     contrast = []
     for image in degraded(stripes):
@@ -90,12 +90,12 @@ def test_some_pictures_are_out_of_focus() -> None:
     assert 0.06 < blurred.mean() < 0.2
 
 
-def test_a_third_of_the_pictures_are_sharpened_and_keep_their_brightness() -> None:
+def test_a_third_of_the_images_are_sharpened() -> None:
     edge = np.full((32, 32, 3), 90, np.uint8)
     edge[:, 16:] = 150
     pictures = [image[8:24].astype(float).mean(axis=(0, 2)) for image in degraded(edge)]
 
-    # Noise is averaged out over the rows; what overshoots the plateau beside an edge is sharpening.
+    # Averaging over rows removes noise. Sharpening makes an edge overshoot.
     over = np.array([(row[16] - row[24:28].mean()) / (row[24:28].mean() + 1) for row in pictures])
     under = np.array([(row[4:8].mean() - row[15]) / (row[4:8].mean() + 1) for row in pictures])
     assert 0.25 < ((over > 0.02) & (under > 0.02)).mean() < 0.42
@@ -103,14 +103,14 @@ def test_a_third_of_the_pictures_are_sharpened_and_keep_their_brightness() -> No
 
 
 @pytest.mark.parametrize("level", [0, 255])
-def test_degraded_pictures_stay_in_range(level: int) -> None:
+def test_degraded_images_do_not_overflow(level: int) -> None:
     for image in degraded(np.full((8, 8, 3), level, np.uint8), 40):
         assert image.dtype == np.uint8
-        # A wrapped value would turn black into white or the other way round.
+        # An overflow turns black into white or white into black.
         assert abs(int(image.mean()) - level) < 160
 
 
-def test_compression_takes_a_quarter_of_the_pairs_at_one_quality_of_60_to_98(
+def test_a_quarter_of_the_pairs_is_compressed_with_a_quality_of_60_to_98(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[tuple[int, int]] = []
@@ -136,7 +136,7 @@ def test_compression_takes_a_quarter_of_the_pairs_at_one_quality_of_60_to_98(
     assert np.quantile(qualities, 0.9) > 90
 
 
-def test_a_dry_pair_is_equal_after_compression_too() -> None:
+def test_a_pair_without_weather_stays_equal_after_compression() -> None:
     clean, changed = picture(1, 32, 32), 0
     for seed in range(40):
         first, second = compress_alike(clean, clean, np.random.default_rng(seed))
@@ -146,7 +146,7 @@ def test_a_dry_pair_is_equal_after_compression_too() -> None:
     assert changed > 3
 
 
-def test_lower_quality_loses_more() -> None:
+def test_a_lower_jpeg_quality_loses_more() -> None:
     image = cv2.GaussianBlur(picture(2, 48, 48), (0, 0), 1.5)
 
     losses = [peak_signal_noise_ratio(image, compress(image, q)) for q in (98, 80, 60, 10)]

@@ -14,15 +14,14 @@ from spikerain_edge.errors import InputError
 from spikerain_training.checkpoint import (
     CheckpointError,
     load_network,
-    load_training,
     require_free,
     save_network,
-    save_training,
 )
 from spikerain_training.config import NetworkConfig, variants
 from spikerain_training.network import SpikeRain
 from spikerain_training.optimizer import build_optimizer
 from spikerain_training.recipe import Recipe
+from spikerain_training.training_state import load_training, save_training
 
 
 def small_network(seed: int) -> SpikeRain:
@@ -54,7 +53,7 @@ def assert_same_tensors(first: dict[str, Tensor], second: dict[str, Tensor]) -> 
         assert value.dtype is second[name].dtype, name
 
 
-def test_a_network_comes_back_bit_by_bit(tmp_path: Path) -> None:
+def test_a_loaded_network_is_bit_for_bit_the_saved_one(tmp_path: Path) -> None:
     network, _, _ = trained(seed=0, steps=2)
     images = torch.rand(1, 3, 19, 22)
 
@@ -85,11 +84,11 @@ def test_a_configuration_survives_json(config: NetworkConfig) -> None:
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     save_network(tmp_path, variants()["nano"], small_network(0).state_dict())
 
-    with pytest.raises(CheckpointError, match=r"do not fit config\.json"):
+    with pytest.raises(CheckpointError, match=r"does not match config\.json"):
         load_network(tmp_path)
 
 
-def test_weights_and_configuration_of_two_networks_are_named_in_one_short_line(
+def test_the_message_about_weights_of_another_network_names_both_networks(
     tmp_path: Path,
 ) -> None:
     save_network(tmp_path, variants()["tiny"], SpikeRain(variants()["nano"]).state_dict())
@@ -97,10 +96,10 @@ def test_weights_and_configuration_of_two_networks_are_named_in_one_short_line(
     with pytest.raises(CheckpointError) as raised:
         load_network(tmp_path)
 
-    said = str(raised.value)
-    assert "weights do not fit config.json, they are of nano and it is of tiny: " in said
-    assert "embed.weight is 24x12x3x3, not 48x12x3x3, and 190 more tensors differ" in said
-    assert len(said) < 400
+    message = str(raised.value)
+    assert "the weights are those of nano, the configuration is that of tiny" in message
+    assert "embed.weight is 24x12x3x3 instead of 48x12x3x3, and 190 more tensors" in message
+    assert len(message) < 500
 
 
 @pytest.mark.parametrize("damage", ["missing", "surplus"])
@@ -117,7 +116,9 @@ def test_incomplete_and_surplus_weights_are_refused(tmp_path: Path, damage: str)
 
 
 @pytest.mark.parametrize("text", ["{oops", "[" * 100_000, "[1]", "\udcff"])
-def test_a_configuration_that_is_none_names_its_folder(tmp_path: Path, text: str) -> None:
+def test_the_message_about_a_damaged_configuration_names_its_folder(
+    tmp_path: Path, text: str
+) -> None:
     save_network(tmp_path, SMALL, small_network(0).state_dict())
     (tmp_path / "config.json").write_text(text, "utf-8", "surrogateescape")
 
@@ -136,16 +137,16 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("change", "message"),
     [
         ({"colour": "red"}, r"config\.json.*colour"),
         ({"width": None}, r"config\.json.*width"),
-        ({"tau": "0"}, r"config\.json.*tau of the network is '0'"),
+        ({"tau": "0"}, r"config\.json.*the network setting tau is '0'"),
     ],
-    ids=["unknown", "missing", "unusable"],
+    ids=["unknown", "missing", "invalid"],
 )
-def test_a_configuration_that_does_not_fit_is_refused(
-    tmp_path: Path, change: dict[str, str | None], named: str
+def test_an_invalid_configuration_is_refused(
+    tmp_path: Path, change: dict[str, str | None], message: str
 ) -> None:
     save_network(tmp_path, SMALL, small_network(0).state_dict())
     values = {**SMALL.to_dict(), **change}
@@ -153,12 +154,12 @@ def test_a_configuration_that_does_not_fit_is_refused(
         json.dumps({key: value for key, value in values.items() if value is not None})
     )
 
-    with pytest.raises(CheckpointError, match=named):
+    with pytest.raises(CheckpointError, match=message):
         load_network(tmp_path)
 
 
 @pytest.mark.parametrize("missing", ["config.json", "weights.safetensors"])
-def test_an_incomplete_checkpoint_is_not_found(tmp_path: Path, missing: str) -> None:
+def test_a_checkpoint_with_a_missing_file_is_refused(tmp_path: Path, missing: str) -> None:
     save_network(tmp_path, SMALL, small_network(0).state_dict())
     (tmp_path / missing).unlink()
 
@@ -166,7 +167,7 @@ def test_an_incomplete_checkpoint_is_not_found(tmp_path: Path, missing: str) -> 
         load_network(tmp_path)
 
 
-def test_training_continues_from_the_same_state(tmp_path: Path) -> None:
+def test_loading_restores_weights_optimizer_state_step_and_best(tmp_path: Path) -> None:
     network, optimizer, average = trained(seed=0, steps=3)
     save_training(tmp_path, network, optimizer, average, step=3, best=28.5)
     fresh, fresh_optimizer, fresh_average = trained(seed=1, steps=0)
@@ -183,8 +184,8 @@ def test_training_continues_from_the_same_state(tmp_path: Path) -> None:
             assert torch.equal(moments[index][key], value)
 
 
-def test_the_scale_of_a_loss_is_kept(tmp_path: Path) -> None:
-    """Without it, a resumed run would skip steps until it has found the scale again."""
+def test_the_loss_scale_is_saved_and_restored(tmp_path: Path) -> None:
+    """Without it, a resumed run skips steps until it has found the scale again."""
     used, fresh = MixedPrecision("16-mixed", "cpu"), MixedPrecision("16-mixed", "cpu")
     used.load_state_dict({**used.state_dict(), "scale": 256.0, "_growth_tracker": 7})
     parts = trained(seed=0, steps=1)
@@ -196,7 +197,7 @@ def test_the_scale_of_a_loss_is_kept(tmp_path: Path) -> None:
     assert isinstance(fresh.state_dict()["_growth_tracker"], int)
 
 
-def test_the_scale_of_a_loss_may_be_new(tmp_path: Path) -> None:
+def test_a_run_saved_without_a_loss_scale_can_be_resumed_with_one(tmp_path: Path) -> None:
     parts = trained(seed=0, steps=1)
     save_training(tmp_path, *parts, step=1)
 
@@ -204,7 +205,7 @@ def test_the_scale_of_a_loss_may_be_new(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("was", ["adamw", "muon"])
-def test_moments_of_another_optimizer_are_refused_before_anything_changes(
+def test_the_state_of_another_optimizer_is_refused_before_weights_change(
     tmp_path: Path, was: str
 ) -> None:
     network, _, average = trained(seed=0, steps=0)
@@ -220,7 +221,7 @@ def test_moments_of_another_optimizer_are_refused_before_anything_changes(
     assert_same_state(fresh, small_network(1))
 
 
-def test_training_state_of_another_network_is_refused(tmp_path: Path) -> None:
+def test_the_training_state_of_another_network_is_refused(tmp_path: Path) -> None:
     save_training(tmp_path, *trained(seed=0, steps=1), step=1)
     other = SpikeRain(variants()["nano"])
     optimizer = torch.optim.AdamW(other.parameters())
@@ -233,7 +234,9 @@ def test_training_state_of_another_network_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["config.json", "weights.safetensors", "training.safetensors", "best"]
 )
-def test_a_folder_that_holds_something_is_not_free(tmp_path: Path, name: str) -> None:
+def test_a_folder_that_holds_a_checkpoint_file_is_refused_as_output(
+    tmp_path: Path, name: str
+) -> None:
     require_free(tmp_path)
     (tmp_path / name).touch()
 
@@ -241,6 +244,6 @@ def test_a_folder_that_holds_something_is_not_free(tmp_path: Path, name: str) ->
         require_free(tmp_path)
 
 
-def test_resuming_from_nothing_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(InputError):
+def test_an_empty_folder_cannot_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no run to resume"):
         load_training(tmp_path, *trained(seed=0, steps=0))

@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def test_a_machine_without_a_compiler_is_told_before_the_run(
+def test_a_missing_compiler_is_reported_before_the_run_starts(
     photographs: Path, tmp_path: Path
 ) -> None:
     without = {"CXX": "/nowhere/g++", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
@@ -30,6 +30,6 @@ def test_a_machine_without_a_compiler_is_told_before_the_run(
 
     assert ended.returncode == 2
     last = ended.stderr.splitlines()[-1]
-    assert last.startswith("spikerain-train: the neurons cannot be compiled (")
+    assert last.startswith("spikerain-train: cannot compile the neurons (")
     assert last.endswith("or add --set compile=false")
     assert not (tmp_path / "run").exists()

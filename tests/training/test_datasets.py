@@ -30,7 +30,7 @@ def paired(folder: Path, seed: int = 5, length: int = 16) -> PairedFolder:
     return PairedFolder(find_pairs(folder) or (), crop=32, length=length, seed=seed)
 
 
-def test_both_pictures_get_the_same_crop_and_flip(folder: Path) -> None:
+def test_both_images_of_a_pair_get_the_same_crop_and_flip(folder: Path) -> None:
     samples = paired(folder)
 
     for index in range(len(samples)):
@@ -40,7 +40,7 @@ def test_both_pictures_get_the_same_crop_and_flip(folder: Path) -> None:
         torch.testing.assert_close(rainy - clean, torch.full_like(clean, 50 / 255))
 
 
-def test_a_sample_depends_on_seed_and_index_alone(folder: Path) -> None:
+def test_a_sample_depends_on_seed_and_index_only(folder: Path) -> None:
     samples, again, other = paired(folder), paired(folder, length=99), paired(folder, seed=6)
 
     backwards = [again[index][1] for index in reversed(range(8))][::-1]
@@ -50,7 +50,7 @@ def test_a_sample_depends_on_seed_and_index_alone(folder: Path) -> None:
     assert not torch.equal(samples[0][1], other[0][1])
 
 
-def test_every_pair_is_drawn_alike_often(tmp_path: Path) -> None:
+def test_all_pairs_are_drawn_equally_often(tmp_path: Path) -> None:
     for name in ("input", "target"):
         (tmp_path / name).mkdir()
         for number in range(3):
@@ -64,7 +64,7 @@ def test_every_pair_is_drawn_alike_often(tmp_path: Path) -> None:
     assert set(drawn) == {0, 1, 2}
 
 
-def test_crops_are_parts_of_the_picture_half_of_them_mirrored() -> None:
+def test_crops_are_parts_of_the_image_and_half_of_them_are_mirrored() -> None:
     image = np.arange(9 * 14 * 3, dtype=np.uint16).reshape(9, 14, 3)
     rng = np.random.default_rng(0)
     mirrored, corners = 0, set()
@@ -83,7 +83,7 @@ def test_crops_are_parts_of_the_picture_half_of_them_mirrored() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(5, 40), (40, 5), (3, 3)])
-def test_small_pictures_are_reflected(height: int, width: int) -> None:
+def test_small_images_are_extended_by_reflection(height: int, width: int) -> None:
     image: Image = np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
 
     patch = crop_and_flip(image, 16, np.random.default_rng(2))
@@ -100,7 +100,7 @@ class Constant(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return torch.tensor(self.value), torch.tensor(index)
 
 
-def test_a_mixture_draws_by_weight_and_by_index_alone() -> None:
+def test_a_mixture_draws_by_weight_and_depends_on_seed_and_index_only() -> None:
     mixture = Mixture([Constant(0), Constant(1), Constant(2)], [2, 1, 1], length=2000, seed=3)
     drawn = [mixture[index] for index in range(len(mixture))]
 
@@ -114,12 +114,12 @@ def test_a_mixture_draws_by_weight_and_by_index_alone() -> None:
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, 0.0], [1.0, -2.0], [1.0, float("nan")]])
-def test_unusable_weights_are_refused(weights: list[float]) -> None:
-    with pytest.raises(InputError, match="one weight above 0"):
+def test_invalid_weights_are_refused(weights: list[float]) -> None:
+    with pytest.raises(InputError, match="every data folder needs one weight above 0"):
         Mixture([Constant(0), Constant(1)], weights, length=1, seed=0)
 
 
-def test_folders_become_the_samples_they_hold(folder: Path) -> None:
+def test_folders_of_pairs_and_of_clean_images_are_told_apart(folder: Path) -> None:
     pairs = training_samples({folder: 1.0}, crop=16, length=4, seed=0)
     rendered = training_samples({folder / "target": 1.0}, crop=16, length=4, seed=0)
     mixed = training_samples({folder: 3.0, folder / "target": 1.0}, crop=16, length=4, seed=0)
@@ -132,7 +132,7 @@ def test_folders_become_the_samples_they_hold(folder: Path) -> None:
         assert any(torch.equal(mixed[index][0], rainy) for rainy, _ in candidates)
 
 
-def test_weather_and_dry_share_reach_the_rendered_samples_of_a_mixture(folder: Path) -> None:
+def test_a_mixture_renders_its_clean_images_with_the_given_weather(folder: Path) -> None:
     weather, clean = {"fog": 0.5, "snow": 0.5}, folder / "target"
     alone = training_samples({clean: 1.0}, 16, 8, 0, weather=weather, dry=0.0)
     mixed = training_samples({folder: 1.0, clean: 1.0}, 16, 8, 0, weather=weather, dry=0.0)
@@ -148,7 +148,7 @@ def test_weather_and_dry_share_reach_the_rendered_samples_of_a_mixture(folder: P
     assert sources == {0, 1}
 
 
-def test_unusable_weather_is_refused_even_where_nothing_is_rendered(folder: Path) -> None:
+def test_invalid_weather_is_refused_even_if_nothing_is_rendered(folder: Path) -> None:
     with pytest.raises(InputError, match="hail"):
         training_samples({folder: 1.0}, 16, 8, 0, weather={"hail": 1.0})
     with pytest.raises(InputError, match="dry share"):
@@ -157,7 +157,7 @@ def test_unusable_weather_is_refused_even_where_nothing_is_rendered(folder: Path
 
 @pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf")])
 @pytest.mark.parametrize("others", [0, 1])
-def test_the_weight_of_a_folder_is_checked_even_where_it_is_the_only_one(
+def test_the_weight_of_a_single_folder_is_checked_too(
     folder: Path, weight: float, others: int
 ) -> None:
     folders = {folder: weight, **dict.fromkeys([folder / "target"][:others], 1.0)}

@@ -26,7 +26,7 @@ def copied(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in network.state_dict().items()}
 
 
-def test_a_teacher_answers_as_its_checkpoint_does_in_evaluation_mode(tmp_path: Path) -> None:
+def test_a_teacher_has_the_outputs_of_its_checkpoint_in_evaluation_mode(tmp_path: Path) -> None:
     network = small_network()
     network.train()(images(1))  # moves the batch norms off their initial statistics
     save_network(tmp_path, SMALL, network.state_dict())
@@ -37,7 +37,7 @@ def test_a_teacher_answers_as_its_checkpoint_does_in_evaluation_mode(tmp_path: P
     assert torch.equal(Teacher(network.train())(images(2)), expected)
 
 
-def test_training_the_student_leaves_the_teacher_as_it_is() -> None:
+def test_training_the_student_does_not_change_the_teacher() -> None:
     student = small_network()
     teacher = Teacher(student)
     rainy, clean = images(1), images(2)
@@ -64,14 +64,14 @@ def test_no_gradient_reaches_the_teacher() -> None:
     assert teacher.grad is None
 
 
-def test_a_student_does_not_take_its_teacher_for_a_part_of_itself() -> None:
+def test_a_student_does_not_save_or_train_its_teacher() -> None:
     student = nn.Linear(1, 1)
     student.teacher = Teacher(small_network())  # type: ignore[assignment]
     assert set(student.state_dict()) == {"weight", "bias"}
     assert len(list(student.parameters())) == 2
 
 
-def test_the_loss_is_the_distance_to_the_teacher_where_the_teacher_is_better() -> None:
+def test_the_loss_is_the_difference_from_the_teacher_where_the_teacher_is_better() -> None:
     student, teacher, clean = (images(seed).double() for seed in (1, 2, 3))
     drawn, guided, truth = (picture.numpy() for picture in (student, teacher, clean))
     total = 0.0
@@ -85,7 +85,7 @@ def test_the_loss_is_the_distance_to_the_teacher_where_the_teacher_is_better() -
     assert 0 < found < float((student - teacher).abs().mean())
 
 
-def test_where_the_teacher_is_worse_its_picture_does_not_count() -> None:
+def test_pixels_where_the_teacher_is_worse_do_not_count() -> None:
     clean = torch.full((1, 3, 4, 4), 0.5)
     student, teacher = clean + 0.1, clean + 0.02
     teacher[..., 2:, :] = clean[..., 2:, :] + 0.3
@@ -115,13 +115,13 @@ def test_the_gradient_points_from_the_student_to_a_better_teacher() -> None:
     )
 
 
-def test_a_student_as_good_as_its_teacher_learns_nothing_from_it() -> None:
+def test_the_loss_is_zero_if_the_student_is_as_good_as_its_teacher() -> None:
     clean = torch.full((1, 3, 4, 4), 0.5)
     assert float(distillation_loss(clean, clean + 0.25, clean)) == 0
     assert float(distillation_loss(clean - 0.25, clean + 0.25, clean)) == 0
 
 
-def test_half_precision_pictures_are_compared_in_float32() -> None:
+def test_half_precision_outputs_are_compared_in_float32() -> None:
     student, teacher, clean = images(1), images(2), images(3)
     halves = distillation_loss(student.bfloat16(), teacher.bfloat16(), clean)
     whole = distillation_loss(student.bfloat16().float(), teacher.bfloat16().float(), clean)

@@ -1,4 +1,4 @@
-"""The command itself: its first seconds, its help, its version."""
+"""Entry point of `spikerain-train`: Ctrl-C at the start, help and version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spikerain_training.cli import app
 INTERRUPTED_WHILE_IMPORTING = """
 import os, signal, sys
 
-# A shell has what it starts in the background ignore Ctrl-C.
+# A shell makes programs in the background ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Interrupt:
@@ -28,17 +28,15 @@ main()
 """
 
 
-def test_ctrl_c_in_the_first_seconds_is_silent() -> None:
+def test_ctrl_c_while_modules_are_imported_prints_nothing() -> None:
     command = [sys.executable, "-c", INTERRUPTED_WHILE_IMPORTING]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
-def test_the_help_lists_exit_codes_and_the_version_is_shown() -> None:
-    said = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"})
-    assert (
-        "Exit codes: 0 done, 2 bad input or usage, 3 file not readable or writable" in said.stdout
-    )
-    assert "130 stopped by Ctrl-C" in said.stdout
+def test_help_lists_the_exit_codes_and_version_prints_the_version() -> None:
+    text = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout
+    assert "Exit codes: 0 success, 2 invalid input or usage, 3 a file cannot be read" in text
+    assert "130 stopped by Ctrl-C" in text
     shown = CliRunner().invoke(app, ["--version"])
     assert (shown.exit_code, shown.stdout) == (0, f"spikerain-train {version('spikerain-edge')}\n")

@@ -1,4 +1,4 @@
-"""What `spikerain-train` does with mistakes of users, failures of the world, and bugs."""
+"""How `spikerain-train` reports invalid input, failures of the system, and bugs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def fit_arguments(photographs: Path, output: Path, *options: str) -> list[str]:
     return ["fit", "--data", str(photographs), "--output", str(output), *small, *options]
 
 
-def test_a_bug_is_not_swallowed(
+def test_a_bug_is_not_reported_as_an_error_of_the_user(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bug = ValueError("a bug")
@@ -57,7 +57,7 @@ def test_a_bug_is_not_swallowed(
     assert "a bug" not in done.stderr
 
 
-def test_a_bug_shows_its_traceback(tmp_path: Path) -> None:
+def test_a_bug_prints_its_traceback(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", BUG],
         cwd=tmp_path,
@@ -71,29 +71,29 @@ def test_a_bug_shows_its_traceback(tmp_path: Path) -> None:
     assert "ValueError: a bug" in done.stderr
 
 
-def test_a_damaged_checkpoint_is_one_line_and_exit_code_4(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_reported_in_one_line_with_exit_code_4(tmp_path: Path) -> None:
     save_network(tmp_path, SMALL, SpikeRain(SMALL).state_dict())
     (tmp_path / "config.json").write_text("{oops")
     done = CliRunner().invoke(app, ["evaluate", "--model", str(tmp_path), "--data", "."])
     assert done.exit_code == 4
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"spikerain-train: {tmp_path}/config.json is not valid JSON")
-    assert "copy it again" in line
+    assert "copy the folder again" in line
 
 
-def test_a_training_that_diverges_is_one_line_and_exit_code_5(
+def test_a_run_that_diverges_is_reported_in_one_line_with_exit_code_5(
     photographs: Path, tmp_path: Path
 ) -> None:
     diverging = ["--set", "learning_rate=1e30", "--set", "warmup=0"]
     done = CliRunner().invoke(app, fit_arguments(photographs, tmp_path / "run", *diverging))
     assert done.exit_code == 5
     line = done.stderr.splitlines()[-1]
-    assert "no longer finite at step" in line
+    assert "is not finite at step" in line
     assert "resume with a lower learning rate" in line
     assert (tmp_path / "run" / "bad_batch.safetensors").is_file()
 
 
-def test_a_lack_of_memory_is_one_line_and_exit_code_5(
+def test_out_of_memory_is_reported_in_one_line_with_exit_code_5(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def greedy(network: SpikeRain, images: Tensor) -> Tensor:
@@ -103,13 +103,13 @@ def test_a_lack_of_memory_is_one_line_and_exit_code_5(
     done = CliRunner().invoke(app, fit_arguments(photographs, tmp_path / "run"))
     assert done.exit_code == 5
     assert done.stderr.splitlines()[-1] == (
-        "spikerain-train: out of memory; train on smaller batches or crops, such as --set batch=4 "
+        "spikerain-train: out of memory; use smaller batches or crops, for example --set batch=4 "
         "--set crop=64"
     )
 
 
 class Killed(Dataset[int]):
-    """A data set whose reader the system ends."""
+    """A data set whose worker process is killed."""
 
     def __len__(self) -> int:
         return 1
@@ -119,20 +119,23 @@ class Killed(Dataset[int]):
         return index
 
 
-def test_a_worker_that_the_system_ends_is_a_lack_of_memory() -> None:
+def test_a_killed_data_loader_process_is_reported_as_out_of_memory() -> None:
     loader = DataLoader(Killed(), num_workers=1)
-    with pytest.raises(ComputeError, match="ended, as when memory runs out"), lack_of_memory("buy"):
+    with (
+        pytest.raises(ComputeError, match="killed, probably because memory ran out"),
+        lack_of_memory("buy more"),
+    ):
         list(loader)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), ValueError("a bug")])
-def test_what_says_nothing_about_memory_stays_what_it_is(error: Exception) -> None:
-    with pytest.raises(type(error)) as raised, lack_of_memory("buy"):
+def test_errors_that_are_not_about_memory_stay_unchanged(error: Exception) -> None:
+    with pytest.raises(type(error)) as raised, lack_of_memory("buy more"):
         raise error
     assert raised.value is error
 
 
-def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+def test_debug_prints_the_traceback(tmp_path: Path) -> None:
     arguments = ["evaluate", "--model", "missing", "--data", str(tmp_path)]
     plain, debug = (
         CliRunner().invoke(app, [*arguments, *options]) for options in ([], ["--debug"])
@@ -142,18 +145,18 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "Traceback" in debug.stderr
 
 
-def test_messages_of_a_training_can_be_lines_of_json(photographs: Path, tmp_path: Path) -> None:
+def test_fit_can_log_lines_of_json(photographs: Path, tmp_path: Path) -> None:
     options = ["--set", "save_every=1", "--log-format", "json"]
     done = CliRunner().invoke(app, fit_arguments(photographs, tmp_path / "run", *options))
     assert done.exit_code == 0, done.output
     records = [json.loads(line) for line in done.stderr.splitlines()]
     assert [record["step"] for record in records if "step" in record] == [1, 2, 3]
     assert all(record["loss"] > 0 for record in records if "step" in record)
-    assert records[0]["message"].startswith(f"data {photographs}: clean images")
-    assert f"weights in {tmp_path / 'run'}" in records[-1]["message"]
+    assert records[0]["message"].startswith(f"data {photographs}: 3 clean images")
+    assert f"weights written to {tmp_path / 'run'}" in records[-1]["message"]
 
 
-def test_a_terminal_gets_lines_of_json_alone_too(photographs: Path, tmp_path: Path) -> None:
+def test_fit_logs_only_json_on_a_terminal_too(photographs: Path, tmp_path: Path) -> None:
     options = ["--set", "save_every=1", "--log-format", "json"]
     done = CliRunner().invoke(
         app,
@@ -165,7 +168,7 @@ def test_a_terminal_gets_lines_of_json_alone_too(photographs: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("command", ["fit", "evaluate", "prepare", "average", "import"])
-def test_every_command_takes_the_options_of_messages(command: str) -> None:
-    said = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
+def test_every_command_has_the_logging_options(command: str) -> None:
+    text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).stdout
     for option in ("--verbose", "-v", "--log-format", "--debug"):
-        assert option in said
+        assert option in text

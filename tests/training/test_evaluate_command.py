@@ -37,7 +37,7 @@ def evaluate(*arguments: object) -> str:
 
 
 class Page(HTMLParser):
-    """Collects what a page shows."""
+    """Collects the images and headings of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -61,12 +61,11 @@ class Page(HTMLParser):
 
 
 def decoded(source: str | None) -> Image:
-
     content = base64.b64decode((source or "").partition("base64,")[2], validate=True)
     return np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
-def test_the_shipped_model_is_measured_by_default_on_luma_and_rgb(photographs: Path) -> None:
+def test_by_default_nano_is_measured_on_luma_and_rgb(photographs: Path) -> None:
     tables = evaluate("--data", photographs).split("\n\n")
 
     assert tables[0].startswith("On MATLAB luma (BT.601, 16 to 235), mean of 2 images\n")
@@ -80,7 +79,7 @@ def test_the_shipped_model_is_measured_by_default_on_luma_and_rgb(photographs: P
     assert float(luma["heavy"][4]) == pytest.approx(gain, abs=0.011)
 
 
-def test_saved_images_can_be_evaluated_as_another_s_results(
+def test_saved_images_can_be_evaluated_as_results_of_another_method(
     photographs: Path, tmp_path: Path
 ) -> None:
     evaluate("--data", photographs, "--save-images", tmp_path)
@@ -112,7 +111,7 @@ def test_saved_images_can_be_evaluated_as_another_s_results(
     )
 
 
-def test_the_gallery_shows_every_column_and_needs_nothing_else(
+def test_the_gallery_shows_every_column_and_loads_nothing_else(
     photographs: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "gallery.html"
@@ -131,7 +130,7 @@ def test_the_gallery_shows_every_column_and_needs_nothing_else(
 
     assert page.open == []
     assert page.headings[0] == "nano"
-    # Three columns for four conditions with truth, two for the photograph.
+    # Three columns for each of four conditions with ground truth, two for the photograph.
     assert page.headings.count("Rainy") == page.headings.count("nano") - 1 == 5
     assert page.headings.count("Truth") == 4
     assert len(page.images) == 3 * (3 * 4 + 2)
@@ -142,7 +141,7 @@ def test_the_gallery_shows_every_column_and_needs_nothing_else(
     assert "<0>" not in text
 
 
-def test_insets_of_the_truth_are_exact_crops_of_it(photographs: Path, tmp_path: Path) -> None:
+def test_enlarged_details_are_exact_crops(photographs: Path, tmp_path: Path) -> None:
     path = tmp_path / "gallery.html"
     evaluate("--data", photographs, "--limit", 1, "--gallery", path)
     clean = cv2.imread(str(photographs / "<0>.png"))
@@ -162,21 +161,21 @@ def test_insets_of_the_truth_are_exact_crops_of_it(photographs: Path, tmp_path: 
     ("arguments", "code", "message"),
     [
         (["--model", "missing"], 2, "no model 'missing'; name a shipped one (nano"),
-        (["--model", "missing"], 2, "checkpoint folders and folders of another method's results"),
-        (["--model", "=nano"], 2, "has no name before =; write NAME=nano"),
-        (["--photographs", "."], 2, "give --gallery FILE.html or --save-images FOLDER"),
+        (["--model", "missing"], 2, "or name a checkpoint folder or a folder of results"),
+        (["--model", "=nano"], 2, "has no name before =; write --model NAME=nano"),
+        (["--photographs", "."], 2, "add --gallery FILE.html or --save-images FOLDER"),
         (["--json", "."], 2, "cannot write ."),
         (["--csv", "."], 2, "cannot write ."),
         (["--gallery", "."], 2, "cannot write ."),
         (["--csv", "a.csv", "--gallery", "a.csv"], 2, "a.csv is named twice"),
-        (["--model", "part"], 2, "no result for <1> in part; name results as"),
-        (["--model", "small"], 2, "<0>.png is 9x9, its rainy picture 64x48; save results"),
-        (["--model", "nano", "--model", "nano"], 2, "two columns have one name"),
+        (["--model", "part"], 2, "no result for <1> in part; name the file like the rainy image"),
+        (["--model", "small"], 2, "<0>.png is 9x9, but its rainy image is 64x48; save the results"),
+        (["--model", "nano", "--model", "nano"], 2, "two columns have the same name"),
         (["--csv", "none/scores.csv"], 2, "no folder none; create it: mkdir -p none"),
         (["--model", "broken.onnx"], 4, "broken.onnx"),
     ],
 )
-def test_what_cannot_be_evaluated_is_one_line(
+def test_an_impossible_evaluation_is_refused_in_one_line(
     photographs: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -197,20 +196,20 @@ def test_what_cannot_be_evaluated_is_one_line(
     assert done.exit_code == code, done.output
     assert message in done.stderr.strip().splitlines()[-1]
     assert done.stdout == ""
-    # Saved with each scene that is measured: none was.
+    # Images are saved while scenes are measured, so no scene was measured.
     assert not Path("saved").exists()
 
 
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("bad", "message"),
     [
-        (np.full((16, 16, 3), 225, np.uint8), "no rain takes this picture down to 17.0 dB"),
+        (np.full((16, 16, 3), 225, np.uint8), "no rendered rain lowers the PSNR of this picture"),
         (np.zeros((40, 9, 3), np.uint8), "9x40 pixels are too few for SSIM"),
     ],
     ids=["pale", "small"],
 )
-def test_a_picture_that_cannot_be_measured_is_named_before_anything_is_written(
-    photographs: Path, tmp_path: Path, bad: Image, said: str
+def test_an_unusable_image_is_refused_by_name_before_anything_is_written(
+    photographs: Path, tmp_path: Path, bad: Image, message: str
 ) -> None:
     shutil.copytree(photographs, tmp_path / "data")
     cv2.imwrite(str(tmp_path / "data" / "zbad.png"), bad)
@@ -219,12 +218,12 @@ def test_a_picture_that_cannot_be_measured_is_named_before_anything_is_written(
     done = CliRunner().invoke(app, ["evaluate", *arguments])
 
     assert done.exit_code == 2, done.output
-    assert f"zbad.png: {said}" in done.stderr
-    assert done.stderr.endswith("remove it, or measure without it\n")
+    assert f"zbad.png: {message}" in done.stderr
+    assert done.stderr.endswith("move this picture out of the folder\n")
     assert not (tmp_path / "saved").exists()
 
 
-def test_pictures_left_out_beside_pairs_are_said(photographs: Path, tmp_path: Path) -> None:
+def test_files_without_a_partner_are_listed_in_a_warning(photographs: Path, tmp_path: Path) -> None:
     for name in ("input/1.png", "target/1.png", "input/[2].png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(photographs / "<0>.png", tmp_path / name)
@@ -234,12 +233,12 @@ def test_pictures_left_out_beside_pairs_are_said(photographs: Path, tmp_path: Pa
     assert done.exit_code == 0, done.output
     (warning,) = done.stderr.strip().splitlines()
     assert warning.startswith("spikerain-train: warning: ")
-    assert f"1 file of {tmp_path} without a partner left out: [2].png;" in warning
+    assert f"1 file in {tmp_path} skipped, no partner found: [2].png;" in warning
     assert "mean of 1 images" in done.stdout
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
-def test_a_disk_that_is_full_does_not_cost_the_tables(photographs: Path) -> None:
+def test_the_tables_are_printed_even_if_the_disk_is_full(photographs: Path) -> None:
     arguments = ["--data", str(photographs), "--limit", "1", "--csv", "/dev/full"]
 
     done = CliRunner().invoke(app, ["evaluate", *arguments])
@@ -251,10 +250,10 @@ def test_a_disk_that_is_full_does_not_cost_the_tables(photographs: Path) -> None
     assert "On RGB" in done.stdout
 
 
-def test_without_images_to_measure_on_data_are_asked_for(
+def test_without_data_the_message_asks_for_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["evaluate"])
     assert done.exit_code == 2
-    assert done.stderr == "spikerain-train: nothing to measure on; give --data FOLDER\n"
+    assert done.stderr == "spikerain-train: no data to measure on; name a folder: --data FOLDER\n"

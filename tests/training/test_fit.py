@@ -21,7 +21,8 @@ from spikerain_training.hardware import Hardware
 from spikerain_training.logbook import StepReport
 from spikerain_training.losses import ssim
 from spikerain_training.network import SpikeRain
-from spikerain_training.recipe import Recipe, adapted
+from spikerain_training.recipe import Recipe
+from spikerain_training.recipe_settings import adapted
 from spikerain_training.restore import restore
 
 CPU = Hardware("cpu")
@@ -31,7 +32,7 @@ RECIPE = Recipe(
 
 
 def after(steps: int) -> Callable[[], bool]:
-    """An interruption that comes while step number `steps` is taken."""
+    """Returns a function that interrupts the run after step number `steps`."""
     asked: list[None] = []
 
     def interrupted() -> bool:
@@ -75,7 +76,7 @@ def test_an_interrupted_and_resumed_run_ends_with_the_same_weights(
 
 
 @pytest.mark.slow
-def test_training_brings_rainy_pictures_closer_to_the_truth(pairs: Path, tmp_path: Path) -> None:
+def test_training_reduces_the_error_of_rainy_images(pairs: Path, tmp_path: Path) -> None:
     recipe = replace(RECIPE, steps=40, batch=4, learning_rate=2e-3, ema=0.9)
     losses: list[float] = []
 
@@ -95,7 +96,7 @@ def test_training_brings_rainy_pictures_closer_to_the_truth(pairs: Path, tmp_pat
         assert error < 0.7 * np.abs(rainy.astype(float) - clean).mean()
 
 
-def test_a_step_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
+def test_a_run_that_diverges_stops_and_keeps_the_last_checkpoint(
     photographs: Path, tmp_path: Path
 ) -> None:
     recipe = replace(RECIPE, learning_rate=1e30, save_every=1)
@@ -117,11 +118,11 @@ def test_a_step_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
     load_network(output)
 
 
-def test_a_gradient_that_is_not_finite_never_reaches_the_weights(
+def test_a_gradient_that_is_not_finite_does_not_change_the_weights(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(rates: list[torch.Tensor], target: float) -> torch.Tensor:
-        # Finite forward, not a number backward: the derivative of a square root at zero.
+        # Finite in the forward pass, NaN in the backward pass: a square root at zero.
         return (rates[0] * 0).sqrt()
 
     monkeypatch.setattr(loop, "excess_firing", broken)
@@ -132,7 +133,7 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(
     assert not (tmp_path / "weights.safetensors").exists()
 
 
-def test_a_run_may_start_from_the_weights_of_another(photographs: Path, tmp_path: Path) -> None:
+def test_a_run_can_start_from_the_weights_of_another(photographs: Path, tmp_path: Path) -> None:
     torch.manual_seed(9)
     start = SpikeRain(variants()["nano"])
     save_network(tmp_path / "start", start.config, start.state_dict())
@@ -148,7 +149,9 @@ def test_a_run_may_start_from_the_weights_of_another(photographs: Path, tmp_path
             torch.testing.assert_close(trained[name], value, rtol=0, atol=1e-9)
 
 
-def test_weights_of_another_network_are_no_start(photographs: Path, tmp_path: Path) -> None:
+def test_initial_weights_that_cannot_be_grown_are_refused(
+    photographs: Path, tmp_path: Path
+) -> None:
     other = SpikeRain(adapted(Recipe(), {"network": {"growth": 8}}).config())
     save_network(tmp_path / "start", other.config, other.state_dict())
 
@@ -157,10 +160,8 @@ def test_weights_of_another_network_are_no_start(photographs: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_a_student_follows_its_teacher_where_the_teacher_is_right(
-    pairs: Path, tmp_path: Path
-) -> None:
-    """A teacher that solves the task makes the distillation term count."""
+def test_the_distillation_term_changes_loss_and_weights(pairs: Path, tmp_path: Path) -> None:
+    """The teacher is trained, so it is better than the student at some pixels."""
     teacher = tmp_path / "teacher"
     fit(replace(RECIPE, steps=30, batch=4, ema=0.9), Data({pairs: 1.0}), teacher, hardware=CPU)
     recipe = replace(RECIPE, steps=2, teacher=str(teacher), distillation=5.0, firing_penalty=0.0)
@@ -177,7 +178,7 @@ def test_a_student_follows_its_teacher_where_the_teacher_is_right(
 
 
 @pytest.mark.slow
-def test_mixed_precision_begins_as_single_precision_does_and_keeps_float32_weights(
+def test_mixed_precision_trains_like_single_precision_and_keeps_float32_weights(
     photographs: Path, tmp_path: Path
 ) -> None:
     single: list[StepReport] = []
@@ -197,7 +198,9 @@ def test_mixed_precision_begins_as_single_precision_does_and_keeps_float32_weigh
 
 
 @pytest.mark.slow
-def test_compiled_neurons_train_alike(photographs: Path, tmp_path: Path) -> None:
+def test_compiled_neurons_give_the_same_losses_and_gradients(
+    photographs: Path, tmp_path: Path
+) -> None:
     plain: list[StepReport] = []
     compiled: list[StepReport] = []
     data = Data({photographs: 1.0})
@@ -212,8 +215,8 @@ def test_compiled_neurons_train_alike(photographs: Path, tmp_path: Path) -> None
         assert one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-2)
 
 
-def test_reported_figures_are_those_of_the_batch(pairs: Path, tmp_path: Path) -> None:
-    """The first step of a network that changes nothing reports the rainy batch itself."""
+def test_reported_metrics_are_those_of_the_batch(pairs: Path, tmp_path: Path) -> None:
+    """A network with a zero output layer returns its input: the metrics are those of the rain."""
     network = SpikeRain(variants()["nano"])
     with torch.no_grad():
         network.output.weight.zero_()
@@ -241,20 +244,20 @@ def test_reported_figures_are_those_of_the_batch(pairs: Path, tmp_path: Path) ->
     assert reports[0].loss == pytest.approx(1 - structure + distance, abs=1e-4)
 
 
-def test_resuming_from_nothing_is_not_found(photographs: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError):
+def test_an_empty_folder_cannot_be_resumed(photographs: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no run to resume"):
         fit(RECIPE, Data({photographs: 1.0}), tmp_path / "none", hardware=CPU, resume=True)
 
 
-def test_a_fresh_run_leaves_another_alone(photographs: Path, tmp_path: Path) -> None:
+def test_a_new_run_does_not_overwrite_another(photographs: Path, tmp_path: Path) -> None:
     recipe, data = replace(RECIPE, steps=1), Data({photographs: 1.0})
     fit(recipe, data, tmp_path / "run", hardware=CPU)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
-    with pytest.raises(InputError, match=r"run holds a run; go on with fit --resume"):
+    with pytest.raises(InputError, match=r"run already holds a run; continue it: "):
         fit(recipe, data, tmp_path / "run", hardware=CPU)
     (tmp_path / "run" / "training.safetensors").unlink()
-    with pytest.raises(InputError, match=r"run holds weights\.safetensors; name another folder"):
+    with pytest.raises(InputError, match=r"run already holds weights\.safetensors; name another"):
         fit(recipe, data, tmp_path / "run", hardware=CPU)
 
     left = {path: path.read_bytes() for path in before if path.is_file()}
@@ -262,19 +265,19 @@ def test_a_fresh_run_leaves_another_alone(photographs: Path, tmp_path: Path) -> 
     assert len(left) == len(before) - 1
 
 
-def test_a_training_state_that_is_cut_off_is_refused(photographs: Path, tmp_path: Path) -> None:
+def test_an_incomplete_training_state_is_refused(photographs: Path, tmp_path: Path) -> None:
     fit(replace(RECIPE, steps=1), Data({photographs: 1.0}), tmp_path, hardware=CPU)
     state = tmp_path / "training.safetensors"
     save_file({"step": torch.tensor(1)}, state)
 
     record = (tmp_path / "run.json").read_bytes()
-    with pytest.raises(InputError, match="does not fit"):
+    with pytest.raises(InputError, match="not of the network of the recipe"):
         fit(RECIPE, Data({photographs: 1.0}), tmp_path, hardware=CPU, resume=True)
     assert (tmp_path / "run.json").read_bytes() == record
 
 
 @pytest.mark.parametrize("missing", ["data", "validation"])
-def test_missing_images_are_not_found(photographs: Path, tmp_path: Path, missing: str) -> None:
+def test_a_missing_data_folder_is_refused(photographs: Path, tmp_path: Path, missing: str) -> None:
     data, validation = (
         tmp_path / "none" if name == missing else photographs for name in ("data", "validation")
     )

@@ -1,4 +1,4 @@
-"""What `fit` says before it trains, and what it refuses to begin or to go on with."""
+"""Messages of `fit` before it trains, and requests that it refuses."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_half_is_taken_of_the_folder_it_is_meant_for(
+def test_the_rainy_half_applies_only_to_the_named_folder(
     photographs: Path, beside: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -53,9 +53,9 @@ def test_a_half_is_taken_of_the_folder_it_is_meant_for(
 
     assert done.exit_code == 0, done.output
     assert done.stderr.splitlines()[:4] == [
-        f"data {photographs}: clean images, 3 pictures, weight 1",
+        f"data {photographs}: 3 clean images, weight 1",
         f"data {beside}: side by side, rainy left, 3 pairs, weight 0.5",
-        f"validation {photographs}: clean images, 3 pictures",
+        f"validation {photographs}: 3 clean images",
         "training nano on cpu, 1 process",
     ]
     again = fit("--resume", "--output", run, "--steps", 2)
@@ -64,7 +64,7 @@ def test_a_half_is_taken_of_the_folder_it_is_meant_for(
 
 
 @pytest.mark.parametrize("validated", [False, True])
-def test_photographs_are_not_taken_for_pairs_side_by_side(
+def test_single_photographs_are_refused_as_pairs_side_by_side(
     photographs: Path, beside: Path, tmp_path: Path, validated: bool
 ) -> None:
     data = ["--data", beside, "--validation" if validated else "--data", photographs]
@@ -78,16 +78,16 @@ def test_photographs_are_not_taken_for_pairs_side_by_side(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--rainy-half", "top"], "--rainy-half top must end in left or right"),
-        (["--rainy-half", "other=left"], "--rainy-half names other, which is not among"),
-        (["--rainy-half", "left", "--rainy-half", "right"], "names two halves"),
+        (["--rainy-half", "top"], "--rainy-half top does not end in left or right"),
+        (["--rainy-half", "other=left"], "names other, but the run does not use this folder"),
+        (["--rainy-half", "left", "--rainy-half", "right"], "--rainy-half is given twice for"),
         (["--data", "./clean=2"], "--data names clean twice"),
-        (["--initial", "nosuch"], "no checkpoint in nosuch, config.json is missing"),
+        (["--initial", "nosuch"], "nosuch is not a checkpoint folder (config.json is missing)"),
         (["--output", "clean/0.png"], "clean/0.png is not a folder"),
         (["--config", "nosuch.toml"], "cannot read the recipe nosuch.toml"),
     ],
 )
-def test_what_cannot_be_begun_is_one_line(
+def test_an_impossible_run_is_refused_in_one_line_and_writes_nothing(
     photographs: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -106,17 +106,19 @@ def test_what_cannot_be_begun_is_one_line(
     assert not Path("run").exists()
 
 
-def test_a_missing_teacher_is_named_as_such(photographs: Path, tmp_path: Path) -> None:
+def test_the_message_about_a_missing_teacher_says_that_it_is_the_teacher(
+    photographs: Path, tmp_path: Path
+) -> None:
     taught = ["--set", "teacher=nosuch", "--set", "distillation=1"]
     done = fit("--data", photographs, "--output", tmp_path / "run", *SMALL, *taught)
 
     assert done.exit_code == 2
     last = done.stderr.splitlines()[-1]
-    assert "the recipe's teacher: no checkpoint in nosuch" in last
+    assert "teacher of the recipe: nosuch is not a checkpoint folder" in last
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_that_the_system_does_not_let_be_created_is_one_line(photographs: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported_in_one_line(photographs: Path) -> None:
     done = fit("--data", photographs, "--output", "/proc/nosuch", *SMALL)
 
     assert done.exit_code == 2
@@ -127,18 +129,20 @@ def test_a_folder_that_the_system_does_not_let_be_created_is_one_line(photograph
     assert "Errno" not in last
 
 
-def test_a_project_s_own_configuration_is_not_replaced(photographs: Path, tmp_path: Path) -> None:
+def test_a_config_json_of_another_project_is_not_overwritten(
+    photographs: Path, tmp_path: Path
+) -> None:
     project = tmp_path / "project"
     project.mkdir()
     (project / "config.json").write_text('{"mine": 1}')
 
     done = fit("--data", photographs, "--output", project, *SMALL, "--steps", 1)
 
-    assert_refused(done, f"{project} holds config.json; name another folder with --output")
+    assert_refused(done, f"{project} already holds config.json; name another folder with --output")
     assert contents(project) == {project / "config.json": b'{"mine": 1}'}
 
 
-def test_photographs_left_out_beside_a_pair_are_said(photographs: Path, tmp_path: Path) -> None:
+def test_files_without_a_partner_are_listed_in_a_warning(photographs: Path, tmp_path: Path) -> None:
     for name in ("rain-1.png", "norain-1.png"):
         shutil.copy(photographs / "1.png", photographs / name)
     shutil.copy(photographs / "1.png", photographs / "3.png")
@@ -149,11 +153,11 @@ def test_photographs_left_out_beside_a_pair_are_said(photographs: Path, tmp_path
     first, second = done.stderr.splitlines()[:2]
     assert "rainy and clean in one folder, 1 pair, weight 1" in first
     assert "4 files" in second
-    assert "without a partner left out: 0.png, 1.png, 2.png, 1 more" in second
+    assert "skipped, no partner found: 0.png, 1.png, 2.png, 1 more" in second
     assert f"spikerain-train prepare {photographs}" in second
 
 
-def test_a_resumed_run_says_what_has_changed_and_refuses_what_it_cannot_do(
+def test_a_resumed_run_logs_what_changed_and_refuses_fewer_steps_or_another_network(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photographs.rename(tmp_path / "clean")
@@ -165,7 +169,8 @@ def test_a_resumed_run_says_what_has_changed_and_refuses_what_it_cannot_do(
     before = contents(Path("run"))
     assert_refused(
         fit("--resume", "--output", "run", "--steps", 1),
-        "the run in run has done 2 steps already, more than 1; give --steps above 2",
+        "the run in run has already done 2 steps, more than the 1 of the recipe; raise the number "
+        "of steps: --steps 4",
     )
     other = fit("--resume", "--output", "run", "--steps", 3, "--set", "variant=tiny")
     assert_refused(other, "run holds the training state of nano")
@@ -176,8 +181,8 @@ def test_a_resumed_run_says_what_has_changed_and_refuses_what_it_cannot_do(
     Path("clean/new.png").write_bytes(Path("clean/0.png").read_bytes())
     done = fit("--resume", "--output", "run", "--steps", 3, "--set", "seed=5")
     assert done.exit_code == 0, done.output
-    said = "changed since the last session: steps 2 -> 3, seed 0 -> 5, files in clean"
-    assert said in done.stderr.splitlines()
+    change = "changed since the last session: steps 2 -> 3, seed 0 -> 5, files in clean"
+    assert change in done.stderr.splitlines()
     sessions = json.loads(Path("run/run.json").read_text())["sessions"]
     assert [session["recipe"]["steps"] for session in sessions] == [2, 2, 3]
 
@@ -185,6 +190,6 @@ def test_a_resumed_run_says_what_has_changed_and_refuses_what_it_cannot_do(
     monkeypatch.chdir("elsewhere")
     assert_refused(
         fit("--resume", "--output", "../run", "--steps", 4),
-        "the run's folder clean is not here: it is recorded relative to the directory the run was "
-        "started in; go there, or give --data anew",
+        f"the folder clean, which the run used before, does not exist in {Path.cwd()}; start in "
+        "the directory of the first session, or name its new place: --data FOLDER",
     )

@@ -1,4 +1,4 @@
-"""What a run is measured on, and which pictures it leaves to look at."""
+"""Validation of a run, and its sample images."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ CPU = Hardware("cpu")
 RECIPE = Recipe(batch=2, crop=32, warmup=2, l1=1.0, seed=4)
 
 
-def test_the_averaged_weights_are_measured_and_the_best_are_kept(
+def test_the_averaged_weights_are_validated_and_the_best_are_saved(
     photographs: Path, tmp_path: Path
 ) -> None:
-    # A rate far too high from the second validation on: the first one stays the best.
+    # The learning rate is far too high after the first validation, so the first one stays best.
     recipe = replace(RECIPE, steps=8, validate_every=2, learning_rate=0.3, warmup=8, ema=0.0)
     seen: dict[int, float] = {}
 
@@ -54,7 +54,7 @@ def test_the_averaged_weights_are_measured_and_the_best_are_kept(
     assert load_file(tmp_path / "training.safetensors")["best"].item() == max(seen.values())
 
 
-def test_held_out_pairs_are_measured_as_they_are(
+def test_validation_pairs_get_no_rendered_rain(
     photographs: Path, pairs: Path, tmp_path: Path
 ) -> None:
     recipe = replace(RECIPE, steps=1)
@@ -78,7 +78,7 @@ def test_held_out_pairs_are_measured_as_they_are(
 
 
 @pytest.mark.parametrize("paired", [False, True])
-def test_a_picture_that_cannot_be_validated_on_is_named(
+def test_a_validation_image_that_is_too_small_is_refused_by_name(
     photographs: Path, pairs: Path, tmp_path: Path, paired: bool
 ) -> None:
     for folder in (pairs / "input", pairs / "target") if paired else (photographs,):

@@ -27,9 +27,9 @@ from spikerain_training.recipe import Recipe
         {"attention_reduction": 3, "enhancement_reduction": 2},
         {"width": 48, "attention_reduction": 16, "enhancement_reduction": 4},
     ],
-    ids=["wider", "more units", "more blocks", "all", "less squeezed", "wider, squeezed alike"],
+    ids=["wider", "more units", "more blocks", "all", "less reduced", "wider, equally reduced"],
 )
-def test_a_grown_network_computes_the_same_picture(changes: dict[str, object]) -> None:
+def test_a_grown_network_has_the_same_output(changes: dict[str, object]) -> None:
     small = randomised(variants()["nano"])
     config = replace(small.config, **changes)  # type: ignore[arg-type]
     image = torch.rand(2, 3, 32, 48)
@@ -38,12 +38,12 @@ def test_a_grown_network_computes_the_same_picture(changes: dict[str, object]) -
 
     assert sum(p.numel() for p in large.parameters()) > sum(p.numel() for p in small.parameters())
     with torch.no_grad():
-        picture = small(image)
-        torch.testing.assert_close(large(image), picture, rtol=0, atol=1e-5)
-    assert (picture - image).abs().max() > 0.01
+        restored = small(image)
+        torch.testing.assert_close(large(image), restored, rtol=0, atol=1e-5)
+    assert (restored - image).abs().max() > 0.01
 
 
-def test_a_network_of_the_same_shape_is_the_network_itself() -> None:
+def test_growing_into_the_same_shape_keeps_the_weights() -> None:
     small = randomised(variants()["nano"])
 
     same = grow(small, replace(small.config, variant="mine", alpha=9.0))
@@ -53,7 +53,7 @@ def test_a_network_of_the_same_shape_is_the_network_itself() -> None:
         assert torch.equal(same.state_dict()[name], value), name
 
 
-def test_a_published_layout_grows_deeper_and_says_that_it_cannot_grow_wider() -> None:
+def test_a_network_without_the_finest_merge_grows_deeper_but_not_wider() -> None:
     small = randomised(replace(variants()["nano"], merge_finest=False))
     image = torch.rand(1, 3, 32, 32)
 
@@ -61,14 +61,12 @@ def test_a_published_layout_grows_deeper_and_says_that_it_cannot_grow_wider() ->
 
     with torch.no_grad():
         torch.testing.assert_close(deeper(image), small(image), rtol=0, atol=1e-5)
-    with pytest.raises(InputError, match="merge the finest"):
+    with pytest.raises(InputError, match="merge_finest = true can be made wider"):
         grow(small, replace(small.config, width=32))
 
 
 @pytest.mark.slow
-def test_nano_grows_into_tiny_and_every_part_of_it_learns(
-    photographs: Path, tmp_path: Path
-) -> None:
+def test_nano_grows_into_tiny_and_all_new_parts_learn(photographs: Path, tmp_path: Path) -> None:
     small = randomised(variants()["nano"])
     save_network(tmp_path / "nano", small.config, small.state_dict())
     recipe = Recipe(variant="tiny", steps=3, batch=2, crop=32, warmup=1, l1=1.0, ema=0.0, dry=0.0)
@@ -102,7 +100,7 @@ def test_nano_grows_into_tiny_and_every_part_of_it_learns(
         ({"width": 32, "enhancement_reduction": 12}, "smaller"),
     ],
 )
-def test_what_cannot_hold_the_small_network_is_refused(
+def test_a_network_that_cannot_contain_the_small_one_is_refused(
     changes: dict[str, object], reason: str
 ) -> None:
     config = replace(variants()["nano"], **changes)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from spikerain_edge.errors import InputError
 from spikerain_training.hardware import Hardware, launch
 
 
-def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_devices_than_the_machine_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(cuda, "num_cuda_devices", lambda: 1)
     monkeypatch.setattr(cuda, "_get_all_visible_cuda_devices", lambda: [0])
@@ -25,13 +25,13 @@ def test_devices_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("sent", "code"),
     [
-        # torchrun hands on the SIGTERM that a scheduler has sent to it and to its processes.
+        # torchrun forwards the SIGTERM that a scheduler sends to it and to its processes.
         ([signal.SIGTERM, signal.SIGTERM], 0),
         ([signal.SIGINT, signal.SIGTERM], 0),
         ([signal.SIGINT, signal.SIGINT], -signal.SIGINT),
     ],
 )
-def test_what_is_told_twice_to_end_saves_and_a_second_interrupt_kills(
+def test_a_second_sigterm_is_ignored_and_a_second_ctrl_c_kills(
     sent: list[signal.Signals], code: int
 ) -> None:
     program = (

@@ -35,13 +35,13 @@ def network() -> SpikeRain:
 
 @pytest.fixture
 def state(network: SpikeRain) -> dict[str, Tensor]:
-    """The names alone: shapes and pictures are compared in `test_import_authors`."""
+    """Weights with the authors' names; `test_import_authors` compares shapes and outputs."""
     return {authors_name(name): value for name, value in network.state_dict().items()}
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command in a folder of its own."""
+    """Runs the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
     app = typer.Typer()
     app.command("import")(import_weights)
@@ -54,7 +54,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 class _Bomb:
-    """Writes a file as soon as an unguarded unpickler meets it."""
+    """Writes a file when it is unpickled without protection."""
 
     def __init__(self, fuse: Path) -> None:
         self.fuse = fuse
@@ -71,13 +71,13 @@ def assert_refused(result: Result, message: str) -> None:
     assert not Path("run").exists()
 
 
-def test_imported_weights_are_a_checkpoint_that_loads(
+def test_imported_weights_form_a_checkpoint(
     run: Run, network: SpikeRain, state: dict[str, Tensor]
 ) -> None:
     torch.save(state, "model_best.pth")
     result = run("model_best.pth")
     assert result.exit_code == 0, result.output
-    assert result.stderr.endswith("weights in run; next: spikerain-edge export run\n")
+    assert result.stderr.endswith("weights written to run; next: spikerain-edge export run\n")
     loaded = load_network(Path("run"))
     assert loaded.config == variants()["s"]
     for ours, value in network.state_dict().items():
@@ -95,7 +95,7 @@ def test_imported_weights_are_a_checkpoint_that_loads(
         lambda state: {f"_orig_mod.module.{name}": value for name, value in state.items()},
     ],
 )
-def test_tensors_come_out_of_whatever_wraps_them(
+def test_tensors_are_found_inside_common_wrappers(
     tmp_path: Path, wrap: Callable[[dict[str, Tensor]], object]
 ) -> None:
     state = {"output_conv.weight": torch.randn(3, 4), "output_conv.bias": torch.randn(3)}
@@ -106,13 +106,13 @@ def test_tensors_come_out_of_whatever_wraps_them(
         assert torch.equal(read[name], value)
 
 
-def test_a_prefix_that_only_some_names_have_belongs_to_them(tmp_path: Path) -> None:
+def test_a_prefix_that_only_some_names_have_is_kept(tmp_path: Path) -> None:
     state = {"module.weight": torch.zeros(1), "bias": torch.zeros(1)}
     torch.save(state, tmp_path / "some.pth")
     assert list(read_state(tmp_path / "some.pth")) == list(state)
 
 
-def test_a_checkpoint_is_read_with_its_optimiser(tmp_path: Path) -> None:
+def test_a_checkpoint_that_contains_an_optimizer_state_can_be_read(tmp_path: Path) -> None:
     network = nn.Linear(3, 2)
     optimizer = torch.optim.AdamW(network.parameters())
     network(torch.ones(1, 3)).sum().backward()
@@ -122,13 +122,15 @@ def test_a_checkpoint_is_read_with_its_optimiser(tmp_path: Path) -> None:
     assert set(read_state(tmp_path / "model_last.pth")) == {"weight", "bias"}
 
 
-def test_safetensors_are_read_too(run: Run, network: SpikeRain, state: dict[str, Tensor]) -> None:
+def test_a_safetensors_file_can_be_read(
+    run: Run, network: SpikeRain, state: dict[str, Tensor]
+) -> None:
     save_file(state, "s.safetensors")
     assert run("s.safetensors").exit_code == 0
     assert torch.equal(load_network(Path("run")).output.weight, network.output.weight)
 
 
-def test_all_that_does_not_match_is_told_and_nothing_written(
+def test_tensors_that_do_not_match_are_listed_and_nothing_is_written(
     run: Run, state: dict[str, Tensor]
 ) -> None:
     del state["patch_embed.proj.weight"]
@@ -138,7 +140,7 @@ def test_all_that_does_not_match_is_told_and_nothing_written(
 
     result = run("s.pth", "--json", "report.json")
 
-    assert_refused(result, "s.pth does not fit s; nothing was written")
+    assert_refused(result, "the tensors in s.pth do not match the network s; list every tensor")
     table = [line.split() for line in result.stderr.splitlines()]
     assert ["missing", "patch_embed.proj.weight", "-", "32x3x3x3", "embed.weight"] in table
     assert ["misshapen", "output_conv.bias", "4", "3", "output.bias"] in table
@@ -171,12 +173,12 @@ def test_the_report_of_a_success_lists_every_tensor_on_standard_output(
 def test_weights_of_another_variant_are_recognised(run: Run, state: dict[str, Tensor]) -> None:
     torch.save(state, "s.pth")
     result = run("s.pth", variant="m")
-    assert_refused(result, "these are weights of s: --variant s")
+    assert_refused(result, "they match s: use --variant s")
     assert "more" in result.stderr.splitlines()[-2]
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
-def test_a_file_that_would_run_code_is_refused_unrun(
+def test_a_file_with_code_is_refused_and_the_code_is_not_run(
     run: Run, state: dict[str, Tensor], wrapped: bool
 ) -> None:
     fuse = Path("exploded").resolve()
@@ -200,34 +202,36 @@ def test_a_torchscript_program_is_refused_before_it_is_opened(run: Run) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 10, 1000, -1000, -1])
-def test_a_file_that_is_cut_off_is_one_line(run: Run, state: dict[str, Tensor], kept: int) -> None:
+def test_an_incomplete_file_is_refused_in_one_line(
+    run: Run, state: dict[str, Tensor], kept: int
+) -> None:
     torch.save(state, "s.pth")
     Path("s.pth").write_bytes(Path("s.pth").read_bytes()[:kept])
-    assert_refused(run("s.pth"), "cut off")
+    assert_refused(run("s.pth"), "s.pth is incomplete")
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_a_file_of_another_kind_is_one_line(run: Run, suffix: str) -> None:
+def test_a_text_file_is_refused_in_one_line(run: Run, suffix: str) -> None:
     Path(f"notes{suffix}").write_text("These are not the weights you are looking for.\n" * 50)
     assert_refused(run(f"notes{suffix}"), f"notes{suffix} is")
 
 
-def test_an_archive_that_is_no_state_dict_is_one_line(run: Run) -> None:
+def test_another_zip_archive_is_refused_in_one_line(run: Run) -> None:
     with zipfile.ZipFile("photos.pth", "w") as archive:
         archive.writestr("photo.txt", b"rain")
-    assert_refused(run("photos.pth"), "photos.pth is damaged or holds more than tensors")
+    assert_refused(run("photos.pth"), "photos.pth is damaged or contains more than tensors")
 
 
-def test_an_archive_without_its_beginning_is_refused(tmp_path: Path) -> None:
+def test_an_archive_without_its_first_bytes_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "small.pth"
     torch.save({"output_conv.bias": torch.zeros(3)}, file)
-    # Its end says where the index is: before the file begins.
+    # The end of the archive points to an index before the start of the file.
     file.write_bytes(file.read_bytes()[-150:])
-    with pytest.raises(InputError, match=r"small\.pth is not a file of PyTorch"):
+    with pytest.raises(InputError, match=r"small\.pth is incomplete, or not a file"):
         read_state(file)
 
 
-def test_a_single_damaged_byte_is_noticed(tmp_path: Path) -> None:
+def test_a_single_damaged_byte_is_detected(tmp_path: Path) -> None:
     file = tmp_path / "small.pth"
     torch.save({"output_conv.bias": torch.tensor([1.5, 2.5, 3.5])}, file)
     whole = file.read_bytes()
@@ -238,7 +242,7 @@ def test_a_single_damaged_byte_is_noticed(tmp_path: Path) -> None:
             read_state(file)
 
 
-def test_a_forged_pickle_is_read_or_refused_and_nothing_else(tmp_path: Path) -> None:
+def test_a_forged_pickle_is_read_or_refused_without_other_errors(tmp_path: Path) -> None:
     file = tmp_path / "small.pth"
     torch.save({"output_conv.bias": torch.zeros(3)}, file)
     with zipfile.ZipFile(file) as archive:
@@ -265,60 +269,62 @@ def test_a_forged_pickle_is_read_or_refused_and_nothing_else(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("held", "message"),
     [
-        ([torch.zeros(1)], "holds a list, not a state_dict"),
-        (torch.zeros(3), "holds a Tensor, not a state_dict"),
-        ({}, "not hold named tensors"),
-        ({0: torch.zeros(1)}, "not hold named tensors"),
+        ([torch.zeros(1)], "contains a list, not a state_dict"),
+        (torch.zeros(3), "contains a Tensor, not a state_dict"),
+        ({}, "does not contain named tensors"),
+        ({0: torch.zeros(1)}, "does not contain named tensors"),
         ({"model": {"a": 1}, "params": {"b": 2}}, "more than one network: model, params"),
     ],
 )
-def test_a_file_without_one_state_dict_is_one_line(run: Run, held: object, message: str) -> None:
+def test_a_file_without_exactly_one_state_dict_is_refused_in_one_line(
+    run: Run, held: object, message: str
+) -> None:
     torch.save(held, "held.pth")
     assert_refused(run("held.pth"), message)
 
 
-def test_a_file_too_large_is_refused_unread(run: Run) -> None:
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(run: Run) -> None:
     with Path("huge.pth").open("wb") as file:
         file.truncate(600 * 2**20)
-    assert_refused(run("huge.pth"), "takes 629,145,600 bytes, at most 536,870,912 are read")
+    assert_refused(run("huge.pth"), "too large (629,145,600 bytes, limit 536,870,912 bytes)")
 
 
-def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
+def test_an_archive_that_is_too_large_when_unpacked_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "bomb.pth"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb/data/0", bytes(2**20))
     assert file.stat().st_size < 2**12
-    with pytest.raises(InputError, match=r"bomb\.pth takes 1,048,576 bytes"):
+    with pytest.raises(InputError, match=r"bomb\.pth is too large \(1,048,576 bytes"):
         read_state(file, largest=2**16)
 
 
-def test_a_few_bytes_that_claim_to_be_a_huge_tensor_are_only_of_another_shape(
+def test_a_small_file_that_claims_a_huge_tensor_is_refused_by_its_shape(
     run: Run, state: dict[str, Tensor]
 ) -> None:
     state["output_conv.bias"] = torch.zeros(1).expand(10**15)
     torch.save(state, "s.pth")
     result = run("s.pth")
-    assert_refused(result, "does not fit s")
+    assert_refused(result, "do not match the network s")
     assert "misshapen  output_conv.bias" in result.stderr
 
 
-def test_an_old_pytorch_does_not_read_pickles(
+def test_an_old_pytorch_refuses_pickles(
     run: Run, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.save(state, "s.pth")
     save_file(state, "s.safetensors")
     monkeypatch.setattr(torch, "__version__", TorchVersion("2.9.1"))
-    assert_refused(run("s.pth"), "PyTorch 2.9.1 does not read s.pth safely")
+    assert_refused(run("s.pth"), "PyTorch 2.9.1 cannot read s.pth safely")
     assert run("s.safetensors").exit_code == 0
 
 
-def test_a_checkpoint_that_is_there_is_not_replaced(run: Run, state: dict[str, Tensor]) -> None:
+def test_an_existing_checkpoint_is_not_overwritten(run: Run, state: dict[str, Tensor]) -> None:
     torch.save(state, "s.pth")
     Path("run").mkdir()
     Path("run/weights.safetensors").write_bytes(b"trained for days")
     result = run("s.pth")
     assert result.exit_code == 2
-    assert "run holds weights.safetensors; name another folder" in result.stderr
+    assert "run already holds weights.safetensors; name another folder" in result.stderr
     assert Path("run/weights.safetensors").read_bytes() == b"trained for days"
     assert not Path("run/config.json").exists()
 
@@ -328,10 +334,10 @@ def test_a_checkpoint_that_is_there_is_not_replaced(run: Run, state: dict[str, T
     [
         (["s.pth", "--json", "s.pth"], "s.pth is read"),
         (["s.pth", "--json", "nowhere/report.json"], "no folder nowhere"),
-        (["missing.pth"], "no file missing.pth"),
+        (["missing.pth"], "the file missing.pth does not exist"),
     ],
 )
-def test_bad_usage_is_one_line(
+def test_invalid_usage_is_refused_in_one_line(
     run: Run, state: dict[str, Tensor], options: list[str], message: str
 ) -> None:
     torch.save(state, "s.pth")
@@ -340,7 +346,7 @@ def test_bad_usage_is_one_line(
     assert Path("s.pth").read_bytes() == before
 
 
-def test_only_published_variants_can_be_named(run: Run) -> None:
+def test_only_published_variants_are_accepted(run: Run) -> None:
     result = run("s.pth", variant="nano")
     assert result.exit_code == 2
     assert "'nano' is not one of" in result.stderr

@@ -19,7 +19,7 @@ def write(path: Path, width: int = 12, height: int = 8) -> None:
 
 
 def write_beside(path: Path, width: int) -> None:
-    """A picture of twice the width, whose left half is a darker copy of the right one."""
+    """Writes an image of twice the width; its left half is a darker copy of the right half."""
     image = np.random.default_rng(0).integers(50, 256, (8, width, 3), np.uint8)
     cv2.imwrite(str(path), np.hstack([image - 50, image]))
 
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_sound_data_set_is_counted_and_measured(folder: Path) -> None:
+def test_a_data_set_without_problems_is_counted_and_measured(folder: Path) -> None:
     found = inspect(folder)
 
     assert (found.pairs, found.images) == (3, 6)
@@ -41,10 +41,10 @@ def test_a_sound_data_set_is_counted_and_measured(folder: Path) -> None:
     assert found.problems() == []
 
 
-def test_everything_wrong_is_found(folder: Path) -> None:
+def test_every_kind_of_problem_is_found(folder: Path) -> None:
     write(folder / "input" / "extra.png")
     write(folder / "target" / "2.png", width=99)
-    (folder / "target" / "1.png").write_bytes(b"no picture")
+    (folder / "target" / "1.png").write_bytes(b"not an image")
     for name in ("input", "target"):
         write(folder / name / "cut.jpg")
     content = (folder / "input" / "cut.jpg").read_bytes()
@@ -59,18 +59,18 @@ def test_everything_wrong_is_found(folder: Path) -> None:
     assert [problem.split()[:2] for problem in found.problems()] == [
         ["1", "unpaired,"],
         ["2", "unreadable,"],
-        ["1", "rainy"],
+        ["1", "with"],
     ]
 
 
-def test_clean_images_are_a_data_set_too(folder: Path) -> None:
+def test_a_folder_of_clean_images_is_accepted(folder: Path) -> None:
     found = inspect(folder / "target")
 
     assert (found.layout, found.pairs, found.images) == ("clean images", 0, 3)
     assert found.problems() == []
 
 
-def test_halves_are_measured_as_halves(tmp_path: Path) -> None:
+def test_pairs_side_by_side_are_measured_as_halves(tmp_path: Path) -> None:
     write_beside(tmp_path / "1.png", width=20)
 
     found = inspect(tmp_path, "right")
@@ -79,7 +79,7 @@ def test_halves_are_measured_as_halves(tmp_path: Path) -> None:
     assert found.widths == Sizes(20, 20, 20)
 
 
-def test_prepare_prints_what_it_found(folder: Path) -> None:
+def test_prepare_prints_layout_counts_and_sizes(folder: Path) -> None:
     done = CliRunner().invoke(app, ["prepare", str(folder)])
 
     assert done.exit_code == 0, done.output
@@ -91,7 +91,7 @@ def test_prepare_prints_what_it_found(folder: Path) -> None:
     ]
 
 
-def test_prepare_names_each_class_of_problem_in_one_line(folder: Path) -> None:
+def test_prepare_reports_each_kind_of_problem_in_one_line(folder: Path) -> None:
     for number in range(5):
         write(folder / "input" / f"more{number}.png")
     (folder / "input" / "0.png").write_bytes(b"")
@@ -100,9 +100,9 @@ def test_prepare_names_each_class_of_problem_in_one_line(folder: Path) -> None:
 
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-2:] == [
-        "spikerain-train: 5 unpaired, add what is missing or remove them: "
+        "spikerain-train: 5 unpaired, add their partners or remove them: "
         "more0.png, more1.png, more2.png and 2 more",
-        "spikerain-train: 1 unreadable, fetch them again or remove them: 0.png",
+        "spikerain-train: 1 unreadable, download them again or remove them: 0.png",
     ]
 
 
@@ -119,7 +119,7 @@ def test_prepare_prints_json(folder: Path) -> None:
     assert report["usable"] is False
 
 
-def test_prepare_takes_the_rainy_half(tmp_path: Path) -> None:
+def test_prepare_reads_pairs_side_by_side(tmp_path: Path) -> None:
     write_beside(tmp_path / "1.png", width=20)
 
     done = CliRunner().invoke(app, ["prepare", str(tmp_path), "--rainy-half", "left"])
@@ -128,7 +128,7 @@ def test_prepare_takes_the_rainy_half(tmp_path: Path) -> None:
     assert "side by side, rainy left" in done.stdout
 
 
-def test_prepare_refuses_to_cut_ordinary_pictures_into_halves(folder: Path) -> None:
+def test_prepare_refuses_ordinary_images_as_pairs_side_by_side(folder: Path) -> None:
     done = CliRunner().invoke(app, ["prepare", str(folder / "target"), "--rainy-half", "left"])
 
     assert done.exit_code == 2
@@ -137,11 +137,11 @@ def test_prepare_refuses_to_cut_ordinary_pictures_into_halves(folder: Path) -> N
 
 
 @pytest.mark.parametrize("content", [b"", b"broken"])
-def test_a_folder_of_which_nothing_can_be_used_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_folder_without_a_usable_image_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "1.png").write_bytes(content)
 
     done = CliRunner().invoke(app, ["prepare", str(tmp_path)])
 
     assert done.exit_code == 2
-    assert "no picture can be used" in done.stderr
+    assert "no image can be used" in done.stderr
     assert CliRunner().invoke(app, ["prepare", str(tmp_path / "none")]).exit_code == 2

@@ -19,7 +19,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_every_step_has_a_row_with_all_figures(tmp_path: Path) -> None:
+def test_every_step_has_a_row_with_all_metrics(tmp_path: Path) -> None:
     with Logbook(tmp_path, 0) as logbook:
         logbook.write(progress(1, 0.5))
         logbook.write(progress(2, 0.25, HeldOutQuality(25.0, 29.5, 0.9)))
@@ -32,7 +32,7 @@ def test_every_step_has_a_row_with_all_figures(tmp_path: Path) -> None:
     assert float(second["firing_rate"]) == 0.2
 
 
-def test_a_resumed_log_drops_what_came_after_the_checkpoint(tmp_path: Path) -> None:
+def test_a_resumed_log_drops_rows_after_the_checkpoint(tmp_path: Path) -> None:
     with Logbook(tmp_path, 0) as logbook:
         for step in range(1, 6):
             logbook.write(progress(step, float(step)))
@@ -51,7 +51,7 @@ def test_a_resumed_log_drops_what_came_after_the_checkpoint(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("cut", ["12", "1200,0.5,20.0"])
-def test_a_line_cut_off_anywhere_is_dropped(tmp_path: Path, cut: str) -> None:
+def test_an_incomplete_row_is_dropped(tmp_path: Path, cut: str) -> None:
     with Logbook(tmp_path, 0) as logbook:
         logbook.write(progress(1, 1.0))
     with (tmp_path / "log.csv").open("a") as stream:
@@ -63,7 +63,7 @@ def test_a_line_cut_off_anywhere_is_dropped(tmp_path: Path, cut: str) -> None:
     assert [row["step"] for row in rows(tmp_path)] == ["1", "2001"]
 
 
-def test_a_resumed_log_holds_its_past_before_anything_new_is_logged(tmp_path: Path) -> None:
+def test_a_resumed_log_has_its_earlier_rows_from_the_start(tmp_path: Path) -> None:
     with Logbook(tmp_path, 0) as logbook:
         logbook.write(progress(1, 1.0))
 
@@ -71,7 +71,7 @@ def test_a_resumed_log_holds_its_past_before_anything_new_is_logged(tmp_path: Pa
         assert [row["step"] for row in rows(tmp_path)] == ["1"]
 
 
-def test_tensorboard_reads_the_same_figures(tmp_path: Path) -> None:
+def test_tensorboard_has_the_same_metrics(tmp_path: Path) -> None:
     with Logbook(tmp_path, 0) as logbook:
         logbook.write(progress(1, 0.5))
         logbook.write(progress(2, 0.25, HeldOutQuality(25.0, 29.5, 0.9)))
@@ -79,5 +79,5 @@ def test_tensorboard_reads_the_same_figures(tmp_path: Path) -> None:
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(1, 0.5), (2, 0.25)]
     assert [event.value for event in events.Scalars("validation/psnr")] == [29.5]
-    figures = {"firing_rate", "gradient_norm", "learning_rate", "validation/rainy_psnr"}
-    assert figures <= set(events.Tags()["scalars"])
+    tags = {"firing_rate", "gradient_norm", "learning_rate", "validation/rainy_psnr"}
+    assert tags <= set(events.Tags()["scalars"])

@@ -40,7 +40,7 @@ def images(seed: int, height: int = 21, width: int = 34) -> Tensor:
 
 @pytest.mark.parametrize("noise", [0.0, 0.05, 0.4])
 @pytest.mark.parametrize(("height", "width"), [(11, 11), (21, 34), (64, 12)])
-def test_ssim_is_that_of_scikit_image(height: int, width: int, noise: float) -> None:
+def test_ssim_equals_that_of_scikit_image(height: int, width: int, noise: float) -> None:
     first = images(1, height, width)
     second = (first + noise * (images(2, height, width) - 0.5)).clamp(0, 1)
 
@@ -49,7 +49,7 @@ def test_ssim_is_that_of_scikit_image(height: int, width: int, noise: float) -> 
     )
 
 
-def test_ssim_of_smooth_float32_pictures_is_that_of_scikit_image() -> None:
+def test_ssim_of_smooth_float32_images_equals_that_of_scikit_image() -> None:
     ramp = torch.linspace(0, 1, 40).expand(1, 3, 30, 40)
     brighter = (ramp * 0.8 + 0.2).contiguous()
 
@@ -60,7 +60,7 @@ def test_ssim_of_smooth_float32_pictures_is_that_of_scikit_image() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(10, 40), (40, 10)])
-def test_ssim_refuses_images_smaller_than_its_window(height: int, width: int) -> None:
+def test_images_smaller_than_the_ssim_window_are_refused(height: int, width: int) -> None:
     picture = images(1, height, width)
 
     with pytest.raises(ValueError, match="11x11"):
@@ -81,7 +81,7 @@ def test_the_loss_adds_weighted_l1_to_dissimilarity() -> None:
         assert loss(restored, weight) == pytest.approx(dissimilarity + weight * absolute, abs=1e-6)
 
 
-def test_the_gradient_term_is_the_mean_difference_of_neighbours_differences() -> None:
+def test_the_gradient_term_is_the_mean_error_of_differences_between_neighbours() -> None:
     restored, clean = images(1), images(2)
     across, down = (
         np.abs(np.diff(restored.numpy(), axis=axis) - np.diff(clean.numpy(), axis=axis)).mean()
@@ -91,18 +91,18 @@ def test_the_gradient_term_is_the_mean_difference_of_neighbours_differences() ->
     assert float(gradient_loss(restored, clean)) == pytest.approx((across + down) / 2, rel=1e-12)
 
 
-def test_the_gradient_term_sees_edges_and_no_offset() -> None:
+def test_the_gradient_term_measures_edges_but_not_an_offset() -> None:
     clean = images(1)
     assert float(gradient_loss(clean + 0.3, clean)) == pytest.approx(0, abs=1e-12)
 
     step = torch.zeros(1, 1, 8, 8)
     step[..., 4:] = 1
-    # One of seven neighbours across differs by 1, none of those below.
+    # One of seven horizontal differences is 1; all vertical differences are 0.
     assert float(gradient_loss(step, torch.zeros_like(step))) == pytest.approx(1 / 7 / 2)
     assert float(gradient_loss(step.mT, torch.zeros_like(step))) == pytest.approx(1 / 7 / 2)
 
 
-def test_the_frequency_term_is_the_mean_difference_of_fourier_amplitudes() -> None:
+def test_the_frequency_term_is_the_mean_error_of_fourier_amplitudes() -> None:
     restored, clean = images(1), images(2)
     amplitudes = [
         np.abs(np.fft.fft2(batch.numpy(), axes=(2, 3))) / np.sqrt(21 * 34)
@@ -114,7 +114,7 @@ def test_the_frequency_term_is_the_mean_difference_of_fourier_amplitudes() -> No
     )
 
 
-def test_the_psnr_term_counts_decibels_below_its_ceiling_and_images_alike() -> None:
+def test_the_psnr_term_is_the_mean_over_images_of_decibels_below_40() -> None:
     clean = images(1)
     light, heavy = clean[:1] + 0.05, clean[1:] + 0.5
     fallen_short = [
@@ -124,13 +124,13 @@ def test_the_psnr_term_counts_decibels_below_its_ceiling_and_images_alike() -> N
 
     measured = float(psnr_loss(torch.cat([light, heavy]), clean))
 
-    # The ceiling is approached gently: 26 dB count as 13.98 + 0.17.
+    # The limit of 40 dB is smooth: 26 dB count as 13.98 + 0.17.
     assert measured == pytest.approx(np.mean(fallen_short), abs=0.1)
     worse = float(psnr_loss(torch.cat([light, clean[1:] + 1.0]), clean))
     assert worse - measured == pytest.approx(20 * np.log10(2) / 2, abs=0.01)
 
 
-def test_the_frequency_term_sees_a_lost_texture_wherever_it_lies() -> None:
+def test_the_frequency_term_measures_lost_texture_but_not_its_position() -> None:
     clean = images(1)
     moved = torch.roll(clean, (3, 5), (2, 3))
     smooth = functional.avg_pool2d(clean, 3, stride=1, padding=1)
@@ -140,7 +140,7 @@ def test_the_frequency_term_sees_a_lost_texture_wherever_it_lies() -> None:
 
 
 @pytest.mark.parametrize("term", ["ssim", "l1", "gradient", "frequency", "psnr"])
-def test_every_term_pulls_a_blurred_picture_towards_the_truth(term: str) -> None:
+def test_a_gradient_step_on_every_term_lowers_that_term(term: str) -> None:
     clean = images(1)
     restored = functional.avg_pool2d(clean, 3, stride=1, padding=1).requires_grad_()
     weights = LossWeights(**{"ssim": 0.0, term: 1.0})
@@ -155,9 +155,9 @@ def test_every_term_pulls_a_blurred_picture_towards_the_truth(term: str) -> None
 
 
 @pytest.mark.parametrize("term", ["ssim", "l1", "gradient", "frequency", "psnr"])
-def test_a_perfect_picture_costs_nothing_and_has_a_finite_gradient(term: str) -> None:
+def test_a_perfect_output_has_zero_loss_and_a_finite_gradient(term: str) -> None:
     clean = images(1)
-    # Black: every amplitude is zero, where the absolute value of a complex number has a kink.
+    # In a black image every amplitude is zero, where the absolute value is not differentiable.
     for picture in (clean, torch.zeros_like(clean)):
         restored = picture.clone().requires_grad_()
         (loss,) = loss_terms(restored, picture, LossWeights(**{"ssim": 0.0, term: 1.0})).values()
@@ -167,7 +167,7 @@ def test_a_perfect_picture_costs_nothing_and_has_a_finite_gradient(term: str) ->
         assert bool(torch.isfinite(restored.grad).all())
 
 
-def test_terms_are_weighted_and_named_and_those_without_weight_are_not_computed() -> None:
+def test_terms_are_weighted_and_terms_without_weight_are_not_computed() -> None:
     restored, clean = images(1), images(2)
     weights = LossWeights(ssim=0.5, l1=2.0, gradient=3.0, frequency=4.0, psnr=5.0)
 
@@ -184,12 +184,12 @@ def test_terms_are_weighted_and_named_and_those_without_weight_are_not_computed(
         rel=1e-6,
     )
     assert list(loss_terms(restored, clean, LossWeights())) == ["ssim"]
-    # Smaller than the window of SSIM, which would refuse.
+    # SSIM refuses images smaller than its window.
     small = loss_terms(restored[..., :5, :5], clean[..., :5, :5], LossWeights(ssim=0, l1=1))
     assert list(small) == ["l1"]
 
 
-def test_the_paper_s_recipe_is_dissimilarity_alone() -> None:
+def test_the_default_loss_is_one_minus_ssim_as_in_the_paper() -> None:
     restored, clean = images(1), images(2)
     (paper,) = loss_terms(restored, clean, LossWeights()).values()
     assert float(paper) == pytest.approx(1 - scikit_image_ssim(restored, clean), abs=1e-6)
@@ -218,19 +218,19 @@ def test_terms_are_computed_in_float32_under_autocast(dtype: torch.dtype) -> Non
         ({"ssim": 0.0}, "the loss is empty"),
     ],
 )
-def test_weights_that_make_no_loss_are_refused(weights: dict[str, float], message: str) -> None:
+def test_invalid_loss_weights_are_refused(weights: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LossWeights(**weights)
 
 
-def test_firing_up_to_the_target_costs_nothing() -> None:
+def test_firing_rates_up_to_the_target_are_not_penalised() -> None:
     rates = [torch.tensor(0.1), torch.tensor(0.3)]
 
     assert float(excess_firing(rates, target=0.2)) == pytest.approx(0, abs=1e-7)
     assert float(excess_firing(rates, target=0.5)) == 0
 
 
-def test_firing_above_the_target_is_pushed_down() -> None:
+def test_the_mean_firing_rate_above_the_target_is_penalised() -> None:
     rates = [torch.tensor(0.2, requires_grad=True), torch.tensor(0.6, requires_grad=True)]
 
     excess = excess_firing(rates, target=0.15)

@@ -107,18 +107,18 @@ def test_published_variants_have_the_published_parameter_counts(
         assert parameter_count(SpikeRain(variants()[variant])) == parameters
 
 
-# The published counts embed the image at every timestep, the network does it once.
+# The published counts embed the image at every timestep; this network does it once.
 @pytest.mark.parametrize(
     ("variant", "giga_macs"), [("s", 105.06 - 0.17), ("m", 277.06 - 0.25), ("l", 564.18 - 0.34)]
 )
-def test_published_variants_cost_the_published_macs(variant: str, giga_macs: float) -> None:
+def test_published_variants_have_the_published_macs(variant: str, giga_macs: float) -> None:
     with torch.device("meta"):
         network = SpikeRain(variants()[variant])
 
     assert counted_macs(network, 256) / 1e9 == pytest.approx(giga_macs, rel=1e-4)
 
 
-# Table 1 of the supplement: what its counter says for images of 128 and 256 pixels.
+# Table 1 of the supplement: MACs for images of 128 and 256 pixels.
 @pytest.mark.parametrize(("variant", "giga_macs"), [("nano", 3.232), ("tiny", 12.928)])
 def test_edge_variants_stay_within_their_budget(variant: str, giga_macs: float) -> None:
     with torch.device("meta"):
@@ -128,7 +128,7 @@ def test_edge_variants_stay_within_their_budget(variant: str, giga_macs: float) 
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_outputs_are_those_of_the_network_assembled_from_spikingjelly(name: str) -> None:
+def test_outputs_equal_those_of_a_network_built_from_spikingjelly(name: str) -> None:
     ours, theirs = pair(NETWORKS[name])
     images = random_images(2, 3, 24, 32)
 
@@ -141,7 +141,9 @@ def test_outputs_are_those_of_the_network_assembled_from_spikingjelly(name: str)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_training_is_that_of_the_network_assembled_from_spikingjelly(name: str) -> None:
+def test_gradients_and_statistics_equal_those_of_a_network_built_from_spikingjelly(
+    name: str,
+) -> None:
     ours, theirs = (network.train() for network in pair(NETWORKS[name]))
     images, weights = random_images(2, 3, 16, 24), random_images(2, 3, 16, 24, seed=1)
 
@@ -151,7 +153,7 @@ def test_training_is_that_of_the_network_assembled_from_spikingjelly(name: str) 
     (expected * weights).sum().backward()
     reset_net(theirs)
 
-    # Gradients and batch-norm statistics go the way of the weights, so one mapping checks all.
+    # Gradients and statistics are copied like weights, so one mapping of names checks all.
     moved = SpikingJellySpikeRain(NETWORKS[name]).double()
     copy_weights(ours, moved)
     for (place, buffer), (_, statistic) in zip(
@@ -170,7 +172,7 @@ def test_training_is_that_of_the_network_assembled_from_spikingjelly(name: str) 
         torch.testing.assert_close(gradient, parameter.grad, rtol=1e-7, atol=1e-9, msg=place)
 
 
-def test_copying_weights_refuses_another_network() -> None:
+def test_copying_weights_to_another_network_is_refused() -> None:
     with torch.device("meta"):
         theirs = SpikingJellySpikeRain(PUBLISHED_SMALL)
         with pytest.raises(ValueError, match=r"Missing key|Unexpected key|size mismatch"):
@@ -179,7 +181,9 @@ def test_copying_weights_refuses_another_network() -> None:
 
 @pytest.mark.parametrize("name", ["published-small", "edge-small"])
 @pytest.mark.parametrize(("height", "width"), [(13, 18), (9, 24), (2, 3), (1, 9), (5, 1)])
-def test_any_size_is_reflect_padded_and_cropped(name: str, height: int, width: int) -> None:
+def test_images_of_any_size_are_reflect_padded_and_cropped(
+    name: str, height: int, width: int
+) -> None:
     network = random_network(NETWORKS[name])
     stride = 8 if name == "edge-small" else 4
     images = random_images(2, 3, height, width)
@@ -252,6 +256,6 @@ def test_images_of_a_batch_do_not_influence_each_other() -> None:
         ("variant", 7),
     ],
 )
-def test_a_setting_that_no_network_can_have_is_named(name: str, value: object) -> None:
-    with pytest.raises(InputError, match=f"^{name} of the network is .*; set it to "):
+def test_an_invalid_network_setting_is_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(InputError, match=f"^the network setting {name} is .*; set {name} to "):
         NetworkConfig.from_dict({**EDGE_SMALL.to_dict(), name: value})

@@ -29,7 +29,7 @@ def random_current(seed: int, *shape: int) -> Tensor:
 @pytest.mark.parametrize(
     ("tau", "threshold", "alpha"), [(2.0, 0.15, 4.0), (1.25, 0.5, 2.0), (5.0, 0.05, 10.0)]
 )
-def test_spikes_and_gradients_are_those_of_spikingjelly(
+def test_spikes_and_gradients_equal_those_of_spikingjelly(
     steps: int, tau: float, threshold: float, alpha: float
 ) -> None:
     values = random_current(steps, steps, 3, 5, 7)
@@ -55,7 +55,7 @@ def test_a_potential_exactly_at_the_threshold_fires(
 ) -> None:
     at = torch.tensor(threshold, dtype=dtype)
     below = torch.nextafter(at, torch.zeros_like(at))
-    # The last neuron decays from a half to a quarter of the threshold and is then filled up.
+    # The last neuron decays from 1/2 to 1/4 of the threshold and then gets the other 3/4.
     current = torch.stack([torch.stack([at, below, at / 2]), torch.stack([at, at, at - at / 4])])
 
     spikes = lif(current, threshold=threshold)
@@ -66,13 +66,13 @@ def test_a_potential_exactly_at_the_threshold_fires(
     assert torch.equal(spikes, node(current))
 
 
-def test_a_spike_resets_the_potential_whatever_it_exceeded_the_threshold_by() -> None:
+def test_a_spike_resets_the_potential_to_zero() -> None:
     current = torch.tensor([100.0, 0.1, 0.1, 0.1])
 
     assert lif(current).tolist() == [1, 0, 1, 0]
 
 
-def test_a_call_leaves_nothing_behind_for_the_next() -> None:
+def test_a_layer_keeps_no_state_between_calls() -> None:
     layer = LIF(timesteps=2, tau=2.0, threshold=0.15, alpha=4.0)
     first = random_current(1, 6, 4, 8, 8)
     alone = layer(first)
@@ -83,7 +83,7 @@ def test_a_call_leaves_nothing_behind_for_the_next() -> None:
     assert torch.equal(layer(first), alone)
 
 
-def test_the_layer_takes_the_folded_batch_as_time_major() -> None:
+def test_the_layer_reads_the_folded_batch_as_time_major() -> None:
     current = random_current(4, 3, 2, 4, 5, 6)
 
     spikes = LIF(timesteps=3, tau=2.0, threshold=0.15, alpha=4.0)(current.flatten(0, 1))
@@ -105,7 +105,7 @@ def test_half_precision_input_keeps_the_potential_in_float32(dtype: torch.dtype)
     assert torch.equal(spikes.float(), in_single)
 
 
-def test_half_precision_gradients_are_those_of_float32() -> None:
+def test_half_precision_gradients_equal_those_of_float32() -> None:
     values = random_current(6, 4, 64).bfloat16()
     half, single = values.clone().requires_grad_(), values.float().requires_grad_()
 

@@ -25,7 +25,7 @@ def train(trained: nn.Module, optimizer: torch.optim.Optimizer, steps: int = 4) 
 
 
 @pytest.mark.parametrize("shape", [(16, 216), (216, 16), (24, 24)])
-def test_an_orthogonal_factor_keeps_directions_and_evens_out_their_lengths(
+def test_the_orthogonal_factor_keeps_singular_vectors_and_equalises_singular_values(
     shape: tuple[int, int],
 ) -> None:
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -41,7 +41,7 @@ def test_an_orthogonal_factor_keeps_directions_and_evens_out_their_lengths(
 
 
 @pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch.optim.Muon begins with 2.9")
-def test_kernels_move_as_the_matrices_of_torch_do() -> None:
+def test_kernels_get_the_updates_of_torch_muon() -> None:
     ours, theirs = network(), network()
     muon = Muon(ours.parameters(), lr=0.02, weight_decay=0.1)
     matrices = [nn.Parameter(theirs[index].weight.detach().flatten(1)) for index in (0, 2)]
@@ -64,7 +64,7 @@ def test_kernels_move_as_the_matrices_of_torch_do() -> None:
         assert (moved - (matrix.detach() - start)).norm() < 0.02 * moved.norm()
 
 
-def test_all_but_kernels_move_as_with_adamw() -> None:
+def test_other_parameters_get_the_updates_of_adamw() -> None:
     ours, theirs = network(), network()
     train(ours, Muon(ours.parameters(), lr=0.02, weight_decay=0.1), steps=1)
     train(theirs, torch.optim.AdamW(theirs.parameters(), lr=0.02, weight_decay=0.1), steps=1)
@@ -75,7 +75,7 @@ def test_all_but_kernels_move_as_with_adamw() -> None:
         assert alike == (name not in ("0.weight", "2.weight")), name
 
 
-def test_the_layout_in_memory_does_not_matter() -> None:
+def test_the_memory_layout_does_not_change_the_updates() -> None:
     plain, channels_last = network(), network()
     channels_last.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for trained in (plain, channels_last):
@@ -84,7 +84,7 @@ def test_the_layout_in_memory_does_not_matter() -> None:
     torch.testing.assert_close(plain[0].weight, channels_last[0].weight, atol=1e-4, rtol=0)
 
 
-def test_a_parameter_without_a_gradient_stays() -> None:
+def test_a_parameter_without_a_gradient_is_not_changed() -> None:
     trained = network()
     before = trained[0].weight.detach().clone()
     optimizer = Muon(trained.parameters(), lr=0.1, weight_decay=0.1)
@@ -95,7 +95,7 @@ def test_a_parameter_without_a_gradient_stays() -> None:
     assert trained[2].weight.grad is not None
 
 
-def test_a_closure_computes_the_gradients_of_the_step() -> None:
+def test_a_step_with_a_closure_uses_its_gradients() -> None:
     plain, closed = network(), network()
     train(plain, Muon(plain.parameters(), lr=0.02, weight_decay=0.1), steps=1)
     optimizer = Muon(closed.parameters(), lr=0.02, weight_decay=0.1)
@@ -115,7 +115,7 @@ def test_a_closure_computes_the_gradients_of_the_step() -> None:
         assert torch.equal(dict(closed.named_parameters())[name], expected), name
 
 
-def test_a_recipe_names_its_optimizer() -> None:
+def test_a_recipe_selects_the_optimizer_by_name() -> None:
     kinds = {
         name: type(build_optimizer(network(), Recipe(optimizer=name))) for name in ("adamw", "muon")
     }

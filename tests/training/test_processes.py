@@ -1,4 +1,4 @@
-"""Several processes on one machine, started by torchrun as a user would start them."""
+"""Training with several processes on one machine, started by torchrun."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from spikerain_training.fit import Data, fit, recorded_rates
 from spikerain_training.hardware import Hardware
 from spikerain_training.losses import excess_firing
 from spikerain_training.processes import SharedBatchNorm, share_batch_norms
-from spikerain_training.recipe import read_recipe
+from spikerain_training.recipe_settings import read_recipe
 from spikerain_training.step_sampler import BatchShare
 
 pytestmark = pytest.mark.slow
@@ -44,7 +44,7 @@ firing_target = 0.01
 
 @pytest.fixture
 def varied(tmp_path: Path) -> Path:
-    """Pairs that differ in brightness and texture, so that the halves of a batch do."""
+    """Pairs of different brightness and texture, so that the parts of a batch differ."""
     folder = tmp_path / "varied"
     for name in ("input", "target"):
         (folder / name).mkdir(parents=True)
@@ -74,14 +74,14 @@ def losses(run: Path) -> list[float]:
 
 
 def gradients(rank: int, processes: int, folder: str) -> None:
-    """Gradients and statistics of one step on a share of a batch, in double precision."""
+    """Saves gradients and statistics of one step on a part of a batch, in double precision."""
     if processes > 1:
         meeting = f"file://{folder}/meeting"
         distributed.init_process_group("gloo", meeting, rank=rank, world_size=processes)
     network = randomised(replace(variants()["nano"], width=4, growth=4, units=1)).double().train()
     share_batch_norms(network)
     images = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)).double()
-    # Far from alike: a share's own statistics would be others.
+    # Images of different brightness: the statistics of a part differ from those of the batch.
     images *= torch.tensor([0.1, 0.3, 0.8, 1.0])[:, None, None, None]
     share = images[BatchShare(4, rank, processes).size * rank :][: 4 // processes]
     trained = DistributedDataParallel(network) if processes > 1 else network
@@ -93,12 +93,12 @@ def gradients(rank: int, processes: int, folder: str) -> None:
         save_file({**found, **dict(network.named_buffers())}, f"{folder}/{processes}.safetensors")
     if processes > 1:
         distributed.barrier()
-        # Taking gloo's group down with its reducer can wait for itself: a thread of the group that
-        # is being joined asks for the interpreter's lock, which the one who joins holds.
+        # A normal exit can hang: destroying gloo's group joins a thread that needs the
+        # interpreter lock, which the joining thread holds.
         os._exit(0)
 
 
-def test_gradients_and_statistics_of_two_processes_are_those_of_one(tmp_path: Path) -> None:
+def test_gradients_and_statistics_of_two_processes_equal_those_of_one(tmp_path: Path) -> None:
     spawn = get_context("spawn")
     running = [spawn.Process(target=gradients, args=(rank, 2, str(tmp_path))) for rank in (0, 1)]
     for process in running:
@@ -114,7 +114,7 @@ def test_gradients_and_statistics_of_two_processes_are_those_of_one(tmp_path: Pa
         torch.testing.assert_close(two[name], expected, rtol=1e-9, atol=1e-12, msg=name)
 
 
-def test_shared_batch_norm_alone_is_batch_norm() -> None:
+def test_shared_batch_norm_in_one_process_equals_batch_norm() -> None:
     ours, plain = SharedBatchNorm(3), nn.BatchNorm2d(3)
     features = torch.randn(2, 3, 4, 4)
 
@@ -122,24 +122,24 @@ def test_shared_batch_norm_alone_is_batch_norm() -> None:
     torch.testing.assert_close(ours.state_dict(), plain.state_dict(), rtol=0, atol=0)
 
 
-def test_two_processes_train_as_one_does(
+def test_two_processes_train_like_one(
     varied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "recipe.toml"
     config.write_text(RECIPE)
     common = ["fit", "--data", str(varied), "--config", str(config), "--accelerator", "cpu"]
-    said = torchrun(2, [*common, "--output", str(tmp_path / "two")])
-    assert "training nano on cpu, 2 processes" in said
-    assert (said.count("training nano"), said.count("weights in")) == (1, 1)
+    messages = torchrun(2, [*common, "--output", str(tmp_path / "two")])
+    assert "training nano on cpu, 2 processes" in messages
+    assert (messages.count("training nano"), messages.count("weights written to")) == (1, 1)
     recipe, data, cpu = read_recipe(config), Data({varied: 1.0}), Hardware("cpu")
     fit(recipe, data, tmp_path / "one", hardware=cpu)
 
     two, one = losses(tmp_path / "two"), losses(tmp_path / "one")
     assert len(two) == len(one) == 6
-    # Sums in another order flip spikes at the threshold, which is the noise.
+    # The order of sums differs, which changes spikes at the threshold.
     assert two == pytest.approx(one, rel=5e-3)
 
-    # A process that trained on its half alone would not follow that curve.
+    # The tolerance is strict enough: training on half of each batch gives other losses.
     monkeypatch.setattr(
         batches, "BatchShare", lambda batch, rank, processes: BatchShare(batch, 0, 2)
     )

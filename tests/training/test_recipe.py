@@ -6,7 +6,8 @@ import pytest
 
 from spikerain_edge.errors import InputError
 from spikerain_training.config import variants
-from spikerain_training.recipe import Recipe, overridden, read_recipe
+from spikerain_training.recipe import Recipe
+from spikerain_training.recipe_settings import overridden, read_recipe
 
 SHIPPED = sorted((Path(__file__).parents[2] / "training/configs").glob("*.toml"))
 
@@ -27,19 +28,19 @@ def test_an_empty_recipe_is_the_default(tmp_path: Path) -> None:
     assert read_recipe(write(tmp_path, "")) == Recipe()
 
 
-def test_a_whole_number_may_stand_for_a_float(tmp_path: Path) -> None:
+def test_a_whole_number_is_accepted_for_a_float(tmp_path: Path) -> None:
     clip = read_recipe(write(tmp_path, "clip = 3")).clip
 
     assert clip == 3.0
     assert isinstance(clip, float)
 
 
-def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
+def test_an_unknown_setting_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"recipe\.toml.*'learning_rat'.*learning_rate"):
         read_recipe(write(tmp_path, "learning_rat = 1e-3"))
 
 
-def test_an_unknown_network_is_named(tmp_path: Path) -> None:
+def test_an_unknown_network_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"recipe\.toml.*'nanno'.*nano"):
         read_recipe(write(tmp_path, 'variant = "nanno"'))
 
@@ -47,8 +48,9 @@ def test_an_unknown_network_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line", ['steps = "many"', "steps = 1.5", "steps = true", "compile = 1", "variant = 3"]
 )
-def test_a_value_of_the_wrong_type_is_named(tmp_path: Path, line: str) -> None:
-    with pytest.raises(InputError, match=rf"recipe\.toml: {line.split()[0]} is .*; it must be"):
+def test_a_value_of_the_wrong_type_is_refused(tmp_path: Path, line: str) -> None:
+    name = line.split()[0]
+    with pytest.raises(InputError, match=rf"recipe\.toml: {name} is .*; set {name} to"):
         read_recipe(write(tmp_path, line))
 
 
@@ -75,7 +77,7 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path: Path, line: str) -> None:
         "network = { speed = 3 }",
     ],
 )
-def test_a_value_that_cannot_be_trained_with_is_refused(tmp_path: Path, line: str) -> None:
+def test_a_value_out_of_range_is_refused(tmp_path: Path, line: str) -> None:
     name = {"ssim": "loss", "network": "speed"}.get(line.split()[0], line.split()[0])
     with pytest.raises(InputError, match=rf"recipe\.toml: .*{name}"):
         read_recipe(write(tmp_path, line))
@@ -89,7 +91,7 @@ def test_overrides_are_applied_in_order() -> None:
     )
 
 
-def test_an_override_may_change_one_entry_of_a_table() -> None:
+def test_an_override_can_change_one_entry_of_a_table() -> None:
     recipe = overridden(Recipe(), ["weather.snow=0.4", "network.timesteps=4", "network.width=16"])
 
     assert recipe.weather == {"rain": 1.0, "snow": 0.4}
@@ -108,39 +110,45 @@ def test_an_override_may_change_one_entry_of_a_table() -> None:
         (["weather={fog=1}", "weather.snow=2"], Recipe(weather={"fog": 1, "snow": 2})),
     ],
 )
-def test_overrides_that_need_each_other_come_in_any_order(
+def test_overrides_that_need_each_other_work_in_any_order(
     texts: list[str], expected: Recipe
 ) -> None:
     assert overridden(Recipe(), texts) == expected
 
 
-def test_overrides_have_to_make_sense_together() -> None:
+def test_a_teacher_weight_without_a_teacher_is_refused() -> None:
     with pytest.raises(InputError, match="teacher and distillation"):
         overridden(Recipe(), ["steps=7", "distillation=1"])
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("weather.rain=much", r"weather\.rain is 'much'; it must be a number"),
-        ("weather.fog=true", r"weather\.fog is True; it must be a number"),
-        ("network.width=abc", "width of the network is 'abc'; set it to a whole number from 1 to"),
-        ("network.width=24.0", r"width of the network is 24\.0; set it to a whole number"),
+        ("weather.rain=much", r"weather\.rain is 'much'; set weather\.rain to a number"),
+        ("weather.fog=true", r"weather\.fog is True; set weather\.fog to a number"),
+        (
+            "network.width=abc",
+            "network setting width is 'abc', which is not valid; set width to a whole number from",
+        ),
+        (
+            "network.width=24.0",
+            r"network setting width is 24\.0, which is not valid; set width to a whole number",
+        ),
         (
             "network.foo=1",
-            "unknown network settings: foo; remove them, or choose from variant, width",
+            "unknown network settings: foo; remove them; the known settings are variant, width",
         ),
-        ("network.alpha=8", "set the recipe's own alpha instead"),
-        ("network=3", "network is 3; it must be a table"),
+        ("network.alpha=8", "set alpha of the recipe instead"),
+        ("network=3", "network is 3; set network to a table"),
     ],
 )
-def test_an_entry_of_a_table_that_cannot_be_is_named(text: str, said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_an_invalid_entry_of_a_table_is_refused_by_name(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         overridden(Recipe(), [text])
 
 
 @pytest.mark.parametrize("text", ["steps", "=3", "steps=many", "speed=3", "steps.fast=1"])
-def test_an_override_that_makes_no_sense_is_refused(text: str) -> None:
+def test_an_invalid_override_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"steps|speed|=3"):
         overridden(Recipe(), [text])
 
@@ -150,7 +158,7 @@ def test_alpha_reaches_the_network() -> None:
 
 
 @pytest.mark.parametrize("content", [b"steps: 4", b"\xff", b"steps = " + b"[" * 5000 + b"]" * 5000])
-def test_what_is_not_toml_is_refused_with_how_a_recipe_is_written(
+def test_a_file_that_is_not_toml_is_refused_and_the_message_shows_the_format(
     tmp_path: Path, content: bytes
 ) -> None:
     path = tmp_path / "recipe.toml"
@@ -159,7 +167,7 @@ def test_what_is_not_toml_is_refused_with_how_a_recipe_is_written(
         read_recipe(path)
 
 
-def test_a_missing_recipe_is_not_found(tmp_path: Path) -> None:
+def test_a_missing_recipe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.toml \(No such file or directory\); .*--config"):
         read_recipe(tmp_path / "none.toml")
     with pytest.raises(InputError, match="cannot read the recipe"):

@@ -22,7 +22,7 @@ from spikerain_training.record import (
 )
 
 
-def test_a_session_comes_back_as_recipe_and_data(photographs: Path, tmp_path: Path) -> None:
+def test_recipe_and_data_are_read_from_the_last_session(photographs: Path, tmp_path: Path) -> None:
     recipe = Recipe(steps=9, weather={"rain": 1.0, "snow": 0.5}, network={"width": 16}, seed=3)
 
     data = Data({photographs: 2.0}, {photographs: "right"}, photographs)
@@ -33,7 +33,7 @@ def test_a_session_comes_back_as_recipe_and_data(photographs: Path, tmp_path: Pa
     assert recorded_data(tmp_path) == data
 
 
-def test_the_record_of_an_older_run_is_read(photographs: Path, tmp_path: Path) -> None:
+def test_a_record_without_newer_fields_can_be_read(photographs: Path, tmp_path: Path) -> None:
     session = describe(Recipe(), Data({photographs: 2.0}), step=0, processes=1)
     del session["rainy_half"], session["validation"]
     append_session(tmp_path, session)
@@ -41,7 +41,7 @@ def test_the_record_of_an_older_run_is_read(photographs: Path, tmp_path: Path) -
     assert recorded_data(tmp_path) == Data({photographs: 2.0})
 
 
-def test_an_older_record_of_one_half_for_all_folders_is_read(
+def test_a_record_with_one_rainy_half_for_all_folders_can_be_read(
     photographs: Path, pairs: Path, tmp_path: Path
 ) -> None:
     session = describe(Recipe(), Data({photographs: 1.0}, validation=pairs), step=0, processes=1)
@@ -51,7 +51,7 @@ def test_an_older_record_of_one_half_for_all_folders_is_read(
     assert recorded_data(tmp_path) == expected
 
 
-def test_a_session_tells_validation_images_and_other_weights_apart(
+def test_fingerprints_change_with_validation_images_initial_weights_and_teacher(
     photographs: Path, tmp_path: Path
 ) -> None:
     def described(content: bytes) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_a_session_tells_validation_images_and_other_weights_apart(
         assert first[name]["sha256"] != second[name]["sha256"]
 
 
-def test_resumed_sessions_are_added_and_a_fresh_run_starts_afresh(tmp_path: Path) -> None:
+def test_a_resumed_session_is_added_and_a_new_run_replaces_the_record(tmp_path: Path) -> None:
     for step in (0, 5, 7):
         append_session(tmp_path, describe(Recipe(seed=step), Data(), step, processes=2))
     assert [session["from_step"] for session in read_sessions(tmp_path)] == [0, 5, 7]
@@ -86,7 +86,7 @@ def test_a_session_names_code_libraries_and_machine(tmp_path: Path) -> None:
     assert json.loads(json.dumps(session))["recipe"]["seed"] == 0
 
 
-def test_the_fingerprint_tells_data_apart(photographs: Path) -> None:
+def test_the_fingerprint_changes_with_contents_and_names(photographs: Path) -> None:
     before = fingerprint(photographs, 1.0)
     assert before == fingerprint(photographs, 1.0)
     assert before.files == 3
@@ -102,7 +102,7 @@ def test_the_fingerprint_tells_data_apart(photographs: Path) -> None:
     assert len({before.sha256, changed.sha256, renamed.sha256}) == 3
 
 
-def test_the_revision_says_whether_files_differ(tmp_path: Path) -> None:
+def test_the_revision_ends_in_dirty_if_files_were_changed(tmp_path: Path) -> None:
     def git(*arguments: str) -> str:
         identity = ["-c", "user.name=n", "-c", "user.email=e"]
         command = ["git", "-C", str(tmp_path), *identity, *arguments]
@@ -120,7 +120,7 @@ def test_the_revision_says_whether_files_differ(tmp_path: Path) -> None:
     assert git_revision(tmp_path) == f"{commit}-dirty"
 
 
-def test_the_revision_is_that_of_the_code_and_of_no_project_around_it(
+def test_code_installed_inside_another_project_has_no_revision(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def git(*arguments: str) -> None:
@@ -145,7 +145,7 @@ def test_the_revision_is_that_of_the_code_and_of_no_project_around_it(
 @pytest.mark.parametrize(
     "text", ["{", "[]", '{"sessions": [1]}', '{"sessions": [{}]}', "[" * 100_000 + "]" * 100_000]
 )
-def test_a_damaged_record_says_what_to_do(tmp_path: Path, text: str) -> None:
+def test_a_damaged_record_is_refused_with_a_remedy(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
 
     with pytest.raises(InputError, match=r"run\.json is damaged.*--config"):
@@ -162,7 +162,7 @@ def test_a_damaged_record_says_what_to_do(tmp_path: Path, text: str) -> None:
         '"validation": {"file": 1}',
     ],
 )
-def test_damaged_data_in_a_record_say_what_to_do(tmp_path: Path, damage: str) -> None:
+def test_damaged_data_in_a_record_are_refused_with_a_remedy(tmp_path: Path, damage: str) -> None:
     (tmp_path / "run.json").write_text('{"sessions": [{"recipe": {}, ' + damage + "}]}")
 
     with pytest.raises(InputError, match=r"run\.json is damaged.*--data"):
@@ -178,7 +178,7 @@ def test_damaged_data_in_a_record_say_what_to_do(tmp_path: Path, damage: str) ->
         '"teacher": "f"',
     ],
 )
-def test_a_damaged_session_is_not_compared_with_the_next(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_session_is_refused(tmp_path: Path, damage: str) -> None:
     (tmp_path / "run.json").write_text('{"sessions": [{"recipe": {}, ' + damage + "}]}")
 
     with pytest.raises(InputError, match=r"run\.json is damaged"):

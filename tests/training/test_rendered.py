@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_sample_depends_on_seed_and_index_alone(folder: Path) -> None:
+def test_a_sample_depends_on_seed_and_index_only(folder: Path) -> None:
     samples = RenderedWeather(folder, crop=32, length=12, seed=5)
     again = RenderedWeather(folder, crop=32, length=500, seed=5)
 
@@ -65,7 +65,7 @@ def test_other_indices_and_seeds_give_other_samples(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("crop", [16, 32, 128])
-def test_samples_are_square_crops_in_the_unit_range(folder: Path, crop: int) -> None:
+def test_samples_are_square_crops_with_values_from_0_to_1(folder: Path, crop: int) -> None:
     samples = RenderedWeather(folder, crop, length=12, seed=0)
 
     assert len(samples) == 12
@@ -79,18 +79,18 @@ def test_samples_are_square_crops_in_the_unit_range(folder: Path, crop: int) -> 
 
 @pytest.mark.parametrize("weather", [{"rain": 1.0}, {"rain": 0.4, "fog": 0.3, "snow": 0.3}])
 @pytest.mark.parametrize(("dry", "fewest", "most"), [(0.0, 0, 16), (0.25, 34, 66), (0.6, 100, 140)])
-def test_the_dry_share_of_the_samples_comes_back_untouched(
+def test_the_dry_share_of_the_samples_gets_no_weather(
     folder: Path, weather: dict[str, float], dry: float, fewest: int, most: int
 ) -> None:
     samples = RenderedWeather(folder, 24, length=200, seed=0, weather=weather, dry=dry)
 
     equal = [torch.equal(*samples[index]) for index in range(len(samples))]
 
-    # Crops this small may lie between the drops of a drizzle.
+    # In light rain a crop this small may contain no drop.
     assert fewest <= sum(equal) <= most
 
 
-def test_a_quarter_is_dry_and_the_rest_rain_unless_told_otherwise(folder: Path) -> None:
+def test_by_default_a_quarter_is_dry_and_the_rest_rain(folder: Path) -> None:
     plain = RenderedWeather(folder, crop=24, length=30, seed=3)
     told = RenderedWeather(folder, 24, 30, 3, weather={"snow": 0, "rain": 7}, dry=0.25)
 
@@ -99,16 +99,16 @@ def test_a_quarter_is_dry_and_the_rest_rain_unless_told_otherwise(folder: Path) 
         assert torch.equal(plain[index][1], told[index][1])
 
 
-def test_rain_samples_stay_those_that_a_run_was_begun_with(folder: Path) -> None:
+def test_samples_of_a_seed_do_not_change_between_versions(folder: Path) -> None:
     samples = RenderedWeather(folder, crop=48, length=12, seed=5)
 
     means = [samples[index][0].mean().item() for index in range(12)]
 
-    # Another OpenCV may round a pixel otherwise; another draw is off by far more.
+    # OpenCV versions may round differently; another random draw differs by far more.
     assert means == pytest.approx(GOLDEN, abs=2e-3)
 
 
-def test_the_order_in_which_kinds_are_named_decides_nothing(folder: Path) -> None:
+def test_the_order_of_the_weather_weights_does_not_matter(folder: Path) -> None:
     weights = {"fog": 0.2, "rain": 0.5, "snow": 0.3}
     backwards = dict(reversed(weights.items()))
     samples, again = (RenderedWeather(folder, 24, 20, 1, each) for each in (weights, backwards))
@@ -117,13 +117,13 @@ def test_the_order_in_which_kinds_are_named_decides_nothing(folder: Path) -> Non
         assert torch.equal(samples[index][0], again[index][0])
 
 
-def test_the_clean_picture_is_the_same_in_any_weather(folder: Path) -> None:
+def test_the_clean_image_does_not_depend_on_the_weather(folder: Path) -> None:
     rain, fog = (
         RenderedWeather(folder, 24, 20, 1, {kind: 1.0}, dry=0.0) for kind in ("rain", "fog")
     )
     both = [(rain[index], fog[index]) for index in range(20)]
 
-    # Compression is drawn after the weather, so where neither is compressed they are equal.
+    # Compression is drawn after the weather, so only uncompressed samples are equal.
     equal = [torch.equal(rainy[1], foggy[1]) for rainy, foggy in both]
     assert sum(equal) >= 8
     assert not any(torch.equal(rainy[0], foggy[0]) for rainy, foggy in both)
@@ -159,19 +159,19 @@ def test_kinds_of_weather_are_drawn_by_their_weight(monkeypatch: pytest.MonkeyPa
         {"rain": 1.0, "hail": 1.0},
     ],
 )
-def test_unusable_weights_of_weather_are_refused(folder: Path, weights: dict[str, float]) -> None:
+def test_invalid_weather_weights_are_refused(folder: Path, weights: dict[str, float]) -> None:
     with pytest.raises(InputError, match="weather"):
         RenderedWeather(folder, 24, 1, 0, weather=weights)
 
 
 @pytest.mark.parametrize("dry", [-0.1, 1.0, 25.0, float("nan")])
-def test_a_dry_share_that_is_none_is_refused(folder: Path, dry: float) -> None:
+def test_an_invalid_dry_share_is_refused(folder: Path, dry: float) -> None:
     with pytest.raises(InputError, match="dry"):
         RenderedWeather(folder, 24, 1, 0, dry=dry)
 
 
 @pytest.mark.parametrize(("height", "width"), [(5, 7), (32, 9), (33, 200), (32, 32)])
-def test_crops_have_their_size_whatever_the_image(height: int, width: int) -> None:
+def test_crops_of_images_of_any_size_have_the_requested_size(height: int, width: int) -> None:
     rng = np.random.default_rng(1)
 
     for _ in range(20):
@@ -181,9 +181,9 @@ def test_crops_have_their_size_whatever_the_image(height: int, width: int) -> No
         assert crop.flags.c_contiguous
 
 
-def test_crops_show_an_image_at_many_scales_down_to_a_small_one() -> None:
+def test_crops_show_an_image_at_many_scales() -> None:
     rng = np.random.default_rng(1)
-    # Along a ramp of 4 levels per pixel a crop that is shrunk k times rises 4 k levels per pixel.
+    # On a ramp of 4 levels per pixel, a crop scaled down k times rises 4 k levels per pixel.
     ramp = np.tile(np.arange(600, dtype=np.float32) * 4 % 256, (600, 1))
     image = np.repeat(ramp[..., None], 3, axis=2).astype(np.uint8)
 
@@ -196,22 +196,22 @@ def test_crops_show_an_image_at_many_scales_down_to_a_small_one() -> None:
     shrunk = np.array([slope for slope in slopes if slope > 0]) / 4
     assert shrunk.min() == pytest.approx(1, abs=0.3)
     assert 5.5 < shrunk.max() < 7
-    # As many between 1 and 2.6 as beyond: scales are drawn by their logarithm.
+    # The logarithm of the scale is uniform, so the median is the square root of the maximum.
     assert np.median(shrunk) == pytest.approx(2.6, abs=0.5)
 
 
-def test_crops_prefer_what_has_texture() -> None:
+def test_crops_prefer_textured_places() -> None:
     rng = np.random.default_rng(2)
     image = np.full((600, 600, 3), 128, np.uint8)
     image[:, 540:] = rng.integers(0, 256, (600, 60, 3))
 
     textured = [random_crop(image, 32, rng).std() > 5 for _ in range(600)]
 
-    # Of crops at one random place, 10 in 100 show some of the strip.
+    # At a single random place, 10 of 100 crops contain a part of the strip.
     assert 0.14 < np.mean(textured) < 0.24
 
 
-def test_tensors_are_rgb_planes_and_come_back_as_the_same_image() -> None:
+def test_an_image_survives_the_conversion_to_a_tensor_and_back() -> None:
     image = picture(3, 6, 9)
 
     tensor = to_tensor(image)
@@ -221,30 +221,30 @@ def test_tensors_are_rgb_planes_and_come_back_as_the_same_image() -> None:
     np.testing.assert_array_equal(to_image(tensor), image)
 
 
-def test_restored_values_outside_the_unit_range_are_clipped() -> None:
+def test_values_outside_0_to_1_are_clipped() -> None:
     assert to_image(torch.tensor([-0.5, 0.4, 1.5]).view(3, 1, 1)).tolist() == [[[255, 102, 0]]]
 
 
-def test_a_missing_folder_is_not_found(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none"):
         RenderedWeather(tmp_path / "none", crop=32, length=1, seed=0)
 
 
-def test_a_folder_without_images_is_not_found(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
 
     with pytest.raises(InputError, match="no images"):
         image_paths(tmp_path)
 
 
-def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_image_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"not a picture")
 
     with pytest.raises(InputError, match=r"broken\.png"):
         read_image(tmp_path / "broken.png")
 
 
-def test_rain_is_seen_from_faint_to_opaque(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rendered_rain_ranges_from_faint_to_opaque(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[float] = []
 
     class Seen:

@@ -33,17 +33,17 @@ def test_the_learning_rate_ends_at_its_floor() -> None:
     assert learning_rate(1000, recipe) == pytest.approx(0.25)
 
 
-def test_alpha_stays_unless_it_has_an_end() -> None:
+def test_alpha_is_constant_without_alpha_end() -> None:
     assert {steepness(step, RECIPE) for step in range(1000)} == {4.0}
 
 
-def test_alpha_grows_by_equal_ratios_to_its_end() -> None:
+def test_alpha_grows_exponentially_to_alpha_end() -> None:
     recipe = replace(RECIPE, steps=5, alpha=2.0, alpha_end=32.0)
 
     assert [steepness(step, recipe) for step in range(5)] == pytest.approx([2, 4, 8, 16, 32])
 
 
-def test_alpha_changes_gradients_and_never_spikes() -> None:
+def test_alpha_changes_gradients_but_not_outputs() -> None:
     torch.manual_seed(0)
     network = SpikeRain(variants()["nano"])
     image = torch.rand(1, 3, 32, 32)

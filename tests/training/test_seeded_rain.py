@@ -28,13 +28,13 @@ def scene(seed: int, brightness: float = 128.0) -> Image:
     return np.asarray(np.clip(noisy, 0, 255), np.uint8)
 
 
-def test_severities_have_the_documented_strengths() -> None:
+def test_severities_have_the_documented_psnr() -> None:
     assert {name: severity.psnr for name, severity in severities().items()} == TARGETS
 
 
 @pytest.mark.parametrize("name", TARGETS)
 @pytest.mark.parametrize("brightness", [30.0, 90.0, 150.0])
-def test_seeded_rain_is_as_strong_as_its_severity_says(name: str, brightness: float) -> None:
+def test_seeded_rain_has_the_psnr_of_its_severity(name: str, brightness: float) -> None:
     for seed in range(6):
         clean = scene(seed, brightness)
         rainy = seeded_rain(clean, severities()[name], seed)
@@ -44,7 +44,7 @@ def test_seeded_rain_is_as_strong_as_its_severity_says(name: str, brightness: fl
         assert psnr_luma(rainy, clean) == pytest.approx(TARGETS[name], abs=0.05)
 
 
-def test_a_white_picture_gets_rain_too() -> None:
+def test_a_white_image_gets_rain_too() -> None:
     white = np.full((64, 96, 3), 255, np.uint8)
 
     rainy = seeded_rain(white, severities()["medium"], seed=0)
@@ -52,33 +52,39 @@ def test_a_white_picture_gets_rain_too() -> None:
     assert psnr_luma(rainy, white) == pytest.approx(TARGETS["medium"], abs=0.05)
 
 
-def test_a_picture_of_the_rain_s_own_colour_cannot_get_heavy_rain() -> None:
+def test_an_image_with_the_colour_of_rain_cannot_get_heavy_rain() -> None:
     pale = np.full((16, 16, 3), 225, np.uint8)
 
-    with pytest.raises(InputError, match="no rain"):
+    with pytest.raises(InputError, match="no rendered rain lowers the PSNR"):
         seeded_rain(pale, severities()["heavy"], seed=0)
 
 
 @pytest.mark.parametrize(
-    ("picture", "said"),
+    ("picture", "message"),
     [
-        (np.full((16, 16, 3), 225, np.uint8), "no rain takes this picture down to 17.0 dB"),
-        (np.zeros((40, 10, 3), np.uint8), "10x40 pixels are too few for SSIM, which needs 11x11"),
+        (
+            np.full((16, 16, 3), 225, np.uint8),
+            "no rendered rain lowers the PSNR of this picture to 17.0 dB",
+        ),
+        (
+            np.zeros((40, 10, 3), np.uint8),
+            "10x40 pixels are too few for SSIM, which needs at least 11x11",
+        ),
     ],
     ids=["pale", "small"],
 )
-def test_of_files_the_picture_that_cannot_be_measured_is_named(
-    tmp_path: Path, picture: Image, said: str
+def test_the_message_about_an_unusable_image_names_its_file(
+    tmp_path: Path, picture: Image, message: str
 ) -> None:
     paths = [tmp_path / "good.png", tmp_path / "bad.png"]
     for path, image in zip(paths, (scene(0), picture), strict=True):
         cv2.imwrite(str(path), image)
 
-    with pytest.raises(InputError, match=rf"bad\.png: {said}; remove it, or"):
+    with pytest.raises(InputError, match=rf"bad\.png: {message}; move this picture out of"):
         read_scenes(paths, severities()["heavy"])
 
 
-def test_files_become_the_scenes_that_their_pictures_make(tmp_path: Path) -> None:
+def test_files_and_images_in_memory_get_the_same_rain(tmp_path: Path) -> None:
     cleans = [scene(seed) for seed in range(2)]
     for number, clean in enumerate(cleans):
         cv2.imwrite(str(tmp_path / f"{number}.png"), clean)
@@ -100,7 +106,7 @@ def test_seeded_rain_is_the_same_for_the_same_seed_only() -> None:
     np.testing.assert_array_equal(clean, untouched)
 
 
-def test_doing_nothing_gains_nothing() -> None:
+def test_unchanged_images_have_the_quality_of_the_rainy_ones() -> None:
     scenes = rainy_scenes([scene(seed) for seed in range(3)], severities()["medium"])
 
     measured = held_out_quality(scenes, [rainy for rainy, _ in scenes])
@@ -120,7 +126,7 @@ def test_halving_the_rain_gains_six_decibels() -> None:
     assert measured.psnr - measured.rainy_psnr == pytest.approx(20 * np.log10(2), abs=0.1)
 
 
-def test_the_truth_has_a_similarity_of_one() -> None:
+def test_the_clean_images_have_an_ssim_of_one() -> None:
     cleans = [scene(seed) for seed in range(2)]
 
     measured = held_out_quality(rainy_scenes(cleans, severities()["light"]), cleans)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from networks import SMALL
 
-from spikerain_training.fit import objective, seen
+from spikerain_training.fit import network_input, objective
 from spikerain_training.network import SpikeRain
 from spikerain_training.recipe import Recipe
 from spikerain_training.stability import instability, with_twins
@@ -15,7 +15,7 @@ def images(batch: int, side: int = 32) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("batch", "twins"), [(1, 1), (4, 1), (10, 3)])
-def test_a_quarter_of_a_batch_has_a_twin_that_no_camera_could_tell(batch: int, twins: int) -> None:
+def test_a_quarter_of_a_batch_gets_a_twin_with_invisible_noise(batch: int, twins: int) -> None:
     originals = images(batch)
     shown = with_twins(originals, (1, 2))
 
@@ -26,24 +26,24 @@ def test_a_quarter_of_a_batch_has_a_twin_that_no_camera_could_tell(batch: int, t
     assert apart.abs().max() < 0.5
 
 
-def test_a_step_meets_the_same_noise_again_and_others_do_not() -> None:
+def test_the_noise_is_the_same_for_the_same_step_and_process_only() -> None:
     recipe, rainy = Recipe(stability=0.1), images(4)
-    shown = seen(recipe, rainy, 7, 0)
+    shown = network_input(recipe, rainy, 7, 0)
 
-    assert torch.equal(seen(recipe, rainy, 7, 0), shown)
-    assert not torch.equal(seen(recipe, rainy, 8, 0), shown)
-    assert not torch.equal(seen(recipe, rainy, 7, 1), shown)
-    assert torch.equal(seen(Recipe(), rainy, 7, 0), rainy)
+    assert torch.equal(network_input(recipe, rainy, 7, 0), shown)
+    assert not torch.equal(network_input(recipe, rainy, 8, 0), shown)
+    assert not torch.equal(network_input(recipe, rainy, 7, 1), shown)
+    assert torch.equal(network_input(Recipe(), rainy, 7, 0), rainy)
 
 
-def test_instability_counts_decibels_up_to_seventy() -> None:
+def test_instability_is_the_number_of_decibels_below_seventy() -> None:
     pictures = images(3)
-    # A difference of 0.01 everywhere is 40 dB, 30 short of the 70 that are as good as equal.
+    # A difference of 0.01 everywhere is 40 dB, 30 dB below the limit of 70 dB.
     assert instability(pictures, pictures[:1] + 0.01).item() == pytest.approx(30.0, abs=0.01)
     assert instability(pictures, pictures[:2]).item() == 0
 
 
-def test_instability_of_half_precision_is_computed_in_single() -> None:
+def test_instability_of_half_precision_is_computed_in_float32() -> None:
     pictures = images(2).to(torch.bfloat16)
     nearly = pictures[:1].float() + 1e-3
     expected = instability(pictures.float(), nearly).item()
@@ -51,7 +51,7 @@ def test_instability_of_half_precision_is_computed_in_single() -> None:
 
 
 def trained_instability(weight: float) -> float:
-    """Decibels that twins are apart at the end of a short training, with a price on them or not."""
+    """Returns the instability at the end of a short training with this weight of the term."""
     torch.manual_seed(0)
     network, rainy = SpikeRain(SMALL), images(8)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
@@ -68,5 +68,5 @@ def trained_instability(weight: float) -> float:
 
 
 @pytest.mark.slow
-def test_training_for_stability_brings_twins_together() -> None:
+def test_training_with_stability_makes_twins_more_equal() -> None:
     assert trained_instability(0.1) < trained_instability(0.0) - 5

@@ -22,7 +22,7 @@ def test_processes_share_each_batch_without_overlap(processes: int) -> None:
         assert sorted(seen) == list(range(step * batch, (step + 1) * batch))
 
 
-def test_a_resumed_run_goes_on_with_the_next_batch() -> None:
+def test_a_resumed_run_continues_with_the_next_batch() -> None:
     whole = list(StepSampler(BatchShare(6, 1, 2), 0, 5))
     first, rest = StepSampler(BatchShare(6, 1, 2), 0, 2), StepSampler(BatchShare(6, 1, 2), 2, 5)
 
@@ -30,6 +30,6 @@ def test_a_resumed_run_goes_on_with_the_next_batch() -> None:
     assert (len(first), len(rest)) == (6, 9)
 
 
-def test_a_batch_that_cannot_be_shared_names_one_that_can() -> None:
-    with pytest.raises(InputError, match=r"12 cannot be shared by 5 processes.*batch=5"):
+def test_a_batch_that_cannot_be_divided_is_refused_with_one_that_can() -> None:
+    with pytest.raises(InputError, match=r"12 cannot be divided among 5 processes.*batch=15"):
         BatchShare(12, 0, 5)

@@ -30,7 +30,7 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def side_by_side(photographs: Path, folder: Path, half: str) -> Path:
-    """Pairs in one picture each, whose rainy half is white."""
+    """Writes pairs side by side; the rainy half is white."""
     folder.mkdir()
     for path in photographs.iterdir():
         clean = read_image(path)
@@ -70,7 +70,7 @@ def test_fit_mixes_folders_by_weight(photographs: Path, recipe: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("half", ["left", "right"])
-def test_fit_takes_pairs_that_lie_side_by_side(
+def test_fit_trains_on_pairs_side_by_side(
     photographs: Path, recipe: Path, tmp_path: Path, half: str
 ) -> None:
     beside, output = side_by_side(photographs, tmp_path / "beside", half), tmp_path / "run"
@@ -82,7 +82,7 @@ def test_fit_takes_pairs_that_lie_side_by_side(
     assert sheet[:, 64:].mean() < 200
 
 
-def test_a_resumed_run_sees_and_measures_what_it_did(
+def test_a_resumed_run_trains_and_validates_on_the_same_data(
     photographs: Path, recipe: Path, tmp_path: Path
 ) -> None:
     beside = side_by_side(photographs, tmp_path / "beside", "left")
@@ -107,10 +107,17 @@ def test_a_resumed_run_sees_and_measures_what_it_did(
     for name in ("data", "rainy_half", "validation"):
         assert one[name] == two[name]
 
-    # Training, too, must see halves: whole pictures would be seen where nothing is validated.
+    # Training must use halves too; whole images have a higher PSNR.
     assert float(after["psnr"]) < 15
-    anew = [*resumed[:-1], "3", "--validation", str(photographs), "--rainy-half", f"{beside}=right"]
-    done = CliRunner().invoke(app, anew)
+    changed = [
+        *resumed[:-1],
+        "3",
+        "--validation",
+        str(photographs),
+        "--rainy-half",
+        f"{beside}=right",
+    ]
+    done = CliRunner().invoke(app, changed)
     assert done.exit_code == 0, done.output
     *_, last = json.loads((output / "run.json").read_text())["sessions"]
     assert last["rainy_half"] == {str(beside): "right"}
@@ -118,7 +125,7 @@ def test_a_resumed_run_sees_and_measures_what_it_did(
     assert last["data"] == one["data"]
 
 
-def test_a_run_is_not_overwritten_nor_resumed_with_other_moments(
+def test_a_run_is_not_overwritten_and_not_resumed_with_another_optimizer(
     photographs: Path, recipe: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "run"
@@ -130,15 +137,15 @@ def test_a_run_is_not_overwritten_nor_resumed_with_other_moments(
     again = CliRunner().invoke(app, fresh)
     other = CliRunner().invoke(app, [*resumed, "--set", "optimizer=muon"])
 
-    assert "go on with fit --resume, or name another folder with --output" in again.stderr
-    assert "go on with --set optimizer=adamw" in other.stderr
+    assert f"continue it: spikerain-train fit --resume --output {output}, or name" in again.stderr
+    assert "continue with --set optimizer=adamw" in other.stderr
     for refused in (again, other):
         assert refused.exit_code == 2
         assert len(refused.stderr.strip().splitlines()) == 1
     assert {path: path.read_bytes() for path in output.rglob("*") if path.is_file()} == before
 
 
-def test_a_damaged_checkpoint_to_start_from_is_no_usable_model(
+def test_a_damaged_initial_checkpoint_is_refused_with_exit_code_4(
     photographs: Path, recipe: Path, tmp_path: Path
 ) -> None:
     start = tmp_path / "start"
@@ -153,7 +160,7 @@ def test_a_damaged_checkpoint_to_start_from_is_no_usable_model(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_is_stopped_by_a_signal_and_resumed_without_repeating_anything(
+def test_a_run_stopped_by_a_signal_is_saved_and_resumed_at_the_same_step(
     photographs: Path, recipe: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     output = tmp_path / "run"
@@ -169,16 +176,16 @@ def test_a_run_is_stopped_by_a_signal_and_resumed_without_repeating_anything(
     deadline = time.monotonic() + 120
     while not (output / "training.safetensors").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    # To the whole group, workers included, as a terminal, Slurm or torchrun sends it.
+    # Sent to the whole group including workers, as a terminal, Slurm or torchrun does.
     os.killpg(process.pid, number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert f"go on: spikerain-train fit --resume --output {output}" in said
-    assert "Traceback" not in said
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == 130, messages
+    assert f"continue: spikerain-train fit --resume --output {output}" in messages
+    assert "Traceback" not in messages
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
 
-    stopped_at = int(said.split("saved at step ")[1].split(";")[0])
+    stopped_at = int(messages.split("saved at step ")[1].split(";")[0])
     more = ["fit", "--resume", "--output", str(output), "--set", f"steps={stopped_at + 1}"]
     done = CliRunner().invoke(app, more)
     assert done.exit_code == 0, done.output
@@ -191,7 +198,9 @@ def test_a_run_is_stopped_by_a_signal_and_resumed_without_repeating_anything(
     ]
 
 
-def test_a_damaged_pair_met_while_training_is_one_line(photographs: Path, tmp_path: Path) -> None:
+def test_a_damaged_image_found_while_training_is_reported_in_one_line(
+    photographs: Path, tmp_path: Path
+) -> None:
     pairs = tmp_path / "pairs"
     shutil.copytree(photographs, pairs / "target")
     (pairs / "input").mkdir()
@@ -205,8 +214,8 @@ def test_a_damaged_pair_met_while_training_is_one_line(photographs: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_run_that_fails_ends_with_its_workers(photographs: Path, tmp_path: Path) -> None:
-    """Workers ignore the signal by which Python ends them, unless told that the loop is over."""
+def test_a_run_that_fails_leaves_no_worker_behind(photographs: Path, tmp_path: Path) -> None:
+    """Workers ignore the SIGTERM by which Python stops them until the loop has ended."""
     pairs = tmp_path / "pairs"
     shutil.copytree(photographs, pairs / "target")
     (pairs / "input").mkdir()
@@ -221,12 +230,12 @@ def test_a_run_that_fails_ends_with_its_workers(photographs: Path, tmp_path: Pat
         start_new_session=True,
     )
     try:
-        _, said = process.communicate(timeout=120)
+        _, messages = process.communicate(timeout=120)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise
     assert process.returncode == 2
-    assert "cannot decode the image" in said
+    assert "cannot decode the image" in messages
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
 
@@ -235,15 +244,18 @@ def test_a_run_that_fails_ends_with_its_workers(photographs: Path, tmp_path: Pat
     ("arguments", "message"),
     [
         (["fit", "--data", "missing", "--output", "run"], "no folder missing"),
-        (["fit", "--output", "run"], "nothing to train on; give --data FOLDER"),
+        (["fit", "--output", "run"], "no training data given; name a folder: --data FOLDER"),
         (
             ["fit", "--output", "run", "--resume"],
-            "there is no run to resume in run; check --output",
+            "there is no run to resume in run (training.safetensors is missing); name the folder",
         ),
         (["fit", "--data", ".", "--output", "run", "--config", "bad.toml"], "unknown setting"),
         (["fit", "--data", ".", "--output", "run", "--set", "steps=0"], "at least 1"),
         (["fit", "--data", ".", "--output", "run", "--set", "fast"], "write --set NAME=VALUE"),
-        (["fit", "--data", ".", "--output", "run", "--accelerator", "tpu"], "one of: cpu"),
+        (
+            ["fit", "--data", ".", "--output", "run", "--accelerator", "tpu"],
+            "use --accelerator cpu",
+        ),
         (
             [
                 "fit",
@@ -260,16 +272,16 @@ def test_a_run_that_fails_ends_with_its_workers(photographs: Path, tmp_path: Pat
         ),
         (
             ["fit", "--data", ".", "--output", "run", "--resume", "--initial", "."],
-            "--resume and --initial exclude each other",
+            "--resume and --initial cannot be used together",
         ),
         (
             ["fit", "--data", "a=b", "--output", "run"],
-            "'b' is not a weight above 0; write FOLDER=2.5",
+            "the weight 'b' is not a number above 0; write --data a=2.5",
         ),
         (["evaluate", "--model", "missing", "--data", "."], "no model 'missing'"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(
+def test_invalid_input_is_reported_in_one_line_with_exit_code_2(
     arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

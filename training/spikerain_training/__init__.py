@@ -1,4 +1,4 @@
-"""Trains SpikeRain networks: neuron, blocks, network, data, losses and the training loop."""
+"""Trains SpikeRain networks: neuron, blocks, network, data sets, losses and training loop."""
 
 import logging
 

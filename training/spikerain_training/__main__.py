@@ -1,4 +1,4 @@
-"""`python -m spikerain_training`, which is what `torchrun -m` starts."""
+"""Runs `spikerain-train` as `python -m spikerain_training`, as `torchrun -m` needs it."""
 
 from spikerain_training.entry import main
 

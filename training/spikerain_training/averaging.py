@@ -1,4 +1,4 @@
-"""Means of weights: the exponential one that is measured and shipped, and that of two networks."""
+"""Averages weights: the moving average during training, and the average of two networks."""
 
 from __future__ import annotations
 
@@ -13,48 +13,60 @@ from spikerain_training.network import SpikeRain
 
 
 def averaged(network: nn.Module, decay: float) -> AveragedModel:
-    """A copy of `network` that follows it by `decay`, running statistics included."""
+    """Returns an exponential moving average of a network, including its running statistics.
+
+    Args:
+        network: the network; it is copied.
+        decay: decay per step, 0 to 1.
+    """
     average = AveragedModel(network, multi_avg_fn=_exponential(decay), use_buffers=True)
     average.eval()
     return average
 
 
-def between(first: SpikeRain, second: SpikeRain, weight: float) -> SpikeRain:
-    """A network with weights and statistics between two stages of one training.
+def interpolate(first: SpikeRain, second: SpikeRain, weight: float) -> SpikeRain:
+    """Interpolates the weights and statistics of two checkpoints of one training.
 
     Args:
-        first: what training started from; a smaller network is grown.
-        second: what it led to.
-        weight: share of the second, 0 to 1.
+        first: the network that the training started from; a smaller network is grown.
+        second: the network that it ended with.
+        weight: share of the second network, 0 to 1.
+
+    Returns:
+        A new network, in evaluation mode.
 
     Raises:
-        InputError: the second cannot have been trained from the first.
+        InputError: the second network cannot be grown from the first.
     """
-    begun, trained = grow(first, second.config).state_dict(), second.state_dict()
+    initial, trained = grow(first, second.config).state_dict(), second.state_dict()
     mean = SpikeRain(second.config)
     mean.load_state_dict(
         {
             name: value.lerp(trained[name], weight) if value.is_floating_point() else trained[name]
-            for name, value in begun.items()
+            for name, value in initial.items()
         }
     )
     return mean.eval()
 
 
 def renew_statistics(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
-    """Measures the statistics of all batch norms anew, in place, each batch counting alike.
+    """Recomputes the running statistics of all batch norms, in place; batches have equal weight.
 
-    A mean of two networks has activations that neither of them had (Izmailov et al., 2018).
+    An average of two networks has other activations than both of them, so their statistics do not
+    fit it (Izmailov et al., 2018).
 
     Args:
-        network: on any device.
-        batches: inputs (B, 3, H, W) in [0, 1], float, and their truth, which is not looked at.
+        network: network on any device.
+        batches: pairs of inputs (B, 3, H, W), float in [0, 1], and ground truth, which is ignored.
     """
     update_bn(batches, network, next(network.parameters()).device)
 
 
 def _exponential(decay: float) -> Callable[..., None]:
-    """Exponential average that starts as a plain mean, so that early weights fade quickly."""
+    """Returns the update of an average whose decay is smaller in the first steps.
+
+    Early weights then lose their influence quickly.
+    """
 
     @torch.no_grad()
     def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:

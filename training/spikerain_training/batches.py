@@ -1,4 +1,4 @@
-"""Batches of training samples, made ahead by other processes."""
+"""Batches of training samples, prepared by worker processes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ Batch = tuple[Tensor, Tensor]
 
 
 class SamplesOrErrors(Dataset[Batch | SpikeRainError]):
-    """Samples of a data set, or the errors that they cause.
+    """Returns samples of a data set, or the `SpikeRainError` that reading them raises.
 
-    An error that a worker raises reaches the loop as the text of a traceback; one that it returns
-    arrives whole.
+    The data loader turns an exception in a worker into the text of a traceback. An error that is
+    returned as a sample keeps its type, cause and remedy.
 
     Args:
         samples: the data set.
@@ -48,7 +48,13 @@ class SamplesOrErrors(Dataset[Batch | SpikeRainError]):
 def drawn_batches(
     fabric: Fabric, recipe: Recipe, data: Data, step: int
 ) -> Iterator[Iterator[Batch]]:
-    """Batches of this process, from `step` to the end; afterwards its workers may be ended."""
+    """Yields the batches of this process from `step` to the last step.
+
+    The workers stop when the context ends.
+
+    Raises:
+        InputError: the data cannot be used; raised inside the context if reading a sample fails.
+    """
     over = multiprocessing.Event()
     try:
         yield _received(iter(load(fabric, recipe, data, step, over)))
@@ -57,9 +63,9 @@ def drawn_batches(
 
 
 def load(fabric: Fabric, recipe: Recipe, data: Data, step: int, over: Event) -> Any:
-    """A loader of the batches of this process, from `step` to the end.
+    """Returns a data loader with the batches of this process from `step` to the last step.
 
-    Its workers take no SIGTERM before `over` is set.
+    Its workers ignore SIGTERM until `over` is set.
     """
     share = BatchShare(recipe.batch, fabric.global_rank, fabric.world_size)
     count = recipe.steps * recipe.batch
@@ -85,9 +91,9 @@ def load(fabric: Fabric, recipe: Recipe, data: Data, step: int, over: Event) -> 
 
 
 def collate(samples: list[Batch | SpikeRainError]) -> Batch | SpikeRainError:
-    """Batches of images (B, 3, crop, crop), the network's input in its memory layout.
+    """Stacks samples to a batch (rainy, clean), (B, 3, crop, crop) each; rainy is channels-last.
 
-    A batch with an error in it is that error.
+    If a sample is an error, returns the error instead.
     """
     pairs: list[Batch] = []
     for sample in samples:

@@ -1,7 +1,7 @@
 """Building blocks of SpikeRain.
 
-Every feature map between blocks is an analogue tensor `(T * B, C, H, W)`, time folded into the
-batch, time-major. Neurons are the only place where timesteps meet (and the attention's means).
+Feature maps between blocks are analogue tensors `(T * B, C, H, W)`: time is folded into the batch,
+time-major. Only neurons and the means of the attention combine different timesteps.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from spikerain_training.neuron import LIF
 
 
 def neuron(config: NetworkConfig) -> LIF:
-    """A neuron layer with the settings of `config`."""
+    """Returns a neuron layer with the settings of `config`."""
     return LIF(config.timesteps, config.tau, config.threshold, config.alpha)
 
 
 class ConvNorm(nn.Module):
-    """Convolution without bias on spikes, then batch norm over the `T * B` images."""
+    """Convolution of spikes without bias, followed by batch norm over the `T * B` images."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class ConvNorm(nn.Module):
 
 
 class MDSA(nn.Module):
-    """Multi-dimensional spiking attention: temporal, channel and spatial gates in turn."""
+    """Multi-dimensional spiking attention: a temporal, a channel and a spatial gate in turn."""
 
     def __init__(self, channels: int, config: NetworkConfig) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class MDSA(nn.Module):
         if not self.per_timestep:
             pooled = pooled.mean(dim=0, keepdim=True)
         temporal = torch.sigmoid(self.temporal(pooled))
-        # The means of the gated features follow from the means: no second pass over the pixels.
+        # The means of the gated features follow from `means`, without a second pass over pixels.
         gated_means = (means * temporal).mean(dim=0)
         channel = torch.sigmoid(self.excite(functional.relu(self.squeeze(gated_means))))
         gated = (steps * (temporal * channel)[..., None, None]).flatten(0, 1)
@@ -62,8 +62,9 @@ class MDSA(nn.Module):
 class DSRB(nn.Module):
     """Dense spiking residual block.
 
-    SCU `i` reads the spikes of the block input and of all earlier SCUs. A neuron acts per element
-    and has no parameters, so each feature is turned into spikes once and shared by its readers.
+    SCU `i` (spiking convolution unit) reads the spikes of the block input and of all earlier SCUs.
+    A neuron acts per element and has no parameters, so the spikes of a feature are computed once
+    and used by all later SCUs.
     """
 
     def __init__(self, channels: int, config: NetworkConfig) -> None:
@@ -82,7 +83,7 @@ class DSRB(nn.Module):
 
 
 class Down(nn.Module):
-    """Halves height and width: neuron, then strided convolution and batch norm."""
+    """Halves height and width: neuron, strided convolution and batch norm."""
 
     def __init__(self, channels: int, config: NetworkConfig) -> None:
         super().__init__()
@@ -94,7 +95,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Doubles height and width (bilinear, half-pixel centres), then neuron and convolution."""
+    """Doubles height and width (bilinear, half-pixel centres); neuron, convolution, batch norm."""
 
     def __init__(self, channels: int, config: NetworkConfig) -> None:
         super().__init__()
@@ -109,7 +110,7 @@ class Up(nn.Module):
 
 
 class Merge(nn.Module):
-    """Joins the decoder with its skip connection and brings the width back down."""
+    """Concatenates decoder and skip connection, and reduces the channels by a convolution."""
 
     def __init__(self, inputs: int, outputs: int, config: NetworkConfig) -> None:
         super().__init__()
@@ -121,7 +122,7 @@ class Merge(nn.Module):
 
 
 class TemporalFusion(nn.Module):
-    """Weighted sum over time, `(T * B, C, H, W) -> (B, C, H, W)`; weights are a softmax."""
+    """Weighted sum over time, `(T * B, C, H, W) -> (B, C, H, W)`, with softmax weights."""
 
     def __init__(self, timesteps: int) -> None:
         super().__init__()
@@ -135,8 +136,8 @@ class TemporalFusion(nn.Module):
 class ARFE(nn.Module):
     """Adaptive residual feature enhancement of the fused analogue features.
 
-    `g * ca + (1 - g) * sa + x`, with channel-attended `ca`, spatially attended `sa` and a gate
-    `g` computed from `[x, ca, sa]`.
+    `g * ca + (1 - g) * sa + x`, where `ca` and `sa` are `x` after channel attention and spatial
+    attention, and the gate `g` is computed from `[x, ca, sa]`.
     """
 
     def __init__(self, channels: int, reduction: int) -> None:

@@ -1,4 +1,4 @@
-"""Camera effects, which the network must leave alone in clear weather as in rain."""
+"""Simulates camera effects. The network has to keep them, with and without rain."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _Light = npt.NDArray[np.floating[Any]]
 
 
 def degrade(image: Image, rng: np.random.Generator) -> Image:
-    """Applies random camera effects: focus, exposure, gamma, white balance, noise.
+    """Applies random camera effects: focus, sharpening, exposure, gamma, white balance, noise.
 
-    Both pictures of a pair get the same effects, so the network learns to leave them alone.
+    Apply it before the weather is rendered: then both images of a pair have the same effects, and
+    the network learns to keep them.
     """
     picture: _Light = image.astype(np.float32) / 255
     focus = rng.random()
@@ -37,9 +38,9 @@ def _blurred(picture: _Light, sigma: float) -> _Light:
 
 
 def compress_alike(weathered: Image, clean: Image, rng: np.random.Generator) -> tuple[Image, Image]:
-    """Compresses both pictures as JPEG of one random quality, one pair in four.
+    """Compresses one pair in four as JPEG; both images get the same random quality.
 
-    The network learns to remove weather from compressed pictures, but not the compression itself.
+    The network learns to remove weather from compressed images, but not to remove JPEG artefacts.
     """
     if rng.random() >= 0.25:
         return weathered, clean
@@ -48,6 +49,6 @@ def compress_alike(weathered: Image, clean: Image, rng: np.random.Generator) -> 
 
 
 def compress(image: Image, quality: int) -> Image:
-    """Compresses an image as JPEG, quality 1 to 100, and decodes it."""
+    """Compresses an image as JPEG with a quality from 1 to 100, and decodes it again."""
     _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)

@@ -1,4 +1,4 @@
-"""The `spikerain-train` command: one table of commands, each imported when it is used."""
+"""The `spikerain-train` program: a table of its commands; each is imported when it is used."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ COMMANDS = {
     ),
     "average": CommandEntry(
         "spikerain_training.commands.average",
-        "Averages the weights of two stages of one training, which can keep the virtues of both.",
+        "Averages the weights of two checkpoints of one training, to combine their strengths.",
     ),
     "import": CommandEntry(
         "spikerain_training.commands.import_weights",
-        "Imports weights that the authors' published code has saved, all of them or none.",
+        "Imports weights saved by the authors' published code; every tensor has to match.",
     ),
 }
-"""Every command by its name; its module is imported when it is used."""
+"""All commands by name."""
 
 app = typer.Typer(
     cls=group_of(COMMANDS),
     help="Trains SpikeRain networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 done, 2 bad input or usage, 3 file not readable or writable, 4 "
-    "checkpoint or model unusable, 5 training diverged or memory ran out, 130 stopped by "
-    "Ctrl-C or, in fit, by SIGTERM (the run is saved).",
+    epilog="Exit codes: 0 success, 2 invalid input or usage, 3 a file cannot be read or written, "
+    "4 a checkpoint or model cannot be used, 5 the training diverged or memory ran out, 130 "
+    "stopped by Ctrl-C (fit also stops at SIGTERM, and saves the run first).",
 )
 
 

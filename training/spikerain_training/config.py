@@ -1,6 +1,7 @@
-"""What builds a SpikeRain network: one frozen dataclass and the named variants.
+"""Configuration of a SpikeRain network, and the named variants.
 
-Nothing here imports torch, so that the exporter can read a configuration on a board without it.
+This module does not import torch, so the exporter can read a configuration where torch is not
+installed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from spikerain_edge.errors import InputError
 TemporalGate = Literal["pooled", "per-timestep"]
 
 _LEVELS = ("encoder", "decoder")
-# A config.json may come from anywhere: the upper ends keep it from asking for all of the memory.
+# A config.json can come from an untrusted source. The upper limits bound the memory that the
+# network takes.
 _WHOLE_NUMBERS = {
     "width": (1, 256),
     "growth": (1, 128),
@@ -30,30 +32,32 @@ _BLOCKS = (0, 16)
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Shape of one SpikeRain network.
+    """Configuration of a SpikeRain network.
 
     Attributes:
-        variant: name the network is known by.
+        variant: name of the network.
         width: channels `C` after the patch embedding; levels two and three have `2C` and `4C`.
-        growth: channels `g` that each SCU of a dense block emits.
+        growth: output channels `g` of each spiking convolution unit (SCU) of a dense block.
         units: SCUs `n` per dense block.
-        timesteps: `T`, how often the image is presented.
+        timesteps: number of timesteps `T`; the image is the input at every timestep.
         encoder: dense blocks per encoder level, finest first (`e1, e2, e3`).
         decoder: dense blocks per decoder level, finest first (`d1, d2, d3`).
-        shuffle: pixel-unshuffle factor before the embedding; 1 works at full resolution.
-        merge_finest: whether the finest skip connection is merged down to `C` channels by a
-            spiking 1x1 convolution, as the published network does one level deeper. It halves
-            the analogue tail (ARFE and output convolution), where most of the energy goes.
-        temporal_gate: `pooled` gives one attention gate per image (published), `per-timestep`
+        shuffle: pixel-unshuffle factor before the embedding; 1 keeps the full resolution.
+        merge_finest: whether a spiking 1x1 convolution merges the finest skip connection to `C`
+            channels. The published network does this one level deeper only. It halves the
+            channels of the analogue layers at the end (ARFE and output convolution), which take
+            most of the energy.
+        temporal_gate: `pooled` has one attention gate per image (as published), `per-timestep`
             one gate per timestep with the same two parameters.
-        attention_reduction: channel attention squeezes `C` to `C / attention_reduction`.
-        enhancement_reduction: ARFE squeezes its width by this factor.
-        tau: membrane time constant in timesteps; the potential decays by `1 - 1/tau` per step.
+        attention_reduction: channel attention reduces `C` channels to `C / attention_reduction`.
+        enhancement_reduction: factor by which ARFE reduces its channels.
+        tau: membrane time constant in timesteps; a timestep multiplies the potential by
+            `1 - 1/tau`.
         threshold: firing threshold of every neuron.
         alpha: steepness of the sigmoid surrogate gradient (training only).
 
     Raises:
-        InputError: a setting that no network can have; the message names it.
+        InputError: the value of a setting is not valid; the message names the setting.
     """
 
     variant: str
@@ -93,43 +97,51 @@ class NetworkConfig:
     def _require(self, name: str, fits: bool, wanted: str) -> None:
         if not fits:
             value = getattr(self, name)
-            raise InputError(f"{name} of the network is {value!r}", f"set it to {wanted}")
+            raise InputError(
+                f"the network setting {name} is {value!r:.100}, which is not valid",
+                f"set {name} to {wanted}",
+            )
 
     @property
     def stride(self) -> int:
-        """Height and width of an input must be multiples of this."""
+        """Factor in pixels; images are padded to multiples of it."""
         return 4 * self.shuffle
 
     @property
     def tail_width(self) -> int:
-        """Channels that the finest decoder level, the fusion and ARFE work on."""
+        """Channels of the finest decoder level, the temporal fusion and ARFE."""
         return self.width if self.merge_finest else 2 * self.width
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as written to `config.json`."""
+        """Returns all settings as plain values, as `config.json` holds them."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
-        """Rebuilds a configuration from plain values, as `to_dict` gives them.
+        """Returns a configuration from plain values, as `to_dict` returns them.
 
         Raises:
-            InputError: a setting is unknown, missing or unusable.
+            InputError: a setting is unknown or missing, or its value is not valid.
         """
         if not isinstance(values, Mapping):
-            raise InputError("the network configuration is not a table", "write NAME = VALUE lines")
+            raise InputError(
+                "the network configuration is not a table of settings",
+                "write one line NAME = VALUE for each setting",
+            )
         known = [field.name for field in fields(cls)]
         unknown = sorted(set(values) - set(known))
         if unknown:
             raise InputError(
                 f"unknown network settings: {', '.join(unknown)}",
-                f"remove them, or choose from {', '.join(known)}",
+                f"remove them; the known settings are {', '.join(known)}",
             )
         needed = [field.name for field in fields(cls) if field.default is MISSING]
         missing = [name for name in needed if name not in values]
         if missing:
-            raise InputError(f"the network configuration lacks {', '.join(missing)}", "add them")
-        # JSON and TOML know lists only.
+            raise InputError(
+                f"the network configuration has no {', '.join(missing)}", "add these settings"
+            )
+        # JSON and TOML have lists but no tuples.
         levels = {name: tuple(values[name]) for name in _LEVELS if isinstance(values[name], list)}
         return cls(**{**values, **levels})
 
@@ -139,7 +151,7 @@ def _is_whole(value: object, least: int, most: int) -> bool:
 
 
 def variants() -> dict[str, NetworkConfig]:
-    """The named networks: `s`, `m`, `l` as published, `nano` and `tiny` for edge devices."""
+    """Returns the named networks: `s`, `m`, `l` as published, `nano`, `tiny` for edge devices."""
     published: dict[str, Any] = {"growth": 24, "units": 4, "timesteps": 4}
     edge: dict[str, Any] = {
         "growth": 16,

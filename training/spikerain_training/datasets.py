@@ -1,4 +1,4 @@
-"""Data sets of training samples: pairs on disk, and mixtures of data sets."""
+"""Data sets of training samples: pairs on disk, and mixtures of several data sets."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class PairedFolder(Dataset[Sample]):
     """Pairs (rainy, clean) of crops, each (3, crop, crop) float32 RGB in [0, 1].
 
     Sample `i` depends on `seed` and `i` only, so a resumed run sees the same samples. Files are
-    read when needed, since paired data sets do not fit into memory. Crops keep their scale, since
-    resizing would change the streaks of the rain.
+    read when needed, because paired data sets do not fit into memory. Crops are not resized,
+    because that would change the rain streaks.
 
     Args:
         pairs: the pairs to draw from, as `find_pairs` returns them.
-        crop: side of the square crops in pixels; smaller pictures are reflected at their border.
+        crop: side of the square crops in pixels; smaller images are extended by reflection.
         length: number of samples.
         seed: seed of all randomness.
     """
@@ -46,24 +46,25 @@ class PairedFolder(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         rng = np.random.default_rng((self.seed, index))
         rainy, clean = self.pairs[int(rng.integers(len(self.pairs)))].read()
-        # One picture of six channels, so that both get the same crop and flip.
+        # One image of six channels, so that both images get the same crop and flip.
         both = crop_and_flip(np.concatenate([rainy, clean], axis=2), self.crop, rng)
         return to_tensor(both[..., :3]), to_tensor(both[..., 3:])
 
 
 class Mixture(Dataset[Sample]):
-    """Draws each sample from one of several data sets, with probability by weight.
+    """Draws every sample from one of several data sets.
 
-    Sample `i` is sample `i` of a data set that depends on `seed` and `i` only.
+    Sample `i` is sample `i` of one data set; which one depends on `seed` and `i` only.
 
     Args:
-        datasets: map-style data sets of `length` samples or more.
+        datasets: map-style data sets with at least `length` samples.
         weights: relative probability of each data set, above 0.
         length: number of samples.
         seed: seed of the choice.
 
     Raises:
-        InputError: there is not one weight per data set, or a weight is not above 0.
+        InputError: the number of weights differs from the number of data sets, or a weight is not
+            above 0.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Mixture(Dataset[Sample]):
         return self.length
 
     def __getitem__(self, index: int) -> Sample:
-        # The last number keeps this draw independent of that of the crop.
+        # The last number makes this draw independent of the draw of the crop.
         rng = np.random.default_rng((self.seed, index, 1))
         return self.datasets[rng.choice(len(self.datasets), p=self.shares)][index]
 
@@ -93,23 +94,23 @@ def training_samples(
     dry: float = DRY,
     rainy_half: Mapping[Path, Half] | None = None,
 ) -> Dataset[Sample]:
-    """Makes the data set of one folder, or a mixture of several.
+    """Returns the data set of one folder, or a mixture of several.
 
     Args:
-        folders: weight of each folder. A folder holds pairs in a known layout, or clean images
-            that get rendered weather.
+        folders: weight of each folder. A folder holds pairs in a known layout, or clean images;
+            weather is rendered in front of clean images.
         crop: side of the square crops in pixels.
         length: number of samples.
         seed: seed of all randomness.
         weather: weight of each kind of rendered weather; only rain if None.
         dry: share of the rendered samples without any weather.
-        rainy_half: the rainy half, for folders whose pictures hold a pair side by side.
+        rainy_half: the rainy half, for folders whose images hold a pair side by side.
 
     Raises:
-        InputError: there are no folders, a folder is missing or holds no image or no pair, a
-            weight is not above 0, or `weather` or `dry` is invalid.
+        InputError: `folders` is empty, a folder is missing or holds no image or no pair, a weight
+            is not above 0, or `weather` or `dry` is not valid.
     """
-    # Checked even if the values are not used, so that a mistake in a recipe is not hidden.
+    # Checked even if no weather is rendered, to report every mistake in a recipe.
     _require_weights(list(folders.values()), len(folders))
     WeatherMix(weather, dry)
     halves = rainy_half or {}
@@ -128,7 +129,7 @@ def training_samples(
 def training_batches(
     folder: Path, *, crop: int, batch: int, count: int, dry: float
 ) -> DataLoader[Sample]:
-    """Makes batches of a folder's samples, (B, 3, crop, crop) each; every call makes the same.
+    """Returns batches of samples (rainy, clean), (B, 3, crop, crop) each, the same at every call.
 
     Raises:
         InputError: the folder is missing, holds no image or no pair, or an image cannot be
@@ -142,12 +143,12 @@ def _require_weights(weights: Sequence[float], datasets: int) -> None:
     usable = all(0 < weight < math.inf for weight in weights)
     if not datasets or len(weights) != datasets or not usable:
         raise InputError(
-            "training needs one weight above 0 for each data set", "give --data FOLDER=WEIGHT"
+            "every data folder needs one weight above 0", "write --data FOLDER=WEIGHT for each"
         )
 
 
 def crop_and_flip(image: Image, crop: int, rng: np.random.Generator) -> Image:
-    """Cuts a random crop (crop, crop, C) from an image (H, W, C) and mirrors half of them."""
+    """Returns a random crop (crop, crop, C) of an image (H, W, C), mirrored half of the time."""
     height, width = image.shape[:2]
     below, beside = max(0, crop - height), max(0, crop - width)
     if below or beside:

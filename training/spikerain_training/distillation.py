@@ -1,4 +1,4 @@
-"""Learning from a larger network: its picture guides wherever it is the better one."""
+"""Distillation: a small network also learns from the output of a larger one, the teacher."""
 
 from __future__ import annotations
 
@@ -14,54 +14,55 @@ from spikerain_training.losses import widened
 
 
 class Teacher:
-    """A trained network that only answers: evaluation mode, frozen, without gradients.
+    """A trained network in evaluation mode whose weights are frozen.
 
-    It is no `nn.Module`, so that a student holding it neither trains, saves nor averages it.
+    It is not an `nn.Module`, so a student that holds it does not train, save or average it.
 
     Args:
-        source: a checkpoint folder, or a network, of which a copy is kept: what happens to the
-            original afterwards does not change the teacher.
-        device: where it answers; where `source` is unless given.
+        source: a checkpoint folder or a network. A network is copied: later changes of the original
+            do not change the teacher.
+        device: device of the teacher; None keeps the device of `source`.
 
     Raises:
-        InputError: no such checkpoint.
-        CheckpointError: configuration and weights do not fit each other.
+        InputError: the folder is not a checkpoint.
+        CheckpointError: the configuration is not valid, or the weights do not match it.
     """
 
     def __init__(self, source: Path | nn.Module, device: torch.device | str | None = None) -> None:
         try:
             network = load_network(source) if isinstance(source, Path) else deepcopy(source)
         except InputError as error:
-            raise InputError(f"the recipe's teacher: {error.cause}", error.remedy) from error
+            raise InputError(f"teacher of the recipe: {error.cause}", error.remedy) from error
         self._network = network.to(device).eval().requires_grad_(False)
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
-        """The teacher's pictures of rainy images (B, 3, H, W), RGB in [0, 1], float."""
-        answer: Tensor = self._network(images)
-        return answer
+        """Returns the outputs for rainy images; both are (B, 3, H, W) float, RGB in [0, 1]."""
+        restored: Tensor = self._network(images)
+        return restored
 
 
 def distillation_loss(student: Tensor, teacher: Tensor, clean: Tensor) -> Tensor:
-    """Distance to the teacher's picture, at those pixels where it is closer to the truth.
+    """Returns the difference from the teacher's output at the pixels where the teacher is better.
 
-    With student `s`, teacher `t` and truth `y`, at every pixel `p`:
+    With the outputs `s` of the student and `t` of the teacher, the ground truth `y`, channels `c`
+    and pixels `p`:
 
         m[p] = 1 if sum_c |t[c, p] - y[c, p]| < sum_c |s[c, p] - y[c, p]| else 0
         loss = mean over all c, p of m[p] * |s[c, p] - t[c, p]|
 
-    So a teacher's mistakes are not learned, and the term fades as the student catches up. No
-    gradient flows through `m` or to the teacher. Half precision is widened to float32.
+    The student does not learn the teacher's mistakes, and the term vanishes as the student gets
+    better. No gradient flows through `m` or to the teacher. Half precision is converted to float32.
 
     Args:
-        student: the student's pictures (B, 3, H, W).
-        teacher: the teacher's pictures of the same images.
-        clean: the truth.
+        student: outputs of the student (B, 3, H, W).
+        teacher: outputs of the teacher for the same images (B, 3, H, W).
+        clean: ground truth (B, 3, H, W).
 
     Returns:
         A scalar in the units of the images.
     """
-    pupil, guide, truth = widened(student), widened(teacher).detach(), widened(clean)
-    guide_error = (guide - truth).abs().sum(dim=1, keepdim=True)
-    pupil_error = (pupil.detach() - truth).abs().sum(dim=1, keepdim=True)
-    return ((guide_error < pupil_error) * (pupil - guide).abs()).mean()
+    student, teacher, clean = widened(student), widened(teacher).detach(), widened(clean)
+    teacher_error = (teacher - clean).abs().sum(dim=1, keepdim=True)
+    student_error = (student.detach() - clean).abs().sum(dim=1, keepdim=True)
+    return ((teacher_error < student_error) * (student - teacher).abs()).mean()

@@ -1,4 +1,4 @@
-"""Entry point of `spikerain-train`, which must answer even where torch is not installed."""
+"""Entry point of `spikerain-train`; it also works where torch is not installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _EXTRA = ("torch", "lightning_fabric", "safetensors", "tensorboard", "tomli")
 
 
 def main() -> None:
-    """Runs the command, or says which extra it needs."""
+    """Runs the program; if a training package is not installed, prints how to install it."""
     try:
         app()
     except ModuleNotFoundError as error:
@@ -19,7 +19,7 @@ def main() -> None:
         if package not in _EXTRA:
             raise
         print(
-            f"spikerain-train: training needs the package {package}; "
+            f"spikerain-train: the package {package} is not installed, but training needs it; "
             "install it: pip install 'spikerain-edge[train]'",
             file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""The training loop, on one process or on many."""
+"""The training loop, for one or several processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from spikerain_training.averaging import averaged
 from spikerain_training.batches import drawn_batches
 from spikerain_training.checkpoint import load_network, require_free
 from spikerain_training.distillation import Teacher, distillation_loss
-from spikerain_training.figures import Figures, Patience
 from spikerain_training.growth import grow
 from spikerain_training.hardware import Hardware, lack_of_memory, launch
 from spikerain_training.logbook import StepReport
@@ -28,8 +27,9 @@ from spikerain_training.record import Data
 from spikerain_training.run import Run, State
 from spikerain_training.schedule import learning_rate, steepen, steepness
 from spikerain_training.stability import instability, with_twins
+from spikerain_training.step_metrics import DivergenceCheck, StepMetrics
 
-_LESS_MEMORY = "train on smaller batches or crops, such as --set batch=4 --set crop=64"
+_LESS_MEMORY = "use smaller batches or crops, for example --set batch=4 --set crop=64"
 
 
 @lack_of_memory(_LESS_MEMORY)
@@ -42,30 +42,31 @@ def fit(
     resume: bool = False,
     initial: Path | None = None,
     interrupted: Callable[[], bool] = lambda: False,
-    progress: Callable[[StepReport], None] = lambda reached: None,
+    progress: Callable[[StepReport], None] = lambda report: None,
 ) -> int:
-    """Trains a network on clean images with rendered weather, or on degraded and clean pairs.
+    """Trains a network on clean images with rendered weather, or on rainy and clean pairs.
 
     Args:
-        recipe: what to train and how.
-        data: what to train and measure on.
-        output: checkpoint folder; see `Run` for what comes to lie in it.
-        hardware: where to train; this machine's accelerator, one process, unless given.
+        recipe: settings of the training.
+        data: folders to train and validate on.
+        output: checkpoint folder; `Run` describes its files.
+        hardware: devices to train on; None for one process on the accelerator of this machine.
         resume: continue from the training state in `output`.
-        initial: checkpoint whose weights a fresh run starts from; a smaller network is grown.
-        interrupted: asked after every step; once true, the run is saved and ends.
+        initial: checkpoint with the weights that a new run starts from; a smaller network is
+            grown.
+        interrupted: called after every step; if it returns True, the run is saved and stops.
         progress: called after every step, in the first process only.
 
     Returns:
-        Steps done: `recipe.steps`, or fewer when interrupted.
+        Number of steps done: `recipe.steps`, or fewer if the run was interrupted.
 
     Raises:
-        InputError: there are no images, or nothing to resume from; recipe, data and network do not
-            fit each other; a resumed run has done more steps already; `output` holds another run
-            or cannot be written to.
+        InputError: a data folder is missing or holds no usable image, the recipe does not match
+            the data, the hardware or the checkpoint, `output` holds another run or cannot be
+            written to, or a resumed run has no training state or more steps than the recipe.
         CheckpointError: a checkpoint is damaged.
-        ComputeError: memory ran out; or loss or gradient is no longer finite, and the batch is
-            saved. The last checkpoint is untouched.
+        ComputeError: memory ran out, or the loss or the gradient is not finite; the batch is then
+            saved, and the last checkpoint is kept.
     """
     if not resume:
         require_free(output)
@@ -77,7 +78,7 @@ def fit(
         run.restore()
     run.announce()
     teacher = Teacher(Path(recipe.teacher), fabric.device) if recipe.teacher else None
-    patience = Patience(recipe.precision)
+    divergence = DivergenceCheck(recipe.precision)
     network.train()
     with (
         drawn_batches(fabric, recipe, data, state.step) as batches,
@@ -91,10 +92,10 @@ def fit(
             steepen(state.network, alpha)
 
             rates.clear()
-            pictures = network(seen(recipe, rainy, state.step, fabric.global_rank))
-            restored, twins = pictures[: len(rainy)], pictures[len(rainy) :]
-            guide = teacher(rainy) if teacher else None
-            terms = objective(recipe, restored, clean, rates, guide, twins)
+            outputs = network(network_input(recipe, rainy, state.step, fabric.global_rank))
+            restored, twins = outputs[: len(rainy)], outputs[len(rainy) :]
+            taught = teacher(rainy) if teacher else None
+            terms = objective(recipe, restored, clean, rates, taught, twins)
             loss = torch.stack(list(terms.values())).sum()
 
             optimizer.zero_grad()
@@ -102,28 +103,28 @@ def fit(
             norm = fabric.clip_gradients(
                 network, optimizer, max_norm=recipe.clip, error_if_nonfinite=False
             )
-            # Where SSIM is part of the loss, it need not be computed a second time.
-            alike = 1 - terms["ssim"] / recipe.ssim if recipe.ssim else ssim(restored, clean)
-            figures = Figures.over_all(
-                fabric, loss, restored, clean, alike, rates, norm, interrupted()
+            # If SSIM is part of the loss, it is not computed a second time.
+            similarity = 1 - terms["ssim"] / recipe.ssim if recipe.ssim else ssim(restored, clean)
+            metrics = StepMetrics.gather(
+                fabric, loss, restored, clean, similarity, rates, norm, interrupted()
             )
-            if not patience.lasts(figures.loss, figures.gradient_norm):
-                run.give_up(rainy, clean, restored)
+            if not divergence.allows(metrics.loss, metrics.gradient_norm):
+                run.stop_diverged(rainy, clean, restored)
             optimizer.step()
             state.average.update_parameters(state.network)
             state.step += 1
 
-            stopping = figures.stop > 0
+            stopping = metrics.stop > 0
             last = state.step == recipe.steps
             measured = None
             if last or state.step % recipe.validate_every == 0:
                 measured = run.validate(rainy, clean)
-            reached = figures.progress(state.step, rate, alpha, measured)
-            run.log(reached)
+            report = metrics.report(state.step, rate, alpha, measured)
+            run.log(report)
             if last or stopping or state.step % recipe.save_every == 0:
                 run.save()
             if fabric.is_global_zero:
-                progress(reached)
+                progress(report)
             if stopping:
                 break
     fabric.barrier()
@@ -133,17 +134,19 @@ def fit(
 def prepare(
     fabric: Fabric, recipe: Recipe, initial: Path | None
 ) -> tuple[nn.Module, torch.optim.Optimizer, State]:
-    """Network and optimiser as Fabric wraps them, and what a checkpoint keeps of them.
+    """Returns the network and the optimiser, wrapped by Fabric, and the state of the training.
 
     Raises:
-        InputError: the weights to start from are those of a network that cannot be grown.
+        InputError: `initial` is not a checkpoint, or its network cannot be grown into that of the
+            recipe.
+        CheckpointError: `initial` is damaged.
     """
     if initial:
         network = grow(load_network(initial), recipe.config())
     else:
         network = SpikeRain(recipe.config())
         start_near_identity(network)
-    # Convolutions on the CPU and on tensor cores read this layout without copies of their own.
+    # Convolutions on the CPU and on tensor cores read this memory layout without copying it.
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if fabric.world_size > 1:
         share_batch_norms(network)
@@ -155,8 +158,8 @@ def prepare(
     return wrapped, wrapped_optimizer, state
 
 
-def seen(recipe: Recipe, rainy: Tensor, step: int, process: int) -> Tensor:
-    """What the network is shown at a step: the rainy images, twins after them if they count."""
+def network_input(recipe: Recipe, rainy: Tensor, step: int, process: int) -> Tensor:
+    """Returns the input of a step: the rainy images, then twins if the recipe uses `stability`."""
     return with_twins(rainy, (recipe.seed, step, process)) if recipe.stability else rainy
 
 
@@ -165,37 +168,37 @@ def objective(
     restored: Tensor,
     clean: Tensor,
     rates: list[Tensor],
-    guide: Tensor | None,
+    taught: Tensor | None,
     twins: Tensor,
 ) -> dict[str, Tensor]:
-    """The weighted terms of the loss, by name.
+    """Returns the weighted terms of the loss by name; their sum is the loss.
 
     Args:
-        recipe: holds the weights.
-        restored: the network's pictures (B, 3, H, W), RGB in [0, 1].
-        clean: the truth.
+        recipe: contains the weights.
+        restored: outputs of the network (B, 3, H, W), RGB in [0, 1].
+        clean: ground truth (B, 3, H, W).
         rates: firing rate of every neuron layer.
-        guide: the teacher's pictures, where there is one.
-        twins: the network's pictures of the twins of the first images, where these count.
+        taught: outputs of the teacher (B, 3, H, W); None without a teacher.
+        twins: outputs for the twins of the first images; empty without `stability`.
     """
     terms = loss_terms(restored, clean, loss_weights(recipe))
     if recipe.firing_penalty:
         terms["firing"] = recipe.firing_penalty * excess_firing(rates, recipe.firing_target)
     if recipe.stability:
         terms["stability"] = recipe.stability * instability(restored, twins)
-    if guide is not None:
-        terms["distillation"] = recipe.distillation * distillation_loss(restored, guide, clean)
+    if taught is not None:
+        terms["distillation"] = recipe.distillation * distillation_loss(restored, taught, clean)
     return terms
 
 
 def loss_weights(recipe: Recipe) -> LossWeights:
-    """The weights of the picture's loss terms."""
+    """Returns the weights of the loss terms that compare outputs with the ground truth."""
     return LossWeights(recipe.ssim, recipe.l1, recipe.gradient, recipe.frequency, recipe.psnr)
 
 
 @contextmanager
 def recorded_rates(network: nn.Module) -> Iterator[list[Tensor]]:
-    """A list to which every neuron layer adds its firing rate whenever the network runs."""
+    """Yields a list; every neuron layer appends its firing rate at each forward pass."""
     rates: list[Tensor] = []
 
     def record(module: nn.Module, inputs: tuple[Tensor, ...], spikes: Tensor) -> None:

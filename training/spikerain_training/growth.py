@@ -1,8 +1,8 @@
-"""Grows a trained network into a wider and deeper one that computes the same picture.
+"""Grows a trained network into a wider and deeper network with the same output.
 
-The larger network starts where the smaller one ended (Chen et al., Net2Net, 2016): the small
-network's weights sit in the first channels of every layer, what is new reads everything and is
-read by nothing, and added blocks add nothing. Training then finds a use for the new parts.
+The larger network starts training where the smaller one ended (Chen et al., Net2Net, 2016). The
+trained weights fill the first channels of every layer. The weights by which trained channels read
+new channels are zero, and the output of added blocks is zero. Training then changes these zeros.
 """
 
 from __future__ import annotations
@@ -13,23 +13,26 @@ from spikerain_edge.errors import InputError
 from spikerain_training.config import NetworkConfig
 from spikerain_training.network import SpikeRain
 
-_REMEDY = "train a new network without --initial, or start from a checkpoint of another shape"
+_REMEDY = "omit --initial to train from scratch, or name a checkpoint of a smaller network"
 Runs = tuple[tuple[int, int, int], ...]
-"""Where channels go: (from, to, how many) for each run that stays together."""
+"""Copies of channels as (first source channel, first target channel, number of channels)."""
 
 
 def grow(small: SpikeRain, config: NetworkConfig) -> SpikeRain:
-    """A network of shape `config` that computes what `small` does, in evaluation mode.
+    """Returns a network with configuration `config` that has the output of `small`.
 
     Args:
         small: the trained network.
-        config: shape of the other one; the same, or larger: as many timesteps and as wide a growth,
-            the same neurons and gates, at least as wide, with at least as many units and blocks
-            everywhere, and nothing squeezed to fewer channels.
+        config: configuration of the larger network. `growth`, `timesteps`, `shuffle`,
+            `merge_finest`, `temporal_gate`, `tau` and `threshold` must be those of `small`; width,
+            units, blocks and reduced widths must not be smaller.
+
+    Returns:
+        The larger network, in evaluation mode.
 
     Raises:
-        InputError: the other network would not compute the same, cannot hold the smaller one, or is
-            wider and joins the finest skip connection without merging it.
+        InputError: a setting that must be equal differs, the larger network is smaller somewhere,
+            or it is wider and does not merge the finest skip connection.
     """
     _require_room(small.config, config)
     large = SpikeRain(config)
@@ -38,13 +41,13 @@ def grow(small: SpikeRain, config: NetworkConfig) -> SpikeRain:
         if name in trained:
             _place(name, trained[name], value, small.config, config)
         elif name.endswith("merge.weight"):
-            value.zero_()  # an added block: its features add nothing
+            value.zero_()  # the output of an added block
     large.load_state_dict(state)
     return large.eval()
 
 
 def _require_room(small: NetworkConfig, large: NetworkConfig) -> None:
-    refusal = f"{large.variant} cannot be grown from {small.variant}"
+    refusal = f"the network {large.variant} cannot be grown from {small.variant}"
     same = ("merge_finest", "growth", "timesteps", "shuffle", "temporal_gate", "tau", "threshold")
     for name in same:
         ours, theirs = getattr(large, name), getattr(small, name)
@@ -52,15 +55,15 @@ def _require_room(small: NetworkConfig, large: NetworkConfig) -> None:
             raise InputError(f"{refusal}: {name} is {ours}, not {theirs}", _REMEDY)
     sizes = zip(_sizes(small, large), _sizes(large, small), strict=True)
     if any(one > other for one, other in sizes):
-        raise InputError(f"{refusal}: it is smaller somewhere", _REMEDY)
+        raise InputError(f"{refusal}: some of its layers are smaller", _REMEDY)
     if small.width != large.width and not small.merge_finest:
         raise InputError(
-            f"{refusal}: only networks that merge the finest skip connection grow wider", _REMEDY
+            f"{refusal}: only a network with merge_finest = true can be made wider", _REMEDY
         )
 
 
 def _sizes(one: NetworkConfig, other: NetworkConfig) -> list[int]:
-    """What may not shrink. Squeezed widths are quotients, brought to one denominator."""
+    """Returns the sizes that must not shrink; reduced widths get a common denominator."""
     squeezed = (one.width * other.attention_reduction, one.width * other.enhancement_reduction)
     return [one.width, one.units, *one.encoder, *one.decoder, *squeezed]
 
@@ -68,28 +71,28 @@ def _sizes(one: NetworkConfig, other: NetworkConfig) -> list[int]:
 def _place(
     name: str, trained: Tensor, value: Tensor, small: NetworkConfig, large: NetworkConfig
 ) -> None:
-    """Writes one trained tensor into the larger one, in place."""
+    """Copies a trained tensor into the tensor of the larger network, in place."""
     if trained.ndim == 0 or name == "fuse.weights":
         value.copy_(trained)
         return
     ratio = large.width / small.width
     if ".attention.temporal.weight" in name or ".attention.spatial.weight" in name:
-        # A mean over more channels, of which the new ones are zero, is smaller by their share.
+        # The input is a mean over channels. The new channels are zero, so the mean is smaller.
         value.copy_(trained * ratio)
         return
     inputs = _inputs(name, trained, small, large)
     if inputs is None:
         value[: trained.shape[0]] = trained
         return
-    # What is new is not read by what was there; and of blocks, whose outputs are added to the
-    # features, it adds nothing either.
+    # Trained channels do not read new channels. In blocks, whose output is added to the features,
+    # the output of new channels is zero too.
     value[: None if name.endswith(".merge.weight") else trained.shape[0]] = 0.0
     for source, target, count in inputs:
         value[: trained.shape[0], target : target + count] = trained[:, source : source + count]
 
 
 def _inputs(name: str, trained: Tensor, small: NetworkConfig, large: NetworkConfig) -> Runs | None:
-    """Where the input channels of a weight go; none for what has no input channels."""
+    """Returns how to copy the input channels of a weight; None if it has no input channels."""
     if trained.ndim < 2:
         return None
     if ".units." in name or name.endswith(".merge.weight"):
@@ -104,14 +107,14 @@ def _inputs(name: str, trained: Tensor, small: NetworkConfig, large: NetworkConf
 
 
 def _joined(name: str) -> int:
-    """How many tensors of equal width a layer reads side by side."""
+    """Returns how many tensors of equal width are concatenated to the input of a layer."""
     if name.startswith(("merge1.", "merge2.")):
         return 2
     return 3 if name == "enhance.gate.weight" else 1
 
 
 def _block_width(name: str, config: NetworkConfig) -> int:
-    """Channels of the block input in the level that a dense block belongs to."""
+    """Returns the input channels of the dense block that a tensor belongs to."""
     stage = name.partition(".")[0]
     if stage == "decoder1":
         return config.tail_width

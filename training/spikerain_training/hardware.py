@@ -1,4 +1,4 @@
-"""Where a network is trained: accelerator, processes, machines."""
+"""Hardware of a run: accelerator, processes and machines, lack of memory, signals."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ from spikerain_edge.errors import ComputeError, InputError
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a run may use.
+    """Hardware to train on.
 
     Attributes:
         accelerator: `auto`, `cpu`, `cuda` or `mps`.
-        devices: processes on this machine, one per device; `torchrun` decides where it started
-            them.
-        nodes: machines that take part.
+        devices: number of processes on this machine, one per device; ignored under `torchrun`.
+        nodes: number of machines; ignored under `torchrun`.
     """
 
     accelerator: str = "auto"
@@ -34,19 +33,20 @@ class Hardware:
 
 
 def launch(hardware: Hardware, precision: str) -> Fabric:
-    """Joins or starts the processes of a run.
+    """Starts the processes of a run, or joins those that `torchrun` started.
 
     Raises:
-        InputError: there is no such accelerator, there are fewer devices, or it cannot do this
+        InputError: the accelerator is not available, has too few devices, or does not support the
             precision.
     """
-    # What torchrun started is what there is: its environment says how many and where.
+    # torchrun has started the processes already; the environment holds their numbers.
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", hardware.devices))
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", hardware.nodes))
     accelerator = _accelerator(hardware.accelerator)
     if accelerator == "cpu" and precision == "16-mixed":
         raise InputError(
-            "precision 16-mixed needs a GPU", "set another: --set precision=32-true or bf16-mixed"
+            "the precision 16-mixed needs a GPU",
+            "use another precision: --set precision=bf16-mixed, or --set precision=32-true",
         )
     try:
         fabric = Fabric(
@@ -60,7 +60,7 @@ def launch(hardware: Hardware, precision: str) -> Fabric:
     except (RuntimeError, MisconfigurationException) as error:
         raise InputError(
             f"cannot train on {devices} x {accelerator} ({error})",
-            "name devices that are there: --devices 1, or --accelerator cpu",
+            "use devices that this machine has: --devices 1, or --accelerator cpu",
         ) from error
     return fabric
 
@@ -71,23 +71,23 @@ def _accelerator(wanted: str) -> str:
     if wanted == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available.get(wanted):
-        usable = ", ".join(name for name, here in available.items() if here)
+        usable = " or ".join(name for name, present in available.items() if present)
         raise InputError(
-            f"the accelerator {wanted!r} is not available here",
-            f"set --accelerator to one of: {usable}",
+            f"the accelerator {wanted!r} is not available on this machine",
+            f"use --accelerator {usable}",
         )
     return wanted
 
 
 @contextmanager
 def lack_of_memory(remedy: str) -> Iterator[None]:
-    """Turns a lack of memory, on any device or in a data loader's worker, into one error.
+    """Raises the same error whenever memory runs out, on any device or in a data loader's worker.
 
     Args:
-        remedy: what to do about it.
+        remedy: remedy of the error.
 
     Raises:
-        ComputeError: memory ran out.
+        ComputeError: memory ran out inside the context.
     """
     try:
         yield
@@ -99,27 +99,28 @@ def lack_of_memory(remedy: str) -> Iterator[None]:
 
 
 def _memory_cause(error: Exception) -> str | None:
-    """What an error says about memory; none where it is about something else.
+    """Returns the cause in words if an error means that memory ran out, otherwise None.
 
-    Only CUDA has a class for it. The CPU's allocator and the data loader raise RuntimeError.
+    Only CUDA has a class for it. The CPU allocator and the data loader raise RuntimeError.
     """
     text = " ".join(str(error).split())
     if text.startswith("DataLoader worker") and ("killed by signal" in text or "exited" in text):
-        return f"a process that reads samples was ended, as when memory runs out ({text[:200]})"
+        return f"a data loader process was killed, probably because memory ran out ({text[:200]})"
     known = isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError))
     lacking = "out of memory" in text or "can't allocate memory" in text
     return "out of memory" if known or lacking else None
 
 
 def ignore_interrupts(over: Event, worker: int) -> None:
-    """Leaves Ctrl-C and SIGTERM to the loop, in a data loader's worker.
+    """Makes a data loader's worker ignore Ctrl-C and, until `over` is set, SIGTERM.
 
-    Both reach whole groups of processes, and a loop whose worker died could not save. Python ends
-    workers by SIGTERM too, and waits until they have: they obey it once the loop is over.
+    Both signals reach all processes of a group. The training loop saves the run before it stops,
+    and it cannot do so if a worker has died. Python stops workers by SIGTERM too, and waits for
+    them, so they obey it after the loop.
 
     Args:
-        over: set when the loop needs no more batches.
-        worker: number of the worker, which the data loader adds.
+        over: event that is set when the loop needs no more batches.
+        worker: number of the worker; the data loader passes it.
     """
 
     def obey(number: int, frame: FrameType | None) -> None:
@@ -132,10 +133,9 @@ def ignore_interrupts(over: Event, worker: int) -> None:
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Turns Ctrl-C and SIGTERM into a question to ask between steps; a second Ctrl-C kills.
+    """Yields a function that returns True after Ctrl-C or SIGTERM; a second Ctrl-C kills.
 
-    SIGTERM may come twice: a process that torchrun started gets it from whoever stops the whole
-    job, and from torchrun.
+    SIGTERM may arrive twice: once from the program that stops the whole job, once from torchrun.
     """
     received: list[int] = []
     signals = (signal.SIGINT, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Reads the pictures that a run is validated on."""
+"""Reads the images that a run is validated on."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from spikerain_training.seeded_rain import named, read_scenes, require_measurabl
 
 
 def held_out_scenes(folder: Path, rainy_half: Half | None = None) -> list[tuple[Image, Image]]:
-    """Reads a folder's pairs, or its clean images behind seeded medium rain.
+    """Reads the pairs of a folder, or renders seeded medium rain in front of its clean images.
 
     Args:
         folder: pairs in a known layout (see `find_pairs`), or clean images.
-        rainy_half: the rainy half, if every picture holds a pair side by side.
+        rainy_half: the rainy half, if every image holds a pair side by side.
 
     Returns:
-        Pairs (rainy, clean), each picture (H, W, 3) uint8 BGR.
+        Pairs (rainy, clean); each image is (H, W, 3) uint8 BGR.
 
     Raises:
-        InputError: the folder is missing or has no picture, no names match, the pictures do not
-            hold pairs side by side, or a picture cannot be decoded or measured.
+        InputError: the folder is missing or holds no image, no file names match, the images do
+            not hold pairs side by side, or an image cannot be decoded or is too small for SSIM.
     """
     pairs = find_pairs(folder, rainy_half)
     if pairs is None:

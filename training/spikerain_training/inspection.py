@@ -1,4 +1,4 @@
-"""Checks a data set before hours are spent on training with it."""
+"""Checks a data set before it is used for training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TrackPairs = Callable[[list[Pair]], Iterable[Pair]]
 
 @dataclass(frozen=True)
 class Sizes:
-    """Smallest, median and largest of a length in pixels."""
+    """Smallest, median and largest width or height in pixels."""
 
     smallest: int
     median: float
@@ -27,17 +27,18 @@ class Sizes:
 
 @dataclass
 class Inspection:
-    """The content of a data set, and its problems.
+    """Content and problems of a data set.
 
     Attributes:
-        layout: the layout in words.
+        layout: description of the layout.
         pairs: number of usable pairs; 0 for a folder of clean images.
-        images: number of readable pictures; a picture with a pair side by side counts as two.
-        widths: widths of the readable rainy (or only) pictures; None if no picture is readable.
-        heights: their heights.
+        images: number of readable images; an image with a pair side by side counts as two.
+        widths: widths of the readable rainy images, or of the clean images if there are no pairs;
+            None if no image is readable.
+        heights: heights of the same images.
         unpaired: files without a partner.
         unreadable: files that cannot be decoded.
-        mismatched: rainy files whose clean picture has another size.
+        mismatched: rainy files whose clean image has another size.
     """
 
     layout: str
@@ -50,34 +51,35 @@ class Inspection:
     mismatched: list[str] = field(default_factory=list)
 
     def problems(self) -> list[str]:
-        """Writes a line for each kind of problem, with the first files; empty if there is none."""
+        """Returns one line per kind of problem, with the first files; empty if all is well."""
         classes = {
-            "unpaired, add what is missing or remove them": self.unpaired,
-            "unreadable, fetch them again or remove them": self.unreadable,
-            "rainy and clean of different sizes": self.mismatched,
+            "unpaired, add their partners or remove them": self.unpaired,
+            "unreadable, download them again or remove them": self.unreadable,
+            "with another size than their clean image, replace or remove them": self.mismatched,
         }
         lines = [f"{len(files)} {what}: {_few(files)}" for what, files in classes.items() if files]
         if not self.images:
-            lines.append("no picture can be used")
+            lines.append("no image can be used, add images to the folder")
         return lines
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all attributes as `--json` prints them."""
+        """Returns all attributes as `prepare --json` prints them."""
         return {**asdict(self), "usable": not self.problems()}
 
 
 def inspect(
     folder: Path, rainy_half: Half | None = None, track: TrackPairs = lambda pairs: pairs
 ) -> Inspection:
-    """Reads every picture of a paired data set or of a folder of clean images once.
+    """Reads every image of a paired data set or of a folder of clean images once.
 
     Args:
         folder: the data set.
-        rainy_half: for side-by-side pictures, see `find_pairs`.
-        track: wraps the pairs while they are read, for a progress bar.
+        rainy_half: the rainy half, if every image holds a pair side by side (see `find_pairs`).
+        track: wraps the list of pairs while they are read, for a progress bar.
 
     Raises:
-        InputError: the folder is missing or has no picture, or two clean pictures have one name.
+        InputError: the folder is missing or holds no image, or two clean images have the same
+            name.
     """
     pairing = find_pairing(folder, rainy_half)
     if pairing is None:

@@ -1,4 +1,4 @@
-"""Logs of a run: `log.csv` for any program, TensorBoard events for its users."""
+"""Writes the metrics of a run to `log.csv` and to TensorBoard event files."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ LOG = "log.csv"
 
 @dataclass(frozen=True)
 class StepReport:
-    """The figures of a training step; means over the batch.
+    """Metrics of a training step, as means over the batch.
 
     Attributes:
-        step: optimiser steps done.
+        step: number of optimiser steps done.
         loss: loss of this step.
         psnr: PSNR of the outputs on RGB in dB.
         ssim: SSIM of the outputs on RGB.
         firing_rate: mean firing rate over all neuron layers.
         gradient_norm: norm of the gradient before clipping.
-        learning_rate: rate of this step.
+        learning_rate: learning rate of this step.
         alpha: steepness of the surrogate gradient.
-        measured: figures on held-out images, where this step was validated.
+        measured: metrics on held-out images; None if this step was not followed by a validation.
     """
 
     step: int
@@ -48,11 +48,14 @@ class StepReport:
 
 
 class Logbook:
-    """Writes a line per step into `log.csv` and the same figures as TensorBoard events.
+    """Writes one line per step to `log.csv`, and the same metrics as TensorBoard events.
 
     Args:
-        folder: of the run; events go into `tensorboard/` below it.
-        step: steps done already; what was logged after them is dropped.
+        folder: folder of the run; events are written to its subfolder `tensorboard/`.
+        step: number of steps done before; entries of later steps are removed.
+
+    Raises:
+        OSError: the folder cannot be written to.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -62,7 +65,7 @@ class Logbook:
         self._names += [f"validation_{item.name}" for item in fields(HeldOutQuality)]
         create_folder(folder)
         kept = _rows_up_to(folder / LOG, step, self._names) if step else []
-        # Whole, since a run that is killed before it has logged anything must not lose its past.
+        # Replaced in one operation: a run that is killed now must not lose its earlier entries.
         write_text(folder / LOG, _as_csv(self._names, kept))
         self._file = (folder / LOG).open("a", newline="", encoding="utf-8")
         self._rows = csv.DictWriter(self._file, self._names)
@@ -71,7 +74,7 @@ class Logbook:
         )
 
     def write(self, progress: StepReport) -> None:
-        """Logs one step."""
+        """Logs the metrics of one step."""
         row = {key: value for key, value in asdict(progress).items() if key != "measured"}
         if progress.measured:
             held_out = asdict(progress.measured)
@@ -83,7 +86,7 @@ class Logbook:
                 self._events.add_scalar(tag, value, progress.step)
 
     def flush(self) -> None:
-        """Puts everything on disk; called with each checkpoint."""
+        """Writes all buffered entries to disk; called with every checkpoint."""
         self._file.flush()
         self._events.flush()
 
@@ -101,7 +104,7 @@ class Logbook:
 
 
 def _rows_up_to(path: Path, step: int, names: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of an earlier log that a resumed run keeps; half-written ones are dropped."""
+    """Returns the complete rows of an earlier log up to a step."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as stream:
@@ -110,7 +113,7 @@ def _rows_up_to(path: Path, step: int, names: Sequence[str]) -> list[dict[str, s
 
 
 def _whole(row: Mapping[str, str | None], names: Sequence[str]) -> bool:
-    """Whether a row has all columns: a step number that was cut off reads as an earlier one."""
+    """Whether a row has all columns; in a truncated row the step number may be wrong too."""
     return row.keys() == set(names) and None not in row.values() and str(row["step"]).isdigit()
 
 

@@ -1,6 +1,4 @@
-"""Training losses: SSIM as the SpikeRain supplement uses it (Eq. 2), optional terms beside it,
-and the firing rate.
-"""
+"""Training losses: SSIM as in the SpikeRain supplement (Eq. 2), optional terms, firing rate."""
 
 from __future__ import annotations
 
@@ -16,16 +14,22 @@ from spikerain_training.processes import shared_mean
 
 
 def gaussian_window(size: int, sigma: float) -> Tensor:
-    """Normalised one-dimensional Gaussian, float64, shape (size,)."""
+    """Returns a normalised one-dimensional Gaussian, float64, shape (size,)."""
     offsets = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     weights = torch.exp(-(offsets**2) / (2 * sigma**2))
     return weights / weights.sum()
 
 
 def ssim(first: Tensor, second: Tensor, size: int = 11, sigma: float = 1.5) -> Tensor:
-    """Mean structural similarity of two batches (B, C, H, W) in [0, 1] (Wang et al. 2004).
+    """Returns the mean structural similarity of two batches (Wang et al. 2004).
 
-    Gaussian window of `size` and `sigma`, K1 = 0.01, K2 = 0.03, only where the whole window fits.
+    K1 = 0.01 and K2 = 0.03; only positions at which the whole window is inside the image count.
+
+    Args:
+        first: images (B, C, H, W) in [0, 1].
+        second: images like `first`.
+        size: side of the Gaussian window in pixels.
+        sigma: standard deviation of the window in pixels.
 
     Raises:
         ValueError: the images are smaller than the window.
@@ -51,14 +55,14 @@ def ssim(first: Tensor, second: Tensor, size: int = 11, sigma: float = 1.5) -> T
 
 
 def gradient_loss(restored: Tensor, clean: Tensor) -> Tensor:
-    """How far edges are off: L1 of finite differences, in both directions.
+    """Returns the mean error of horizontal and vertical differences (image gradients).
 
     With `d = restored - clean`, `(mean |d[y, x+1] - d[y, x]| + mean |d[y+1, x] - d[y, x]|) / 2`.
-    It is blind to a constant offset.
+    A constant offset does not change it.
 
     Args:
         restored: images (B, C, H, W) of at least 2x2 pixels.
-        clean: the truth, like `restored`.
+        clean: ground truth like `restored`.
 
     Returns:
         A scalar in the units of the images.
@@ -69,15 +73,15 @@ def gradient_loss(restored: Tensor, clean: Tensor) -> Tensor:
 
 
 def frequency_loss(restored: Tensor, clean: Tensor) -> Tensor:
-    """How far texture is off: L1 between the amplitudes of the orthonormal 2-D Fourier transform.
+    """Returns the mean error of the amplitudes of the 2-D Fourier transform.
 
-    `mean | |F(restored)| - |F(clean)| |` over all frequencies, channels and images, with `F`
-    scaled by `1 / sqrt(H * W)`, so that the term does not grow with the size of the crop. It is
-    blind to where a texture lies, and belongs beside a term that is not.
+    `mean | |F(restored)| - |F(clean)| |` over all frequencies, channels and images. `F` is scaled
+    by `1 / sqrt(H * W)`, so the value does not depend on the crop size. It compares textures but
+    not their positions, so use it together with another term.
 
     Args:
         restored: images (B, C, H, W), float32 or float64.
-        clean: the truth, like `restored`.
+        clean: ground truth like `restored`.
 
     Returns:
         A scalar in the units of the images.
@@ -87,18 +91,18 @@ def frequency_loss(restored: Tensor, clean: Tensor) -> Tensor:
 
 
 def psnr_loss(restored: Tensor, clean: Tensor, floor: float = 1e-4) -> Tensor:
-    """How many decibels PSNR falls short of a ceiling, for each image alike.
+    """Returns the mean over images of the decibels that PSNR is below its upper limit.
 
-    `mean over images of 10 * log10(1 + MSE / floor)`: a light rain and a heavy one count the same
-    per decibel, and an image closer to its truth than `floor` hardly counts.
+    `mean over images of 10 * log10(1 + MSE / floor)`: a decibel counts the same in light and heavy
+    rain, and images whose error is below `floor` hardly count.
 
     Args:
         restored: images (B, C, H, W) in [0, 1].
-        clean: the truth, like `restored`.
-        floor: mean squared error of the ceiling, 1e-4 for 40 dB.
+        clean: ground truth like `restored`.
+        floor: mean squared error at the upper limit, 1e-4 for 40 dB.
 
     Returns:
-        A scalar in dB, 0 where every image is restored exactly.
+        A scalar in dB; 0 if every image is restored exactly.
     """
     error = (restored - clean).square().mean(dim=(1, 2, 3))
     return 10 * torch.log10(1 + error / floor).mean()
@@ -106,14 +110,14 @@ def psnr_loss(restored: Tensor, clean: Tensor, floor: float = 1e-4) -> Tensor:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How much each term of the restoration loss counts; 0 leaves a term out.
+    """Weights of the terms of the restoration loss; 0 omits a term.
 
     Attributes:
-        ssim: of `1 - SSIM`, alone in the paper's recipe.
-        l1: of the mean absolute difference.
-        gradient: of `gradient_loss`.
-        frequency: of `frequency_loss`.
-        psnr: of `psnr_loss`, per decibel.
+        ssim: weight of `1 - SSIM`, the only term in the paper.
+        l1: weight of the mean absolute difference.
+        gradient: weight of `gradient_loss`.
+        frequency: weight of `frequency_loss`.
+        psnr: weight of `psnr_loss`, per decibel.
 
     Raises:
         ValueError: a weight is negative or not finite, or all are 0.
@@ -129,9 +133,9 @@ class LossWeights:
         weights = asdict(self)
         for name, weight in weights.items():
             if not (math.isfinite(weight) and weight >= 0):
-                raise ValueError(f"the loss weight {name} is {weight}, it must be at least 0")
+                raise ValueError(f"the loss weight {name} is {weight}, but must be at least 0")
         if not any(weights.values()):
-            raise ValueError(f"the loss is empty: give one of {', '.join(weights)} a weight")
+            raise ValueError(f"the loss is empty: set one of {', '.join(weights)} above 0")
 
 
 _TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -144,36 +148,41 @@ _TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def loss_terms(restored: Tensor, clean: Tensor, weights: LossWeights) -> dict[str, Tensor]:
-    """The weighted terms of the restoration loss, by name; their sum is the loss.
+    """Returns the weighted terms of the restoration loss by name; their sum is the loss.
 
-    Half precision is widened to float32, and autocast does not reach inside: variances are
+    Half precision is converted to float32 and autocast is disabled, because variances are
     differences of nearly equal numbers.
 
     Args:
-        restored: images (B, 3, H, W) in [0, 1] of at least 11x11 pixels where SSIM counts.
-        clean: the truth, like `restored`.
-        weights: which terms, and how much each counts.
+        restored: images (B, 3, H, W) in [0, 1], of at least 11x11 pixels if SSIM has a weight.
+        clean: ground truth like `restored`.
+        weights: weights of the terms.
 
     Returns:
-        A scalar for each term whose weight is not 0; the others are not computed.
+        A scalar for each term whose weight is not 0.
 
     Raises:
         ValueError: the images are smaller than the window of SSIM.
     """
-    counting = {name: weight for name, weight in asdict(weights).items() if weight}
+    used = {name: weight for name, weight in asdict(weights).items() if weight}
     with torch.autocast(restored.device.type, enabled=False):
         wide = (widened(restored), widened(clean))
-        return {name: weight * _TERMS[name](*wide) for name, weight in counting.items()}
+        return {name: weight * _TERMS[name](*wide) for name, weight in used.items()}
 
 
 def widened(images: Tensor) -> Tensor:
-    """The same numbers in float32 where they come in half precision."""
+    """Converts float16 and bfloat16 to float32; returns other tensors unchanged."""
     return images.float() if images.dtype in (torch.float16, torch.bfloat16) else images
 
 
 def excess_firing(rates: list[Tensor], target: float) -> Tensor:
-    """How far the mean firing rate of all neuron layers lies above `target`, at least 0.
+    """Returns by how much the mean firing rate exceeds `target`, at least 0.
 
-    Where several processes share a batch, it is the rate over all of it.
+    Args:
+        rates: firing rate of every neuron layer, in [0, 1].
+        target: firing rate that is not penalised.
+
+    Returns:
+        A scalar; the mean is taken over all layers and over all processes that share a batch.
     """
     return functional.relu(shared_mean(torch.stack(rates).mean()) - target)

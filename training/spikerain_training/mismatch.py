@@ -1,4 +1,4 @@
-"""Says in a few words how weights differ from the network they were meant for."""
+"""Describes in a few words how weights differ from those that a network needs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def mismatch(weights: Mapping[str, Tensor], network: nn.Module) -> str:
-    """The first tensor that does not fit and how many more there are; empty where all fit.
+    """Names the first tensor with a wrong name or shape, and counts the others; empty if none.
 
     Args:
-        weights: what was found, by name.
-        network: what it is to be loaded into.
+        weights: tensors by name.
+        network: network that the tensors are loaded into.
     """
     found, wanted = _shapes(weights), _shapes(network.state_dict())
     names = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
@@ -28,15 +28,15 @@ def mismatch(weights: Mapping[str, Tensor], network: nn.Module) -> str:
     if first not in found:
         text = f"{first} is missing"
     elif first not in wanted:
-        text = f"{first} belongs to no layer"
+        text = f"{first} is unexpected"
     else:
-        text = f"{first} is {_size(found[first])}, not {_size(wanted[first])}"
+        text = f"{first} is {_size(found[first])} instead of {_size(wanted[first])}"
     more = f", and {len(names) - 1} more tensors differ" if len(names) > 1 else ""
     return text + more
 
 
 def variant_of(weights: Mapping[str, Tensor]) -> str | None:
-    """The named network that weights have the shapes of; none where they fit no such network."""
+    """Returns the variant whose tensors have these names and shapes; None if there is none."""
     found = _shapes(weights)
     for name, config in variants().items():
         with torch.device("meta"):

@@ -15,11 +15,12 @@ def _blocks(count: int, channels: int, config: NetworkConfig) -> nn.Sequential:
 
 
 class SpikeRain(nn.Module):
-    """Removes rain from single images (WACV 2026).
+    """The SpikeRain network, which removes rain from single images (WACV 2026).
 
-    The forward pass keeps no state. Input and output are RGB in [0, 1], float, shape
-    `(B, 3, H, W)`; any `H, W` of at least two pixels: what is no multiple of `config.stride` is
-    reflect-padded on the right and bottom and cropped after. The output is not clipped.
+    The forward pass keeps no state. Input and output are RGB in [0, 1], float, of shape
+    `(B, 3, H, W)`, with H and W of at least two pixels. Sizes that are not multiples of
+    `config.stride` are reflect-padded on the right and bottom, and the output is cropped. The
+    output is not clipped.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -51,7 +52,7 @@ class SpikeRain(nn.Module):
         return (padded + self.residual(padded))[..., :height, :width]
 
     def residual(self, image: Tensor) -> Tensor:
-        """What the network adds to an image whose size is a multiple of the stride."""
+        """Returns what the network adds to an image; its size is a multiple of the stride."""
         shuffled = functional.pixel_unshuffle(image, self.config.shuffle)
         # The image is the same at every timestep (direct encoding): embed it once.
         fine = self.embed(shuffled).repeat(self.config.timesteps, 1, 1, 1)
@@ -69,16 +70,16 @@ class SpikeRain(nn.Module):
 
 
 def start_near_identity(network: SpikeRain) -> None:
-    """Shrinks the output convolution, so that an untrained network hardly changes the image."""
+    """Scales the output convolution by 0.1: an untrained network then barely changes the image."""
     with torch.no_grad():
         network.output.weight.mul_(0.1)
     nn.init.zeros_(network.output.bias)  # type: ignore[arg-type]
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
-    """Reflect-pads `(B, C, H, W)` on the right and bottom up to multiples of `multiple`.
+    """Reflect-pads `(B, C, H, W)` on the right and bottom to multiples of `multiple`.
 
-    An edge shorter than the padding it needs is reflected repeatedly.
+    A side that is shorter than its padding is reflected repeatedly.
     """
     for axis in (-2, -1):
         size = image.shape[axis]
@@ -90,7 +91,7 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
 
 
 def reflected_indices(size: int, length: int) -> Tensor:
-    """Indices `0 .. length-1` reflected into `0 .. size-1` without repeating the border."""
+    """Returns indices `0 .. length-1` reflected into `0 .. size-1`; the border is not repeated."""
     period = max(1, 2 * (size - 1))
     index = torch.arange(length) % period
     return torch.minimum(index, period - index) if size > 1 else torch.zeros_like(index)

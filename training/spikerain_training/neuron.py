@@ -22,7 +22,16 @@ from spikerain_edge.errors import InputError
 
 
 def charge_and_fire(current: Tensor, decay: float, threshold: float) -> tuple[Tensor, Tensor]:
-    """Membrane potentials before the reset and spikes, both like `current`, `(T, ...)`."""
+    """Returns the membrane potentials before the reset, and the spikes.
+
+    Args:
+        current: input current, `(T, ...)`.
+        decay: factor `1 - 1/tau` of the potential per timestep.
+        threshold: firing threshold.
+
+    Returns:
+        Two tensors like `current`.
+    """
     potentials: list[Tensor] = []
     fired: list[Tensor] = []
     rest: Tensor | None = None
@@ -38,7 +47,18 @@ def charge_and_fire(current: Tensor, decay: float, threshold: float) -> tuple[Te
 def back_through_time(
     grad_spikes: Tensor, potential: Tensor, decay: float, threshold: float, alpha: float
 ) -> Tensor:
-    """Gradient of the input current from that of the spikes; everything `(T, ...)`."""
+    """Returns the gradient of the input current.
+
+    Args:
+        grad_spikes: gradient of the spikes, `(T, ...)`.
+        potential: membrane potentials before the reset, `(T, ...)`.
+        decay: factor `1 - 1/tau` of the potential per timestep.
+        threshold: firing threshold.
+        alpha: steepness of the surrogate gradient.
+
+    Returns:
+        A tensor like `potential`.
+    """
     gradients: list[Tensor] = []
     grad_rest: Tensor | None = None
     for grad, charged in zip(
@@ -57,7 +77,7 @@ def back_through_time(
 
 
 class Kernels(NamedTuple):
-    """What computes a neuron and its gradient: the functions above, or their compiled forms."""
+    """Functions that compute spikes and gradients: the two above, or their compiled forms."""
 
     forward: Callable[..., tuple[Tensor, Tensor]]
     backward: Callable[..., Tensor]
@@ -67,7 +87,7 @@ PLAIN = Kernels(charge_and_fire, back_through_time)
 
 
 class _MultiStepLIF(torch.autograd.Function):
-    """The whole unrolled neuron as one node: it stores the potentials and nothing else."""
+    """All timesteps of a neuron as one autograd node, which stores only the potentials."""
 
     @staticmethod
     def forward(
@@ -93,18 +113,18 @@ def lif(
     alpha: float = 4.0,
     kernels: Kernels = PLAIN,
 ) -> Tensor:
-    """Spikes of a LIF neuron driven by `current`.
+    """Returns the spikes of a LIF neuron for an input current.
 
     Args:
         current: input current, float, shape `(T, ...)`; the first axis is time.
         tau: membrane time constant in timesteps.
         threshold: firing threshold.
         alpha: steepness of the surrogate gradient.
-        kernels: what computes it; see `compiled_kernels`.
+        kernels: functions that compute spikes and gradients; see `compile_neurons`.
 
     Returns:
-        Tensor like `current` holding only 0 and 1. Under autocast the membrane potential is
-        kept in float32, since half precision moves potentials across the threshold.
+        Tensor like `current` that contains only 0 and 1. Under autocast the membrane potential
+        stays in float32, because rounding to half precision moves potentials across the threshold.
     """
     dtype = current.dtype
     state = current.float() if dtype in (torch.float16, torch.bfloat16) else current
@@ -112,10 +132,10 @@ def lif(
 
 
 class LIF(nn.Module):
-    """Stateless layer around `lif` for tensors with time folded into the batch.
+    """Layer of LIF neurons for tensors with time folded into the batch.
 
-    Input and output have shape `(T * B, C, H, W)`, time-major. Each call starts from a
-    membrane potential of zero, so batch and image size may change freely between calls.
+    Input and output have shape `(T * B, C, H, W)`, time-major. Every call starts with membrane
+    potentials of zero, so batch and image size may change between calls.
     """
 
     def __init__(self, timesteps: int, tau: float, threshold: float, alpha: float) -> None:
@@ -127,7 +147,7 @@ class LIF(nn.Module):
         self.kernels = PLAIN
 
     def forward(self, current: Tensor) -> Tensor:
-        # A neuron acts per element: the memory is taken in whatever order it has.
+        # A neuron acts per element, so either memory layout can be used without a copy.
         channels_last = current.is_contiguous(memory_format=torch.channels_last)
         stored = current.permute(0, 2, 3, 1) if channels_last else current
         flat = stored.reshape(self.timesteps, -1)
@@ -136,24 +156,24 @@ class LIF(nn.Module):
 
 
 def compile_neurons(network: nn.Module, device: torch.device) -> None:
-    """Fuses each neuron's elementwise steps into one pass over memory per direction.
+    """Compiles all neurons, so that each direction takes one pass over memory.
 
-    On a CPU this takes seconds where compiling the whole network takes minutes, and gains more:
-    convolutions keep their memory layout.
+    On a CPU this takes seconds, while compiling the whole network takes minutes. It also saves
+    more time per step, because convolutions keep their memory layout.
 
     Args:
-        network: its neurons are compiled when they first run.
-        device: where that will be.
+        network: network whose neurons are compiled at their first forward pass.
+        device: device that the network runs on.
 
     Raises:
-        InputError: nothing can be compiled there; tried at once, before a run has begun.
+        InputError: a small test function cannot be compiled for the device.
     """
     try:
         torch.compile(torch.neg)(torch.zeros(2, device=device))
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(
-            f"the neurons cannot be compiled ({reason})",
+            f"cannot compile the neurons ({reason})",
             "install a C++ compiler (apt install g++ python3-dev), or add --set compile=false",
         ) from error
     kernels = Kernels(

@@ -1,4 +1,4 @@
-"""What a run logs before its first step: what it will see, and where it trains."""
+"""Logs the data, the network and the device of a run before its first step."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _log = logging.getLogger(__name__)
 
 
 def log_opening(recipe: Recipe, data: Data, device: torch.device, processes: int) -> None:
-    """Logs a line for every folder, what it leaves out, and a line for network and machine.
+    """Logs one line per folder, warns of unpaired files, and logs the network and the device.
 
     Raises:
-        InputError: a folder does not exist, holds no image or no pairs side by side, or its
-            pictures cannot be told apart.
+        InputError: a folder does not exist, holds no image or no pairs side by side, or two of its
+            clean images have the same name.
     """
-    # All of them are looked at before the first line is written.
+    # An error in any folder is raised before the first line is logged.
     pairings = {folder: find_pairing(folder, data.rainy_half.get(folder)) for folder in data.seen}
     for folder, weight in data.folders.items():
         _log_folder(f"data {folder}", f", weight {weight:g}", folder, pairings[folder])
@@ -35,8 +35,8 @@ def log_opening(recipe: Recipe, data: Data, device: torch.device, processes: int
 
 def _log_folder(name: str, weight: str, folder: Path, pairing: Pairing | None) -> None:
     if pairing is None:
-        count = plural(len(image_paths(folder)), "picture")
-        _log.info("%s: clean images, %s%s", name, count, weight)
+        count = plural(len(image_paths(folder)), "clean image")
+        _log.info("%s: %s%s", name, count, weight)
         return
     _log.info("%s: %s, %s%s", name, pairing.layout, plural(len(pairing.pairs), "pair"), weight)
     warn_of_unpaired(folder, pairing)

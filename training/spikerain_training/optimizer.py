@@ -1,4 +1,4 @@
-"""The optimisers of a recipe: AdamW, and Muon for convolution kernels beside it."""
+"""Optimisers: AdamW, and Muon, which treats convolution kernels differently."""
 
 from __future__ import annotations
 
@@ -14,30 +14,33 @@ MOMENTUM = "momentum"
 
 
 def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The optimiser that a recipe names, for all parameters of a network."""
+    """Returns the optimiser of a recipe for all parameters of a network."""
     kind = Muon if recipe.optimizer == "muon" else torch.optim.AdamW
     return kind(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
 
 def optimizer_name(moments: Iterable[str]) -> str:
-    """What a recipe calls the optimiser that keeps moments of these names."""
+    """Returns the optimiser, `muon` or `adamw`, whose saved state has entries of these names."""
     return "muon" if MOMENTUM in moments else "adamw"
 
 
 class Muon(torch.optim.AdamW):
-    """Momentum made orthogonal (Jordan et al. 2024), for the kernels of convolutions.
+    """Muon (Jordan et al. 2024) for convolution kernels, and AdamW for all other parameters.
 
-    A kernel is read as a matrix with a row per output channel. Its update is the nearest matrix
-    whose singular values are alike, so that rare directions are learned as fast as common ones;
-    scaled by `0.2 * sqrt(larger side)` it is as long as an AdamW step would be (Liu et al. 2025),
-    and both take the same learning rate and weight decay. Biases, norms, linear layers and kernels
-    with a single row are AdamW's. `torch.optim.Muon`, from torch 2.9 on, takes matrices only.
+    Muon orthogonalises the momentum. A kernel is treated as a matrix with one row per output
+    channel, and its update is close to the nearest matrix with equal singular values; rare
+    directions are then learned as fast as frequent ones. Updates are scaled by
+    `0.2 * sqrt(larger side)`, which gives them the size of an AdamW step (Liu et al. 2025), so both
+    use the same learning rate and weight decay.
+
+    AdamW updates biases, norms, linear layers and kernels with a single output channel.
+    `torch.optim.Muon` (torch 2.9 and newer) accepts matrices only.
 
     Args:
-        parameters: of the network; a kernel is what has four axes.
-        lr: learning rate of both.
-        weight_decay: decoupled decay of both.
-        momentum: Nesterov momentum of the kernels' gradients.
+        parameters: parameters of the network; those with four axes are kernels.
+        lr: learning rate.
+        weight_decay: decoupled weight decay.
+        momentum: Nesterov momentum of the gradients of kernels.
     """
 
     def __init__(
@@ -49,12 +52,12 @@ class Muon(torch.optim.AdamW):
     ) -> None:
         trained = list(parameters)
         super().__init__(trained, lr=lr, weight_decay=weight_decay)
-        self.kernels = [one for one in trained if one.ndim == 4 and len(one) > 1]
+        self.kernels = [weight for weight in trained if weight.ndim == 4 and len(weight) > 1]
         self.momentum = momentum
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step on all parameters that have a gradient; gradients are left as they are."""
+        """Updates all parameters that have a gradient; gradients are not changed."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -66,29 +69,30 @@ class Muon(torch.optim.AdamW):
         for kernel, gradient in zip(self.kernels, gradients, strict=True):
             kernel.grad = gradient
             if gradient is not None:
-                self._turn(kernel, gradient)
+                self._update_kernel(kernel, gradient)
         return loss
 
-    def _turn(self, kernel: Tensor, gradient: Tensor) -> None:
+    def _update_kernel(self, kernel: Tensor, gradient: Tensor) -> None:
         group = self.param_groups[0]
         state = self.state[kernel]
         if not state:
-            # AdamW, which loads and saves the state, expects every entry to count its steps.
+            # AdamW loads and saves the state, and expects a step count in every entry.
             state["step"] = torch.tensor(0.0)
             state[MOMENTUM] = torch.zeros_like(gradient)
         state["step"] += 1
         state[MOMENTUM].lerp_(gradient, 1 - self.momentum)
         update = orthogonal(gradient.lerp(state[MOMENTUM], self.momentum).flatten(1))
-        length = 0.2 * max(update.shape) ** 0.5
+        scale = 0.2 * max(update.shape) ** 0.5
         kernel.mul_(1 - group["lr"] * group["weight_decay"])
-        kernel.add_(update.view(kernel.shape), alpha=-group["lr"] * length)
+        kernel.add_(update.view(kernel.shape), alpha=-group["lr"] * scale)
 
 
 def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """The orthogonal factor of a matrix (rows, columns), roughly, in float32.
+    """Returns an approximation of the orthogonal factor of a matrix (rows, columns).
 
-    Newton-Schulz with the coefficients of Jordan et al. 2024: singular values come to lie between
-    about 0.7 and 1.2, which trains as well as 1 and takes products of matrices alone.
+    Newton-Schulz iteration in float32 with the coefficients of Jordan et al. 2024. Singular values
+    end between about 0.7 and 1.2. This trains as well as exact values of 1, and needs only products
+    of matrices.
     """
     wide = matrix.float()
     tall = wide.shape[0] > wide.shape[1]

@@ -1,4 +1,4 @@
-"""What processes that share a batch have to agree on: its statistics."""
+"""Statistics of a batch that several processes share: means, and batch norm."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from torch.autograd.function import once_differentiable
 
 
 def process_count() -> int:
-    """Processes of this run; 1 where none were launched."""
+    """Returns the number of processes of this run; 1 if no process group was started."""
     launched = distributed.is_available() and distributed.is_initialized()
     return distributed.get_world_size() if launched else 1
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes and speaks; the only one is."""
+    """Whether this process writes files and logs; True if no process group was started."""
     launched = distributed.is_available() and distributed.is_initialized()
     return not launched or distributed.get_rank() == 0
 
 
 class _Sum(torch.autograd.Function):
-    """Sum over all processes; every process's loss depends on every process's summand."""
+    """Sum over all processes.
+
+    The loss of every process depends on the values of all processes, so gradients are summed too.
+    """
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
@@ -40,16 +43,17 @@ def _sum_of_all(values: Tensor) -> Tensor:
 
 
 def shared_mean(values: Tensor) -> Tensor:
-    """Mean over all processes, of values like `values` in each; gradients reach all of them."""
+    """Returns the mean of `values` over all processes; gradients flow to all of them."""
     processes = process_count()
     return values if processes == 1 else _Sum.apply(values) / processes
 
 
 class _SharedNormalisation(torch.autograd.Function):
-    """Batch norm by statistics of all processes, in the kernels that one process has.
+    """Batch norm with the statistics of all processes, computed by the kernels for one process.
 
-    What a process sees is normalised as at inference, by means and variances that all have agreed
-    on; the gradient through these (Ioffe & Szegedy 2015, section 3) is then put on top.
+    Every process normalises its features as at inference, with the means and variances over all
+    processes. The backward pass adds the gradient through these statistics (Ioffe & Szegedy 2015,
+    section 3).
     """
 
     @staticmethod
@@ -85,13 +89,13 @@ class _SharedNormalisation(torch.autograd.Function):
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm over the images of all processes, so that many train as one does.
+    """Batch norm over the images of all processes: training gives the same result as one process.
 
-    `nn.SyncBatchNorm` does so on a GPU alone. Every process must hold as many images.
+    `nn.SyncBatchNorm` works on GPUs only. Every process must have the same number of images.
     """
 
     def forward(self, features: Tensor) -> Tensor:
-        """Normalised `features` (B, C, H, W); in training by the statistics of all processes."""
+        """Normalises features (B, C, H, W); in training with the statistics of all processes."""
         if not self.training or process_count() == 1:
             return super().forward(features)
         wide = features if features.dtype == torch.float64 else features.float()
@@ -99,10 +103,10 @@ class SharedBatchNorm(nn.BatchNorm2d):
             wide, self.weight, self.bias, self.eps
         )
         count = process_count() * wide.numel() / wide.shape[1]
-        self._follow(mean, variance * count / (count - 1))
+        self._update_running(mean, variance * count / (count - 1))
         return normalised.to(features.dtype)
 
-    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+    def _update_running(self, mean: Tensor, variance: Tensor) -> None:
         momentum = 0.1 if self.momentum is None else self.momentum
         for running, value in ((self.running_mean, mean), (self.running_var, variance)):
             if running is not None:
@@ -112,7 +116,7 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
 
 def share_batch_norms(network: nn.Module) -> None:
-    """Lets every batch norm of a network see the batches of all processes; names stay."""
+    """Replaces every batch norm of a network by `SharedBatchNorm`; tensor names do not change."""
     for module in network.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = SharedBatchNorm

@@ -1,4 +1,4 @@
-"""What code and what machine a session ran on."""
+"""Finds the revision of the code, the versions of libraries and the name of the processor."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 def code_revision(source: Path = Path(__file__)) -> str | None:
-    """Revision of the repository that holds this code; none where it was installed without one.
+    """Returns the git revision of this code; None if it was not run from a repository.
 
-    A file that lies in a work tree without belonging to it, as in a virtual environment inside
-    somebody's project, has none.
+    A file that git does not track has no revision, even inside a work tree: the code may be
+    installed in a virtual environment in another project.
 
     Args:
         source: a file of the code.
@@ -22,7 +22,10 @@ def code_revision(source: Path = Path(__file__)) -> str | None:
 
 
 def git_revision(folder: Path) -> str | None:
-    """Commit of the work tree around `folder`, `-dirty` where files differ; none elsewhere."""
+    """Returns the commit of the work tree of `folder`, with `-dirty` if files were changed.
+
+    Returns None outside a work tree, or if git is not installed.
+    """
     return _output(["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"])
 
 
@@ -37,7 +40,7 @@ def _output(command: list[str]) -> str | None:
 
 
 def library_version(library: str) -> str | None:
-    """Version of an installed package; none where it is not installed."""
+    """Returns the version of a package; None if it is not installed."""
     try:
         return metadata.version(library)
     except metadata.PackageNotFoundError:
@@ -45,7 +48,7 @@ def library_version(library: str) -> str | None:
 
 
 def processor_name() -> str:
-    """Name of the processor as Linux gives it, or as Python does."""
+    """Returns number and name of the processors as Linux reports them, or the name from Python."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

@@ -1,66 +1,59 @@
-"""A training recipe: one TOML file per run, every value with a default."""
+"""Recipes: the settings of a training run; every setting has a default."""
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from spikerain_edge.errors import InputError
 from spikerain_training.config import NetworkConfig, variants
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 OPTIMIZERS = ("adamw", "muon")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-# Beyond them the memory of a machine, a count of samples or a seed of PyTorch's overflows.
+# Larger values exceed the memory of any machine, or overflow the sample count or PyTorch's seed.
 _MOST = {"crop": 4096, "batch": 1 << 20, "steps": 10**9, "seed": (1 << 63) - 1}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """Settings of a training run.
 
     Attributes:
-        variant: which network.
-        network: settings of `NetworkConfig` that differ from the variant's.
-        steps: optimiser steps.
+        variant: name of the network (see `variants`).
+        network: settings of `NetworkConfig` that replace those of the variant.
+        steps: number of optimiser steps.
         batch: crops per step, over all processes.
-        crop: side of a crop in pixels, 32 to 4096.
-        weather: how often which weather is rendered in front of clean images, in any unit:
-            `rain`, `wide_rain`, `downpour`, `fog`, `snow`.
-        dry: share of clean images that stay without weather.
-        optimizer: `adamw`, as in the paper, or `muon` (see `Muon`).
-        learning_rate: peak rate of the optimiser.
-        floor: share of the peak rate that the cosine ends at.
-        weight_decay: decoupled decay.
+        crop: side of the square crops in pixels, 32 to 4096.
+        weather: relative frequency of each kind of weather that is rendered in front of clean
+            images: `rain`, `wide_rain`, `downpour`, `fog`, `snow`.
+        dry: share of the clean images without weather, 0 to 1.
+        optimizer: `adamw` as in the paper, or `muon` (see `Muon`).
+        learning_rate: peak learning rate.
+        floor: learning rate at the end of the cosine, as a share of the peak.
+        weight_decay: decoupled weight decay.
         warmup: steps of linear warm-up before the cosine.
-        alpha: steepness of the sigmoid surrogate.
-        alpha_end: steepness at the last step; 0 leaves it at `alpha`.
-        ema: decay of the weight average.
-        ssim: weight of 1 - SSIM (11x11 Gaussian, sigma 1.5), the paper's objective.
+        alpha: steepness of the sigmoid surrogate gradient.
+        alpha_end: steepness at the last step; 0 keeps it at `alpha`.
+        ema: decay of the exponential moving average of the weights.
+        ssim: weight of 1 - SSIM (11x11 Gaussian, sigma 1.5), the loss of the paper.
         l1: weight of the mean absolute difference.
         gradient: weight of the difference of image gradients.
         frequency: weight of the difference of Fourier amplitudes.
-        psnr: weight of a decibel of PSNR below 40 dB, each image counting alike.
-        stability: weight of a decibel by which the pictures of two images that differ by less than
-            a camera resolves fall short of 70 dB; 0 turns it off.
+        psnr: weight per decibel of PSNR below 40 dB, averaged over images.
+        stability: weight per decibel by which the outputs for two almost equal images differ from
+            each other by more than 70 dB allows (see `instability`); 0 turns it off.
         teacher: checkpoint folder of a larger network to learn from; empty for none.
-        distillation: weight of the difference from the teacher's picture.
-        clip: largest gradient norm.
+        distillation: weight of the difference from the teacher's output.
+        clip: largest norm of the gradient.
         firing_target: mean firing rate above which spikes are penalised.
         firing_penalty: weight of that penalty; 0 turns it off.
         precision: `32-true`, `bf16-mixed` or `16-mixed`; membrane potentials stay in float32.
-        seed: seed of weights and samples.
+        seed: seed of the initial weights and of the samples.
         save_every: steps between checkpoints.
         validate_every: steps between validations and sample images.
-        compile: whether to compile the neurons; pays off after a few dozen steps.
+        compile: whether to compile the neurons; saves time after a few dozen steps.
     """
 
     variant: str = "nano"
@@ -96,156 +89,71 @@ class Recipe:
     compile: bool = False
 
     def config(self) -> NetworkConfig:
-        """The network to train.
+        """Returns the configuration of the network.
 
         Raises:
-            InputError: an unknown variant, or a network setting that is unknown or unusable.
+            InputError: the variant is unknown, or a network setting is unknown or not valid.
         """
         if self.variant not in variants():
             known = ", ".join(variants())
             raise InputError(f"unknown variant {self.variant!r}", f"set variant to one of {known}")
         if "alpha" in self.network:
-            raise InputError("network.alpha cannot be set", "set the recipe's own alpha instead")
+            raise InputError(
+                "network.alpha cannot be set", "set alpha of the recipe instead: --set alpha=4.0"
+            )
         known_network = variants()[self.variant].to_dict()
         return NetworkConfig.from_dict({**known_network, "alpha": self.alpha, **self.network})
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as recorded beside a checkpoint."""
+        """Returns all settings as plain values, as `run.json` holds them."""
         return asdict(self)
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Reads a TOML recipe.
+def require_valid(recipe: Recipe) -> None:
+    """Checks that the values of a recipe are in range and fit together.
 
     Raises:
-        InputError: no such file, not TOML, or a setting that does not exist or cannot have its
-            value.
-    """
-    try:
-        settings = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"cannot read the recipe {path} ({error.strerror})", "name a TOML file with --config"
-        ) from error
-    # The last of them: tables or lists that are nested without end.
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(
-            f"{path} is not a TOML file ({error})",
-            'write a line NAME = VALUE for each setting, text in quotes: variant = "nano"',
-        ) from error
-    try:
-        return adapted(Recipe(), settings)
-    except InputError as error:
-        raise InputError(f"{path}: {error.cause}", error.remedy) from error
-
-
-def adapted(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """A recipe with some settings changed.
-
-    Raises:
-        InputError: a setting does not exist or cannot have its value.
-    """
-    known = {setting.name: getattr(Recipe(), setting.name) for setting in fields(Recipe)}
-    changed: dict[str, Any] = {}
-    for name, value in values.items():
-        if name not in known:
-            raise InputError(f"unknown setting {name!r}", f"choose from {', '.join(known)}")
-        changed[name] = _typed(name, value, type(known[name]))
-    result = replace(recipe, **changed)
-    _require_sensible(result)
-    return result
-
-
-def parse_override(text: str) -> tuple[str, Any]:
-    """A setting and its value from `name=value`, the value written as in TOML.
-
-    `network.width=32` and `weather.snow=0.4` change one entry of a table; a word needs no quotes.
-
-    Raises:
-        InputError: there is no `=`.
-    """
-    name, separator, value = text.partition("=")
-    if not separator or not name.strip():
-        raise InputError(f"--set {text} sets nothing", "write --set NAME=VALUE")
-    try:
-        return name.strip(), tomllib.loads(f"value = {value}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return name.strip(), value.strip()
-
-
-def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
-    """A recipe with `name=value` overrides applied; of one setting the last counts.
-
-    Settings that need each other may come in any order: the result alone has to make sense.
-
-    Raises:
-        InputError: see `parse_override` and `adapted`.
-    """
-    changed: dict[str, Any] = {}
-    for text in overrides:
-        name, value = parse_override(text)
-        table, separator, key = name.partition(".")
-        if separator:
-            entries = changed.get(table, getattr(recipe, table, None))
-            if not isinstance(entries, Mapping):
-                raise InputError(
-                    f"--set {text}: {table!r} is not a table of settings",
-                    "name an entry of one, such as network.width=32 or weather.snow=0.4",
-                )
-            value = {**entries, key: value}
-        changed[table] = value
-    return adapted(recipe, changed)
-
-
-def _typed(name: str, value: Any, expected: type) -> Any:
-    if expected is float and type(value) is int and abs(value) <= sys.float_info.max:
-        return float(value)
-    if expected is dict and isinstance(value, Mapping):
-        return dict(value)
-    if type(value) is not expected:
-        kind = "a table" if expected is dict else f"of type {expected.__name__}"
-        raise InputError(f"{name} is {value!r:.80}", f"it must be {kind}")
-    return value
-
-
-def _require_sensible(recipe: Recipe) -> None:
-    """Checks, before a run begins, that a recipe can be trained.
-
-    Raises:
-        InputError: a value is out of range; the message names the setting.
+        InputError: a value is out of range, `teacher` is set without `distillation` or the
+            reverse, or all loss weights are 0.
     """
     counts = ("steps", "batch", "save_every", "validate_every")
     shares = ("dry", "ema", "floor")
-    prices = ("distillation", "firing_penalty", "stability")
+    penalties = ("distillation", "firing_penalty", "stability")
     terms = ("ssim", "l1", "gradient", "frequency", "psnr")
     others = ("warmup", "seed", "weight_decay", "alpha_end", "firing_target")
     least = {
         "crop": 32,
         **dict.fromkeys(counts, 1),
         **dict.fromkeys(("learning_rate", "alpha", "clip"), math.ulp(0.0)),
-        **dict.fromkeys((*shares, *terms, *prices, *others), 0),
+        **dict.fromkeys((*shares, *terms, *penalties, *others), 0),
     }
     for name, bound in least.items():
         value = getattr(recipe, name)
         if not bound <= value < math.inf:
-            wanted = "above 0" if 0 < bound < 1 else f"at least {bound}"
-            raise InputError(f"{name} is {value}", f"it must be {wanted}")
+            wanted = "more than 0" if 0 < bound < 1 else f"at least {bound}"
+            raise InputError(f"{name} is {value}", f"set {name} to {wanted}")
     for name, bound in {**dict.fromkeys(shares, 1), **_MOST}.items():
         if getattr(recipe, name) > bound:
-            raise InputError(f"{name} is {getattr(recipe, name)}", f"it must be at most {bound}")
+            raise InputError(f"{name} is {getattr(recipe, name)}", f"set {name} to at most {bound}")
     _require_tables(recipe)
     for name, known in (("optimizer", OPTIMIZERS), ("precision", PRECISIONS)):
         if getattr(recipe, name) not in known:
             chosen, choices = getattr(recipe, name), ", ".join(known)
-            raise InputError(f"{name} is {chosen!r}", f"it must be one of {choices}")
+            raise InputError(f"{name} is {chosen!r}", f"set {name} to one of {choices}")
     if bool(recipe.teacher) != bool(recipe.distillation):
-        raise InputError("teacher and distillation go together", "set both, or neither")
+        missing = "teacher=FOLDER" if recipe.distillation else "distillation=1.0"
+        raise InputError(
+            "teacher and distillation need each other, but only one is set", f"add --set {missing}"
+        )
     if not any(getattr(recipe, term) for term in terms):
-        raise InputError("the loss is empty", f"give one of {', '.join(terms)} a weight")
+        raise InputError(
+            "the loss is empty because all its weights are 0",
+            f"set one of {', '.join(terms)}, for example --set ssim=1.0",
+        )
 
 
 def _require_tables(recipe: Recipe) -> None:
     recipe.config()
     for kind, weight in recipe.weather.items():
         if type(weight) not in (int, float):
-            raise InputError(f"weather.{kind} is {weight!r}", "it must be a number")
+            raise InputError(f"weather.{kind} is {weight!r}", f"set weather.{kind} to a number")

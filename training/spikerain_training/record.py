@@ -1,4 +1,4 @@
-"""What is written beside a checkpoint, so that a run can be repeated: `run.json`."""
+"""Records how a checkpoint was trained, in `run.json`, so that the run can be repeated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from spikerain_edge.files import create_folder
 from spikerain_edge.images.picture import Half
 from spikerain_training.checkpoint import WEIGHTS, write_text
 from spikerain_training.provenance import code_revision, library_version, processor_name
-from spikerain_training.recipe import Recipe, adapted
+from spikerain_training.recipe import Recipe
+from spikerain_training.recipe_settings import adapted
 
 RUN = "run.json"
 _LIBRARIES = ("torch", "lightning-fabric", "numpy", "opencv-python-headless", "spikerain-edge")
@@ -28,12 +29,14 @@ _SAMPLED_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Data:
-    """What a run sees.
+    """Data of a run.
 
     Attributes:
-        folders: weight of each folder, of clean images or of pairs (see `find_pairs`).
-        rainy_half: of the folders whose pictures hold a pair side by side, the half that is rainy.
-        validation: folder to measure on, of pairs or of clean images behind seeded medium rain.
+        folders: weight of each training folder; a folder holds clean images or pairs (see
+            `find_pairs`).
+        rainy_half: the rainy half, for folders whose images hold a pair side by side.
+        validation: folder to validate on; it holds pairs, or clean images that get seeded medium
+            rain.
     """
 
     folders: Mapping[Path, float] = field(default_factory=dict)
@@ -42,11 +45,11 @@ class Data:
 
     @property
     def seen(self) -> list[Path]:
-        """Every folder that is trained or measured on."""
+        """All folders that the run trains or validates on."""
         return [*self.folders, *([self.validation] if self.validation else [])]
 
     def or_else(self, other: Data) -> Data:
-        """These data, and those of another run for what is not given here."""
+        """Returns these data; folders that are not given here are taken from `other`."""
         merged = Data(self.folders or other.folders, validation=self.validation or other.validation)
         halves = {**other.rainy_half, **self.rainy_half}
         kept = {folder: half for folder, half in halves.items() if folder in merged.seen}
@@ -55,13 +58,13 @@ class Data:
 
 @dataclass(frozen=True)
 class DataRecord:
-    """A folder that was trained or measured on.
+    """Record of a folder that a run trained or validated on.
 
     Attributes:
-        folder: as it was given.
-        weight: how often its samples were drawn; 0 where it was only measured on.
+        folder: path as the user gave it.
+        weight: weight of the folder; 0 if the run only validated on it.
         files: number of files.
-        sha256: fingerprint over names, sizes and the first 64 KiB of every file.
+        sha256: fingerprint of the name, the size and the first 64 KiB of every file.
     """
 
     folder: str
@@ -72,7 +75,7 @@ class DataRecord:
 
 @dataclass(frozen=True)
 class _Weights:
-    """What a session says of the checkpoint of another network."""
+    """Record of the checkpoint of another network in a session."""
 
     folder: str
     sha256: str
@@ -80,7 +83,7 @@ class _Weights:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a session says of a folder, as far as later sessions read it."""
+    """Record of a folder in a session; only the fields that later sessions read."""
 
     folder: str
     sha256: str
@@ -89,7 +92,7 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Recorded:
-    """What later sessions read of a session; older ones record less."""
+    """Fields of a session that later sessions read; older records have fewer fields."""
 
     recipe: dict[str, Any]
     data: list[_Seen] = field(default_factory=list)
@@ -98,7 +101,11 @@ class _Recorded:
 
 
 def fingerprint(folder: Path, weight: float) -> DataRecord:
-    """Describes the content of a folder, so that another can be told from it."""
+    """Returns a record of the content of a folder; it changes when the files change.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
     digest = hashlib.sha256()
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in files:
@@ -112,7 +119,7 @@ def fingerprint(folder: Path, weight: float) -> DataRecord:
 def describe(
     recipe: Recipe, data: Data, step: int, processes: int, initial: Path | None = None
 ) -> dict[str, Any]:
-    """One session of a run: recipe, data, other networks' weights, code, libraries, machine.
+    """Returns the record of a session: recipe, data, initial weights, code, libraries, machine.
 
     Raises:
         OSError: data or weights cannot be read.
@@ -137,17 +144,22 @@ def describe(
 
 
 def append_session(folder: Path, session: Mapping[str, Any]) -> None:
-    """Adds a session to `run.json`; a run that starts afresh starts the file afresh."""
+    """Adds a session to `run.json`; the first session of a run replaces an existing file.
+
+    Raises:
+        InputError: `run.json` is damaged.
+        OSError: the file cannot be written.
+    """
     earlier = read_sessions(folder) if session["from_step"] else []
     create_folder(folder)
     write_text(folder / RUN, json.dumps({"sessions": [*earlier, session]}, indent=2) + "\n")
 
 
 def read_sessions(folder: Path) -> list[dict[str, Any]]:
-    """The sessions of a run, oldest first; none where nothing was recorded.
+    """Returns the sessions of a run, oldest first; empty if there is no `run.json`.
 
     Raises:
-        InputError: the record is damaged.
+        InputError: `run.json` is damaged.
     """
     path = folder / RUN
     if not path.is_file():
@@ -155,21 +167,21 @@ def read_sessions(folder: Path) -> list[dict[str, Any]]:
     try:
         sessions = json.loads(path.read_text("utf-8"))["sessions"]
         msgspec.convert(sessions, list[_Recorded])
-    # Not text, not JSON, nested without end, or not what `describe` gives.
+    # Not text, not JSON, nested too deeply, or not in the format of `describe`.
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(folder, error) from error
     return list(sessions)
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two sessions in recipe, data and the teacher, in a few words each.
+    """Returns a short text for each difference of recipe, data or teacher between two sessions.
 
     Args:
-        before: a session, as recorded.
-        now: a later one, as `describe` gives it.
+        before: a session as `run.json` holds it.
+        now: a later session as `describe` returns it.
     """
     now = json.loads(json.dumps(now))
-    # Settings that an older session does not know had their default then.
+    # A setting that an older session does not contain had its default value.
     recipes = [{**Recipe().to_dict(), **session["recipe"]} for session in (before, now)]
     words = [
         f"{name} {recipes[0].get(name)} -> {value}"
@@ -186,16 +198,16 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     for folder, (weight, digest) in new.items():
         known, seen = old.get(folder, (weight, None))
         if seen is None:
-            words.append(f"{folder} is new")
+            words.append(f"{folder} added")
         elif digest != seen:
             words.append(f"files in {folder}")
         elif weight != known:
             words.append(f"weight of {folder} {known:g} -> {weight:g}")
-    return words + [f"without {folder}" for folder in old if folder not in new]
+    return words + [f"{folder} removed" for folder in old if folder not in new]
 
 
 def _folders(session: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
-    """Weight and fingerprint of all that a session trained, measured or was advised on."""
+    """Returns weight and fingerprint of the data, the validation data and the teacher."""
     seen = {one["folder"]: one for one in session.get("data", [])}
     for role in ("validation", "teacher"):
         if session.get(role):
@@ -204,10 +216,10 @@ def _folders(session: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
 
 
 def recorded_recipe(folder: Path) -> Recipe | None:
-    """The recipe of the last session, or none.
+    """Returns the recipe of the last session; None if there is no `run.json`.
 
     Raises:
-        InputError: the record is damaged.
+        InputError: `run.json` is damaged.
     """
     sessions = read_sessions(folder)
     try:
@@ -217,10 +229,10 @@ def recorded_recipe(folder: Path) -> Recipe | None:
 
 
 def recorded_data(folder: Path) -> Data:
-    """What the last session saw; empty where nothing was recorded.
+    """Returns the data of the last session; empty if there is no `run.json`.
 
     Raises:
-        InputError: the record is damaged.
+        InputError: `run.json` is damaged.
     """
     sessions = read_sessions(folder)
     try:
@@ -237,7 +249,7 @@ def _data_of(session: Mapping[str, Any]) -> Data:
 
 
 def _halves(recorded: Any, folders: list[Path]) -> dict[Path, Half]:
-    """The rainy half of each folder; older sessions record one for all of them, or none."""
+    """Returns the rainy half of each folder; older records hold one value for all folders."""
     one_for_all = recorded if isinstance(recorded, dict) else dict.fromkeys(folders, recorded)
     halves: dict[Path, Half] = {}
     for folder, half in one_for_all.items():
@@ -249,8 +261,10 @@ def _halves(recorded: Any, folders: list[Path]) -> dict[Path, Half]:
 
 
 def _damaged(folder: Path, error: Exception) -> InputError:
+    path = folder / RUN
     return InputError(
-        f"{folder / RUN} is damaged ({error})", "move it away and give --config and --data anew"
+        f"{path} is damaged ({error})",
+        f"move it away and give --config and --data again: mv {path} {path}.damaged",
     )
 
 

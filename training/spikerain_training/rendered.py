@@ -1,4 +1,4 @@
-"""Training samples from clean photographs, in front of which weather is rendered."""
+"""Training samples: weather rendered in front of clean photographs."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _SMALLEST_SCALE = 0.15
 
 
 class WeatherMix:
-    """Draws the weather of training pictures, some of which stay dry.
+    """Draws random weather for training images.
 
     Args:
         weights: relative probability of each kind of weather (see `spikerain_edge.weather.kinds`);
             only rain if None.
-        dry: share of the pictures without weather, at least 0 and below 1.
+        dry: share of the images without weather, at least 0 and below 1.
 
     Raises:
         InputError: a kind is unknown, a weight is negative or infinite, all weights are 0, or `dry`
@@ -41,20 +41,21 @@ class WeatherMix:
         unknown = sorted(set(weights) - set(kinds()))
         if unknown:
             raise InputError(
-                f"there is no weather of kind {unknown[0]!r}", f"choose from {', '.join(kinds())}"
+                f"unknown kind of weather {unknown[0]!r}", f"choose from {', '.join(kinds())}"
             )
         if not all(0 <= weight < math.inf for weight in weights.values()) or not any(
             weights.values()
         ):
             raise InputError(
-                f"the weights of weather {dict(weights)} are invalid",
-                "give every kind a weight of at least 0, and one more than 0, such as rain = 1.0",
+                f"the weather weights {dict(weights)} are not valid",
+                "set every weight to at least 0 and one of them above 0: --set weather.rain=1.0",
             )
         if not 0 <= dry < 1:
             raise InputError(
-                f"the dry share {dry} is out of range", "give at least 0 and less than 1"
+                f"the dry share {dry} is out of range",
+                "set it to at least 0 and less than 1: --set dry=0.25",
             )
-        # Sorted, so that samples do not depend on the order in a recipe.
+        # Sorted, so that the samples do not depend on the order in a recipe.
         self.kinds = sorted(kind for kind, weight in weights.items() if weight)
         total = sum(weights.values())
         self.shares = [weights[kind] / total for kind in self.kinds]
@@ -64,14 +65,14 @@ class WeatherMix:
         """Renders random weather in front of `clean` (H, W, 3) uint8 BGR.
 
         Returns:
-            The picture in weather, or `clean` itself if it stays dry.
+            The image with weather, or `clean` itself if it gets no weather.
         """
         if rng.random() < self.dry:
             return clean
-        # A single kind takes no draw, so a recipe of one kind keeps its samples.
+        # No random number is drawn for a single kind; the samples of older recipes depend on that.
         chosen = rng.choice(len(self.kinds), p=self.shares) if len(self.kinds) > 1 else 0
         weather = sample_weather(self.kinds[chosen], clean.shape[:2], rng)
-        # Real streaks range from hardly visible to opaque, beyond what a style calls brightness.
+        # Real streaks range from hardly visible to opaque, a wider range than styles have.
         strength = float(np.exp(rng.normal(0.25, 0.55)))
         return weather.render(clean, time=float(rng.uniform(0, 50)), strength=strength)
 
@@ -82,7 +83,7 @@ class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
     Sample `i` depends on `seed` and `i` only, so a resumed run sees the same samples.
 
     Args:
-        folder: folder of clean photographs, which are kept decoded in memory.
+        folder: folder of clean photographs; they are decoded once and kept in memory.
         crop: side of the square crops in pixels.
         length: number of samples.
         seed: seed of all randomness.
@@ -91,7 +92,7 @@ class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
 
     Raises:
         InputError: the folder is missing or holds no image, a file cannot be decoded, or
-            `weather` or `dry` is invalid.
+            `weather` or `dry` is not valid.
     """
 
     def __init__(
@@ -121,10 +122,10 @@ class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
 
 
 def random_crop(image: Image, crop: int, rng: np.random.Generator) -> Image:
-    """Cuts a square at a random scale (0.15 to 1), and flips or turns some of them.
+    """Returns a square crop at a random scale (0.15 to 1), flipped or rotated at random.
 
-    Large photographs are smoother than images of small cameras. So the scale is drawn uniformly in
-    its logarithm, and of two random places the one with more texture is taken.
+    Large photographs are smoother than images of small cameras. To balance this, the logarithm of
+    the scale is drawn uniformly, and of two random places the one with more texture is used.
     """
     height, width = image.shape[:2]
     scale = max(math.exp(rng.uniform(math.log(_SMALLEST_SCALE), 0)), crop / min(height, width))
@@ -139,7 +140,7 @@ def random_crop(image: Image, crop: int, rng: np.random.Generator) -> Image:
 
 
 def _square(image: Image, side: int, crop: int, rng: np.random.Generator) -> Image:
-    """Cuts a square of `side` pixels at a random place and shrinks it to (crop, crop, 3)."""
+    """Cuts a square of `side` pixels at a random place and scales it down to (crop, crop, 3)."""
     height, width = image.shape[:2]
     top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
     patch = image[top : top + side, left : left + side]
@@ -150,5 +151,5 @@ def _square(image: Image, side: int, crop: int, rng: np.random.Generator) -> Ima
 
 
 def _texture(patch: Image) -> float:
-    """Mean step from a pixel to the one below it, in levels."""
+    """Returns the mean absolute difference of vertical neighbours, in 8-bit levels."""
     return float(np.abs(np.diff(patch.astype(np.int16), axis=0)).mean())

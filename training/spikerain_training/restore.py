@@ -1,4 +1,4 @@
-"""Runs a PyTorch SpikeRain on images as OpenCV hands them over."""
+"""Runs a PyTorch SpikeRain network on images in the format of OpenCV."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from spikerain_training.tensors import to_image, to_tensor
 
 @torch.inference_mode()
 def restore(network: nn.Module, image: Image) -> Image:
-    """Derains one image (H, W, 3) uint8 BGR of any size; the network must be in eval mode."""
+    """Derains an image (H, W, 3) uint8 BGR of any size.
+
+    Args:
+        network: a SpikeRain network in evaluation mode, on any device.
+        image: the rainy image.
+
+    Returns:
+        The derained image, (H, W, 3) uint8 BGR.
+    """
     device = next(network.parameters()).device
     return to_image(network(to_tensor(image)[None].to(device))[0].cpu())

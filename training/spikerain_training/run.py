@@ -1,4 +1,4 @@
-"""A run's folder: checkpoint, best weights, record, logs, sample images, a bad batch."""
+"""Files in the folder of a run: checkpoints, record, logs, sample images."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ from spikerain_edge.errors import ComputeError, InputError
 from spikerain_edge.images import Image
 from spikerain_training.checkpoint import (
     BEST,
-    load_training,
     save_network,
-    save_training,
     write_tensors,
 )
 from spikerain_training.held_out import held_out_scenes
@@ -33,6 +31,7 @@ from spikerain_training.record import Data, append_session, changes, describe, r
 from spikerain_training.restore import restore
 from spikerain_training.seeded_rain import HeldOutQuality, held_out_quality
 from spikerain_training.sheets import batch_sheet, scene_sheet, write_sheet
+from spikerain_training.training_state import load_training, save_training
 
 _log = logging.getLogger(__name__)
 SAMPLES, BAD_BATCH = "samples", "bad_batch.safetensors"
@@ -40,13 +39,13 @@ SAMPLES, BAD_BATCH = "samples", "bad_batch.safetensors"
 
 @dataclass
 class State:
-    """What training changes and a checkpoint keeps.
+    """State of a training run; a checkpoint saves all of it.
 
     Attributes:
-        network: the live weights.
-        optimizer: its moments or momentum.
-        average: the averaged weights, which are measured and shipped.
-        step: optimiser steps done.
+        network: network with the current weights.
+        optimizer: its optimiser.
+        average: network with the averaged weights, which are validated and exported.
+        step: number of optimiser steps done.
         best: best mean PSNR on luma of the validation so far, in dB.
     """
 
@@ -58,22 +57,28 @@ class State:
 
 
 class Run:
-    """Everything of a run that lies in its folder; only the first process writes.
+    """Reads and writes the folder of a run; only the first process writes.
 
-    `config.json` and `weights.safetensors` (averaged, last) make a checkpoint, `best/` holds the
-    one that validated best, `training.safetensors` what resuming needs, `run.json` where it all
-    came from, `log.csv` and `tensorboard/` the figures, `samples/` pictures to look at.
+    | file | content |
+    | --- | --- |
+    | `config.json`, `weights.safetensors` | checkpoint: configuration and averaged weights |
+    | `best/` | checkpoint with the best validation |
+    | `training.safetensors` | state that a resumed run needs |
+    | `run.json` | recipe, data, code and machine of every session |
+    | `log.csv`, `tensorboard/` | metrics of every step |
+    | `samples/` | sample images |
+    | `bad_batch.safetensors` | the batch at which training diverged |
 
     Args:
-        fabric: the processes.
-        folder: of the run.
-        recipe: what is trained.
-        data: what is trained and measured on.
-        state: what is trained.
-        initial: checkpoint that the weights come from, for the record.
+        fabric: Fabric of this process.
+        folder: folder of the run.
+        recipe: recipe of the run.
+        data: folders to train and validate on.
+        state: state of the training.
+        initial: checkpoint with the initial weights, for the record.
 
     Raises:
-        InputError: there are no images to validate on, or one of them cannot be used.
+        InputError: the validation folder is missing or holds no image, or an image cannot be used.
     """
 
     def __init__(
@@ -97,12 +102,12 @@ class Run:
             self.scenes = held_out_scenes(data.validation, data.rainy_half.get(data.validation))
 
     def restore(self) -> None:
-        """Continues from the training state in the folder.
+        """Loads the training state from the folder.
 
         Raises:
-            InputError: there is none, it is of another network or of another optimiser, or it has
-                done more steps than the recipe has.
-            CheckpointError: it is damaged.
+            InputError: the folder holds no training state, or that of another network or
+                optimiser, or the run has done more steps than the recipe has.
+            CheckpointError: the training state is damaged.
         """
         state = self.state
         state.step, state.best = load_training(
@@ -114,17 +119,17 @@ class Run:
         )
         if state.step > self.recipe.steps:
             raise InputError(
-                f"the run in {self.folder} has done {state.step} steps already, more than "
-                f"{self.recipe.steps}",
-                f"give --steps above {state.step}",
+                f"the run in {self.folder} has already done {state.step} steps, more than the "
+                f"{self.recipe.steps} of the recipe",
+                f"raise the number of steps: --steps {2 * state.step}",
             )
 
     def announce(self) -> None:
-        """Logs what is trained on and where; the first process alone does.
+        """Logs the data, the network and the device, in the first process only.
 
         Raises:
-            InputError: a folder does not exist, holds no image, or its pictures cannot be told
-                apart.
+            InputError: a folder does not exist or holds no image, or two of its clean images have
+                the same name.
         """
         if self.fabric.is_global_zero:
             device, processes = self.fabric.device, self.fabric.world_size
@@ -132,7 +137,12 @@ class Run:
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
-        """Records the session and keeps the logs open while it lasts."""
+        """Adds the session to `run.json`, and keeps the logs open inside the context.
+
+        Raises:
+            InputError: `run.json` is damaged.
+            OSError: data cannot be read, or the folder cannot be written to.
+        """
         if not self.fabric.is_global_zero:
             yield
             return
@@ -147,12 +157,12 @@ class Run:
             yield
 
     def log(self, progress: StepReport) -> None:
-        """Writes the figures of a step."""
+        """Logs the metrics of a step."""
         if self._logbook:
             self._logbook.write(progress)
 
     def save(self) -> None:
-        """Writes the checkpoint and what resuming needs."""
+        """Writes the checkpoint and the training state."""
         if not self._logbook:
             return
         state = self.state
@@ -169,14 +179,15 @@ class Run:
         self._logbook.flush()
 
     def validate(self, rainy: Tensor, clean: Tensor) -> HeldOutQuality | None:
-        """Measures the averaged weights, keeps them if they are the best, saves sample images.
+        """Validates the averaged weights, saves them if they are the best, saves sample images.
 
         Args:
-            rainy: the last batch, to look at where there are no held-out images.
-            clean: its truth.
+            rainy: images of the last batch; they are the sample images if there is no validation
+                folder.
+            clean: ground truth of the last batch.
 
         Returns:
-            Figures on the held-out images, or none without them.
+            Metrics on the held-out images; None without a validation folder.
         """
         if not self.fabric.is_global_zero:
             return None
@@ -194,8 +205,8 @@ class Run:
             save_network(self.folder / BEST, network.config, network.state_dict())
         return measured
 
-    def give_up(self, rainy: Tensor, clean: Tensor, restored: Tensor) -> NoReturn:
-        """Saves the batch that broke the run.
+    def stop_diverged(self, rainy: Tensor, clean: Tensor, restored: Tensor) -> NoReturn:
+        """Saves the batch at which the training diverged, and stops the run.
 
         Raises:
             ComputeError: always.
@@ -206,10 +217,10 @@ class Run:
         tensors = {"rainy": rainy, "clean": clean, "restored": restored.detach()}
         write_tensors(path, tensors)
         raise ComputeError(
-            f"loss or gradient is no longer finite at step {self.state.step}; the batch is in "
-            f"{path}, the last checkpoint is untouched",
-            "look at the batch, or resume with a lower learning rate: "
-            "--resume --set learning_rate=5e-4",
+            f"the loss or the gradient is not finite at step {self.state.step} (the batch is saved "
+            f"in {path}, the last checkpoint is kept)",
+            "resume with a lower learning rate: "
+            f"--resume --set learning_rate={self.recipe.learning_rate / 4:g}",
         )
 
     def _averaged(self) -> SpikeRain:

@@ -1,4 +1,4 @@
-"""What changes from step to step: learning rate and steepness of the surrogate gradient."""
+"""Schedules of the learning rate and of the steepness of the surrogate gradient."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spikerain_training.recipe import Recipe
 
 
 def learning_rate(step: int, recipe: Recipe) -> float:
-    """Rate of a step: linear warm-up, then half a cosine down to `floor` of the peak."""
+    """Returns the learning rate of a step: linear warm-up, then a cosine down to `floor * peak`."""
     if step < recipe.warmup:
         return recipe.learning_rate * (step + 1) / recipe.warmup
     done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
@@ -20,10 +20,10 @@ def learning_rate(step: int, recipe: Recipe) -> float:
 
 
 def steepness(step: int, recipe: Recipe) -> float:
-    """Alpha of a step: from `alpha` to `alpha_end` in equal ratios, or constant.
+    """Returns the steepness of a step: exponential from `alpha` to `alpha_end`, or constant.
 
-    A steep surrogate is closer to the spike it stands for and harder to train through
-    (SpikeRain supplement, section 1), so a run may begin gently.
+    A steep surrogate approximates a spike better but is harder to train with (SpikeRain
+    supplement, section 1), so a run may start with a flat one.
     """
     if not recipe.alpha_end:
         return recipe.alpha
@@ -32,7 +32,7 @@ def steepness(step: int, recipe: Recipe) -> float:
 
 
 def steepen(network: nn.Module, alpha: float) -> None:
-    """Sets the steepness of every neuron's surrogate gradient."""
+    """Sets the steepness of the surrogate gradient of all neurons."""
     for module in network.modules():
         if isinstance(module, LIF):
             module.alpha = alpha

@@ -1,4 +1,4 @@
-"""Renders seeded rain of known strength, and measures what a network restores."""
+"""Renders seeded rain of a known strength, and measures the quality of derained images."""
 
 from __future__ import annotations
 
@@ -15,12 +15,18 @@ from spikerain_edge.images.metrics import SSIM_WINDOW, luma, psnr_luma, ssim
 from spikerain_edge.images.picture import Picture
 from spikerain_edge.weather import Rain, sample_style
 
-_WITHOUT = "remove it, or measure without it"
+_REMOVE = "move this picture out of the folder"
 
 
 @dataclass(frozen=True)
 class Severity:
-    """A strength of rain: its range of density, and the PSNR on luma of the rainy picture."""
+    """A strength of rain.
+
+    Attributes:
+        name: `light`, `medium` or `heavy`.
+        psnr: PSNR on MATLAB luma of the rainy images in dB.
+        coverage: smallest and largest density of the rain (see `RainStyle`).
+    """
 
     name: str
     psnr: float
@@ -29,7 +35,7 @@ class Severity:
 
 @dataclass(frozen=True)
 class HeldOutQuality:
-    """Means over held-out images behind seeded rain.
+    """Means over held-out images.
 
     Attributes:
         rainy_psnr: PSNR on MATLAB luma of the rainy images in dB.
@@ -43,7 +49,7 @@ class HeldOutQuality:
 
 
 def severities() -> dict[str, Severity]:
-    """The severities that are measured at, by name."""
+    """Returns the strengths of rain that networks are evaluated with, by name."""
     levels = (
         Severity("light", 30.0, (0.015, 0.08)),
         Severity("medium", 25.0, (0.03, 0.15)),
@@ -53,13 +59,13 @@ def severities() -> dict[str, Severity]:
 
 
 def seeded_rain(clean: Image, severity: Severity, seed: int) -> Image:
-    """Renders a random shower in front of `clean` (H, W, 3) uint8 BGR, at the severity's PSNR.
+    """Renders random rain in front of `clean` (H, W, 3) uint8 BGR, at the PSNR of the severity.
 
-    The style is drawn with `seed`. Its strength is bisected until the PSNR is within 0.02 dB of
-    the target, so that all pictures of an average are equally rainy.
+    The style of the rain is drawn with `seed`. Its strength is found by bisection, to within
+    0.02 dB of the target, so that all images of an average are equally rainy.
 
     Raises:
-        InputError: no strength reaches the target, as in a white picture.
+        InputError: no strength reaches the target, for example in a white image.
     """
     shower, low, high = _bracket(clean, severity, seed)
     rainy = clean
@@ -74,21 +80,23 @@ def seeded_rain(clean: Image, severity: Severity, seed: int) -> Image:
 
 
 def require_measurable(clean: Image, levels: Iterable[Severity], seed: int) -> None:
-    """Checks, at little cost, that a picture can be measured behind rain of `seed`.
+    """Checks that an image can be evaluated; much faster than the evaluation itself.
 
     Args:
         clean: (H, W, 3) uint8 BGR.
-        levels: severities of the rain; empty if the picture has a rainy partner.
+        levels: severities of the rain to render; empty if the image has a rainy partner.
         seed: seed of the rain.
 
     Raises:
-        InputError: the picture is too small for SSIM, or no rain is strong enough.
+        InputError: the image is too small for SSIM, or no strength of rain reaches the PSNR of a
+            severity.
     """
     height, width = clean.shape[:2]
     if min(height, width) < SSIM_WINDOW:
         wanted = f"{SSIM_WINDOW}x{SSIM_WINDOW}"
         raise InputError(
-            f"{width}x{height} pixels are too few for SSIM, which needs {wanted}", _WITHOUT
+            f"{width}x{height} pixels are too few for SSIM, which needs at least {wanted}",
+            _REMOVE,
         )
     for severity in levels:
         _bracket(clean, severity, seed)
@@ -96,7 +104,7 @@ def require_measurable(clean: Image, levels: Iterable[Severity], seed: int) -> N
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Adds the name of a picture to the `InputError` it causes."""
+    """Adds the path of a picture to every `InputError` that is raised inside the context."""
     try:
         yield
     except InputError as error:
@@ -104,10 +112,10 @@ def named(path: Path) -> Iterator[None]:
 
 
 def _bracket(clean: Image, severity: Severity, seed: int) -> tuple[Rain, float, float]:
-    """Finds a shower and two strengths between which it reaches the severity.
+    """Returns rain and two strengths; the PSNR of the severity lies between them.
 
     Raises:
-        InputError: no strength does.
+        InputError: no strength of rain reaches the PSNR of the severity.
     """
     rng = np.random.default_rng(seed)
     low_cover, high_cover = np.log(severity.coverage)
@@ -122,22 +130,22 @@ def _bracket(clean: Image, severity: Severity, seed: int) -> tuple[Rain, float, 
             shower, low, high = Rain(style, clean.shape[:2], seed), 0.0, 1.0
         if style.coverage > 64:
             raise InputError(
-                f"no rain takes this picture down to {severity.psnr} dB",
-                _WITHOUT,
+                f"no rendered rain lowers the PSNR of this picture to {severity.psnr} dB", _REMOVE
             )
     return shower, low, high
 
 
 def rainy_scenes(cleans: Iterable[Image], severity: Severity) -> list[tuple[Image, Image]]:
-    """Makes pairs (rainy, clean): image `i` gets rain of seed `i`."""
+    """Renders rain and returns pairs (rainy, clean); image `i` gets rain with seed `i`."""
     return [(seeded_rain(clean, severity, seed), clean) for seed, clean in enumerate(cleans)]
 
 
 def read_scenes(paths: Iterable[Path], severity: Severity) -> list[tuple[Image, Image]]:
-    """Reads picture files and makes pairs (rainy, clean) as `rainy_scenes` does.
+    """Reads image files and returns pairs (rainy, clean) as `rainy_scenes` does.
 
     Raises:
-        InputError: a file cannot be decoded or measured; the message names it.
+        InputError: a file cannot be decoded, is too small for SSIM, or cannot be made rainy
+            enough; the message names the file.
     """
     scenes = []
     for seed, path in enumerate(paths):
@@ -151,7 +159,7 @@ def read_scenes(paths: Iterable[Path], severity: Severity) -> list[tuple[Image, 
 def held_out_quality(
     scenes: Sequence[tuple[Image, Image]], restored: Sequence[Image]
 ) -> HeldOutQuality:
-    """Compares restored images with the clean images of `scenes`."""
+    """Measures restored images against the clean images of `scenes` (rainy, clean)."""
     rows = [
         (psnr_luma(rainy, clean), psnr_luma(image, clean), ssim(luma(image), luma(clean)))
         for (rainy, clean), image in zip(scenes, restored, strict=True)

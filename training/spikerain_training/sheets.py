@@ -1,4 +1,4 @@
-"""Draws sheets of sample images: one row per image, rainy, derained and clean side by side."""
+"""Draws sheets of sample images: each row shows a rainy, a derained and a clean image."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def batch_sheet(rainy: Tensor, restored: Tensor, clean: Tensor) -> Image:
 
 
 def scene_sheet(scenes: Sequence[tuple[Image, Image]], restored: Sequence[Image]) -> Image:
-    """Draws images spread over the held-out set.
+    """Draws a few images, evenly spread over the held-out set.
 
     Args:
         scenes: rainy and clean images, (H, W, 3) uint8 BGR.
         restored: the derained images, (H, W, 3) uint8 BGR.
 
     Returns:
-        At most four rows, cropped around the middle to one size.
+        At most four rows, (H, W, 3) uint8 BGR; all images are cropped to the same central part.
     """
     chosen = np.linspace(0, len(scenes) - 1, min(_ROWS, len(scenes))).round().astype(int)
     height = min(_HEIGHT, *(scenes[index][0].shape[0] for index in chosen))
@@ -50,7 +50,7 @@ def scene_sheet(scenes: Sequence[tuple[Image, Image]], restored: Sequence[Image]
 
 
 def write_sheet(path: Path, sheet: Image) -> None:
-    """Writes a sheet as PNG and creates its folder."""
+    """Writes a sheet as a PNG file, and creates its folder if needed."""
     _, packed = cv2.imencode(".png", sheet)
     create_folder(path.parent)
     write_whole(path, packed.tobytes())

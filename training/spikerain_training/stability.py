@@ -1,9 +1,10 @@
-"""A picture that does not hang on rounding.
+"""Trains a network whose output does not depend on rounding errors.
 
-A spike is all or nothing: where a membrane potential lies within rounding of the threshold, two
-runtimes disagree, and what one spike changes moves other potentials over the threshold in turn.
-Training on twins, images seen a second time with noise far below what a camera resolves, teaches
-the network to give both the same picture.
+If a membrane potential is very close to the threshold, two runtimes can round it to different
+sides, and the network spikes in one of them only. That spike changes the potentials of other
+neurons, so the difference spreads. To prevent this, some images of a batch are passed through the
+network twice, the second time with noise far below what a camera can resolve. Such a copy is called
+a twin. A loss term makes the outputs for an image and its twin equal.
 """
 
 from __future__ import annotations
@@ -16,21 +17,22 @@ from torch import Tensor
 
 from spikerain_training.losses import psnr_loss, widened
 
-# A fortieth of a level of 255: more would teach denoising, less flips too few spikes in a crop.
+# Standard deviation of the noise, 1/40 of an 8-bit level. More noise would train the network to
+# denoise; less noise changes too few spikes in a crop.
 NOISE = 1e-4
-# Mean squared difference of twins that is small enough (70 dB): below, 8-bit pictures are equal.
-ALIKE = 1e-7
+# Mean squared difference (70 dB) below which two images are equal after rounding to 8 bits.
+EQUAL = 1e-7
 
 
 def with_twins(images: Tensor, seed: tuple[int, ...]) -> Tensor:
-    """The images, and after them a quarter of them once more, with noise.
+    """Appends noisy copies (twins) of the first quarter of a batch to the batch.
 
     Args:
         images: (B, 3, H, W), RGB in [0, 1].
-        seed: of the noise, so that a resumed run meets the same.
+        seed: seed of the noise; a resumed run passes the same seed and gets the same noise.
 
     Returns:
-        `(B + ceil(B / 4), 3, H, W)`; the twins are those of the first images.
+        `(B + ceil(B / 4), 3, H, W)`: the images, then the twins.
     """
     chosen = images[: math.ceil(len(images) / 4)]
     noise = np.random.default_rng(seed).standard_normal(chosen.shape, np.float32)
@@ -38,16 +40,16 @@ def with_twins(images: Tensor, seed: tuple[int, ...]) -> Tensor:
 
 
 def instability(restored: Tensor, twins: Tensor) -> Tensor:
-    """How many decibels the pictures of twins fall short of being equal.
+    """Returns how much the outputs for images and for their twins differ.
 
-    `mean over twins of 10 * log10(1 + MSE / 1e-7)`. Half precision is widened to float32.
+    `mean over twins of 10 * log10(1 + MSE / 1e-7)`. Half precision is converted to float32.
 
     Args:
-        restored: the network's pictures (B, 3, H, W).
-        twins: its pictures of the twins of the first of them, at most B.
+        restored: outputs for the images (B, 3, H, W).
+        twins: outputs for the twins of the first images, (N, 3, H, W) with N <= B.
 
     Returns:
-        A scalar in dB, 0 where twins are restored alike.
+        A scalar in dB; 0 if the outputs are equal.
     """
     with torch.autocast(restored.device.type, enabled=False):
-        return psnr_loss(widened(twins), widened(restored[: len(twins)]), floor=ALIKE)
+        return psnr_loss(widened(twins), widened(restored[: len(twins)]), floor=EQUAL)

@@ -1,4 +1,4 @@
-"""Chooses the samples that a process sees at each step."""
+"""Chooses the samples of each step for each process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from spikerain_edge.errors import InputError
 
 @dataclass(frozen=True)
 class BatchShare:
-    """The part of every batch that one of several processes works on.
+    """The part of every batch that one process works on.
 
     Attributes:
-        batch: samples per step over all processes.
-        rank: number of this process.
-        processes: how many there are.
+        batch: samples per step, over all processes.
+        rank: rank of this process, from 0.
+        processes: number of processes.
 
     Raises:
         InputError: the batch is not a multiple of the number of processes.
@@ -30,21 +30,31 @@ class BatchShare:
     def __post_init__(self) -> None:
         if self.batch % self.processes:
             raise InputError(
-                f"a batch of {self.batch} cannot be shared by {self.processes} processes",
-                f"set a multiple: --set batch={self.processes}",
+                f"a batch of {self.batch} cannot be divided among {self.processes} processes",
+                f"set a multiple of {self.processes}: --set batch={_multiple(self)}",
             )
 
     @property
     def size(self) -> int:
-        """Samples per step of this process."""
+        """Samples per step in this process."""
         return self.batch // self.processes
 
 
-class StepSampler(Sampler[int]):
-    """Yields the indices of one process, from one step to another.
+def _multiple(share: BatchShare) -> int:
+    """Returns the next larger batch size that the processes can divide."""
+    return -(-share.batch // share.processes) * share.processes
 
-    Step `k` takes samples `k * batch` to `(k + 1) * batch - 1`, cut into equal parts. So a
-    batch does not depend on the number of processes, and a resumed run continues where it stopped.
+
+class StepSampler(Sampler[int]):
+    """Yields the sample indices of one process for a range of steps.
+
+    Step `k` uses samples `k * batch` to `(k + 1) * batch - 1`, divided into equal parts. Batches do
+    not depend on the number of processes, and a resumed run continues with the next batch.
+
+    Args:
+        share: part of every batch that this process works on.
+        first: first step.
+        last: step after the last one.
     """
 
     def __init__(self, share: BatchShare, first: int, last: int) -> None:

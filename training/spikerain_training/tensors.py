@@ -1,4 +1,4 @@
-"""Converts images to tensors and back."""
+"""Converts images to tensors and tensors to images."""
 
 from __future__ import annotations
 

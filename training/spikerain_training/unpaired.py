@@ -1,4 +1,4 @@
-"""Warns of the files of a data set that belong to no pair."""
+"""Warns of files of a data set that have no partner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def warn_of_unpaired(folder: Path, pairing: Pairing) -> None:
 
     Args:
         folder: the data set.
-        pairing: its pairs and leftovers, as `find_pairing` returns them.
+        pairing: its pairs and unpaired files, as `find_pairing` returns them.
     """
     if not pairing.unpaired:
         return
@@ -24,7 +24,7 @@ def warn_of_unpaired(folder: Path, pairing: Pairing) -> None:
     more = len(pairing.unpaired) - len(named)
     named += [f"{more} more"] if more else []
     _log.warning(
-        "%s of %s without a partner left out: %s; list them: spikerain-train prepare %s --json",
+        "%s in %s skipped, no partner found: %s; list all: spikerain-train prepare %s --json",
         plural(len(pairing.unpaired), "file"),
         folder,
         ", ".join(named),
@@ -33,5 +33,5 @@ def warn_of_unpaired(folder: Path, pairing: Pairing) -> None:
 
 
 def plural(number: int, what: str) -> str:
-    """Writes a number with its noun, such as `1 pair` or `2 pairs`."""
+    """Returns a number with its noun, such as `1 pair` or `2 pairs`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

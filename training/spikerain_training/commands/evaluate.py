@@ -1,4 +1,4 @@
-"""`spikerain-train evaluate`: measures methods against the truth and shows their pictures."""
+"""`spikerain-train evaluate`: measures methods against the ground truth and shows their images."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _HEADINGS = (
     "rainy SSIM",
     "restored SSIM",
 )
-Count = Annotated[int | None, typer.Option(min=1, help="Take only so many images of a folder.")]
+Count = Annotated[int | None, typer.Option(min=1, help="Use only this many images of a folder.")]
 
 
 @app.command()
@@ -66,26 +66,34 @@ def evaluate(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="Checkpoint folder, shipped model, ONNX file, or folder of another method's "
-            "results; NAME=... names its column. Repeat it to compare; nano unless given."
+            help="Checkpoint folder, shipped model, ONNX file, or folder with results of another "
+            "method; NAME=MODEL sets the name of its column. Repeat it to compare several "
+            "methods. Default: nano."
         ),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of clean images, to be measured behind seeded rain, or of rainy and "
-            "clean pairs in any layout that `prepare` knows; images/ unless given."
+            help="Folder of clean images, which get seeded rain, or of rainy and clean pairs in "
+            "any layout that `prepare` knows. Default: images/."
         ),
     ] = None,
     photographs: Annotated[
-        Path | None, typer.Option(help="Real rainy photographs without truth, for the gallery.")
+        Path | None,
+        typer.Option(help="Folder of rainy photographs without ground truth, for the gallery."),
     ] = None,
     rainy_half: RainyHalf = None,
     limit: Count = None,
-    csv: Annotated[Path | None, typer.Option(help="Write every image's measures.")] = None,
-    json: Annotated[str | None, typer.Option(help="Write means and images; - prints.")] = None,
-    gallery: Annotated[Path | None, typer.Option(help="Write an HTML page to look at.")] = None,
-    gallery_images: Annotated[int, typer.Option(min=1, help="Scenes of each kind in it.")] = 4,
+    csv: Annotated[Path | None, typer.Option(help="Write the metrics of every image.")] = None,
+    json: Annotated[
+        str | None, typer.Option(help="Write means and the metrics of every image; - prints them.")
+    ] = None,
+    gallery: Annotated[
+        Path | None, typer.Option(help="Write an HTML page that shows the images.")
+    ] = None,
+    gallery_images: Annotated[
+        int, typer.Option(min=1, help="Images on the page for each strength of rain.")
+    ] = 4,
     save_images: Annotated[
         Path | None,
         typer.Option(help="Write rainy and restored images as FOLDER/METHOD/RAIN/NAME.png."),
@@ -97,7 +105,8 @@ def evaluate(
 ) -> None:
     """Measures methods on clean images behind seeded rain, or on rainy and clean pairs.
 
-    PSNR and SSIM, on MATLAB luma and on RGB, against the rainy input, with 95 % intervals.
+    Prints PSNR and SSIM on MATLAB luma and on RGB, the gain over the rainy input, and 95 %
+    intervals.
     """
     with (
         command_scope(
@@ -108,7 +117,7 @@ def evaluate(
         require_targets(csv, json, gallery)
         if save_images:
             require_folder(save_images)
-        data = _asked(data, photographs, shown=bool(gallery or save_images))
+        data = _data_folder(data, photographs, shown=bool(gallery or save_images))
         methods = [stack.enter_context(open_method(given)) for given in model or ["nano"]]
         require_names(methods)
         scenes = _measured_scenes(data, half(rainy_half), limit, console) if data else []
@@ -124,7 +133,7 @@ def evaluate(
         try:
             for suffix, conversion in CONVERSIONS.items() if means else ():
                 _show(_table(means, suffix, conversion), None if json != "-" else console)
-        # A reader that has left, as `head` does, does not cost the files.
+        # The files are written even if the reader of standard output stops, as `head` does.
         finally:
             if csv:
                 write_csv(csv, measured)
@@ -136,28 +145,29 @@ def evaluate(
 
 
 def _show(table: str, console: Console | None) -> None:
-    """Prints to standard output, or to a console where that is taken by something else."""
+    """Prints to standard output, or to a console if standard output is used for JSON."""
     if console is None:
         print_line(table)
     else:
         console.print(table, markup=False, highlight=False, soft_wrap=True)
 
 
-def _asked(data: Path | None, photographs: Path | None, *, shown: bool) -> Path | None:
-    """The folder to measure on, `images` where nothing is named; none for photographs alone.
+def _data_folder(data: Path | None, photographs: Path | None, *, shown: bool) -> Path | None:
+    """Returns the folder to measure on, by default `images`; None for photographs only.
 
     Raises:
-        InputError: there is nothing to measure on, or photographs would not be shown anywhere.
+        InputError: no folder is given and `images` does not exist, or photographs are given but no
+            output that shows them.
     """
     if photographs and not shown:
         raise InputError(
-            "photographs have no truth to be measured against, they can only be looked at",
-            "give --gallery FILE.html or --save-images FOLDER",
+            "photographs have no ground truth, so they can be shown but not measured",
+            "add --gallery FILE.html or --save-images FOLDER",
         )
     if data or photographs:
         return data
     if not Path("images").is_dir():
-        raise InputError("nothing to measure on", "give --data FOLDER")
+        raise InputError("no data to measure on", "name a folder: --data FOLDER")
     return Path("images")
 
 
@@ -172,7 +182,7 @@ def _measured_scenes(
 def _measure(
     results: Iterable[Outcome], shown: list[EvalScene], folder: Path | None
 ) -> tuple[list[Score], list[pages.Figure]]:
-    """Scores every outcome, draws those of `shown`, and writes all to `folder` if there is one."""
+    """Scores all outcomes, draws those in `shown`, and writes the images to `folder` if given."""
     measured: list[Score] = []
     figures: list[pages.Figure] = []
     for outcome in results:
@@ -186,7 +196,7 @@ def _measure(
 
 
 def _table(means: list[Summary], suffix: str, conversion: str) -> str:
-    """Plain aligned text: a pipe or a narrow terminal must not cut figures off."""
+    """Returns a table as aligned text; a pipe or a narrow terminal does not cut it off."""
     images = " or ".join(dict.fromkeys(str(summary.images) for summary in means))
     rows = [
         list(_HEADINGS),

@@ -1,4 +1,4 @@
-"""`spikerain-train fit`: trains a network and shows how it goes."""
+"""`spikerain-train fit`: trains a network and shows its progress."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from spikerain_training.commands.options import PROGRAM, RainyHalves, folders_of
 from spikerain_training.hardware import Hardware, interruptible
 from spikerain_training.logbook import StepReport
 from spikerain_training.processes import is_first_process
-from spikerain_training.recipe import Recipe, overridden, read_recipe
+from spikerain_training.recipe import Recipe
+from spikerain_training.recipe_settings import overridden, read_recipe
 from spikerain_training.record import Data, recorded_data, recorded_recipe
 
 app = typer.Typer(add_completion=False)
@@ -35,56 +36,60 @@ def fit(
     data: Annotated[
         list[str] | None,
         typer.Option(
-            help="Folder of clean images, to be seen behind rendered weather, or of pairs; see "
-            "prepare. Repeat it to mix folders, FOLDER=WEIGHT. A resumed run knows its own."
+            help="Folder of clean images, which get rendered weather, or of pairs (see prepare). "
+            "Repeat it to mix folders, with weights: FOLDER=WEIGHT. A resumed run uses its "
+            "earlier folders by default."
         ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML recipe; see training/configs.")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Overrides a setting of the recipe, NAME=VALUE; repeat it."),
+        typer.Option("--set", help="Change a setting of the recipe, NAME=VALUE; may be repeated."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Same as --set steps=N.")] = None,
     validation: Annotated[
         Path | None,
         typer.Option(
-            help="Folder to measure on: pairs, or clean images to be seen behind seeded rain. A "
-            "resumed run knows its own."
+            help="Folder to validate on: pairs, or clean images, which get seeded rain. A resumed "
+            "run uses its earlier folder by default."
         ),
     ] = None,
     rainy_half: RainyHalves = None,
     initial: Annotated[
         Path | None,
         typer.Option(
-            help="Checkpoint whose weights a fresh run starts from; a smaller network is grown."
+            help="Checkpoint whose weights a new run starts from; a smaller network is grown."
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue in OUTPUT.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in OUTPUT.")] = False,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
-    nodes: Annotated[int, typer.Option(min=1, help="Machines; see torchrun.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Number of machines; see torchrun.")] = 1,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
 ) -> None:
     """Trains a network on clean images with weather rendered on the fly, or on pairs.
 
-    Ctrl-C saves and stops; --resume goes on. On several devices or machines, start it with
+    Ctrl-C saves the run and stops it; --resume continues it. For several devices or machines, use
     torchrun: torchrun --nproc-per-node 2 -m spikerain_training fit ...
     """
     with command_scope(
         debug=debug, verbose=verbose, log_format=log_format, program=PROGRAM, processes=True
     ) as console:
         if resume and initial:
-            raise InputError("--resume and --initial exclude each other", "drop one")
+            raise InputError(
+                "--resume and --initial cannot be used together",
+                "omit --initial to continue the run, or --resume to start a new one",
+            )
         seen = Data(folders_of(data or []), validation=validation)
         if resume:
             require_run(output)
             seen = _resumed(seen, output)
         if not seen.folders:
-            raise InputError("nothing to train on", "give --data FOLDER")
-        anew = halves(rainy_half or [], seen.seen)
-        seen = replace(seen, rainy_half={**seen.rainy_half, **anew})
+            raise InputError("no training data given", "name a folder: --data FOLDER")
+        given_halves = halves(rainy_half or [], seen.seen)
+        seen = replace(seen, rainy_half={**seen.rainy_half, **given_halves})
         recipe = read_recipe(config) if config else None
         if recipe is None and resume:
             recipe = recorded_recipe(output)
@@ -110,16 +115,16 @@ def fit(
 def _log_end(done: int, recipe: Recipe, output: Path) -> None:
     if done < recipe.steps:
         resume = f"spikerain-train fit --resume --output {output}"
-        _log.info("stopped and saved at step %d; go on: %s", done, resume)
+        _log.info("stopped and saved at step %d; continue: %s", done, resume)
     else:
-        _log.info("weights in %s; next: spikerain-edge export %s", output, output)
+        _log.info("weights written to %s; next: spikerain-edge export %s", output, output)
 
 
 def _resumed(given: Data, output: Path) -> Data:
-    """What is given, and of the last session what is not.
+    """Returns the given data, completed by those of the last session.
 
     Raises:
-        InputError: a folder of the last session is not there.
+        InputError: a folder of the last session does not exist, or its record is damaged.
     """
     seen = given.or_else(recorded_data(output))
     recorded = [] if given.folders else list(seen.folders)
@@ -127,16 +132,21 @@ def _resumed(given: Data, output: Path) -> Data:
     for folder in recorded:
         if not folder.is_dir():
             option = "--data" if folder in seen.folders else "--validation"
-            cause, remedy = f"the run's folder {folder} is not here", f"give {option} anew"
+            cause = f"the folder {folder}, which the run used before, does not exist"
+            remedy = f"name its new place: {option} FOLDER"
             if not folder.is_absolute():
-                cause += ": it is recorded relative to the directory the run was started in"
-                remedy = f"go there, or {remedy}"
+                cause += f" in {Path.cwd()}"
+                remedy = f"start in the directory of the first session, or {remedy}"
             raise InputError(cause, remedy)
     return seen
 
 
 def _shown_on(bar: Bar, recipe: Recipe) -> Callable[[StepReport], None]:
-    """Shows every step on a terminal; keeps a line per validation, and per save elsewhere."""
+    """Returns a function that shows the progress of a run.
+
+    Every step updates the bar on a terminal. Every validation logs a line; without a terminal every
+    save logs a line too.
+    """
     tasks: list[TaskID] = []
 
     def show(progress: StepReport) -> None:
@@ -151,7 +161,8 @@ def _shown_on(bar: Bar, recipe: Recipe) -> Callable[[StepReport], None]:
         if measured:
             gain = measured.psnr - measured.rainy_psnr
             text += (
-                f"; held out: {measured.psnr:.2f} dB PSNR-Y ({gain:+.2f}), SSIM {measured.ssim:.4f}"
+                f"; validation: {measured.psnr:.2f} dB PSNR-Y ({gain:+.2f}), "
+                f"SSIM {measured.ssim:.4f}"
             )
         if measured or (bar.disable and progress.step % recipe.save_every == 0):
             _log.info("step %d: %s", progress.step, text, extra=asdict(progress))

@@ -1,4 +1,4 @@
-"""`spikerain-train import`: the authors' weights as a checkpoint of ours."""
+"""`spikerain-train import`: converts weights of the authors' code to a checkpoint."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHOWN = 20
 
 
 class Published(str, Enum):
-    """A published network, as typed."""
+    """Values of `--variant`: the published networks."""
 
     S = "s"
     M = "m"
@@ -36,21 +36,23 @@ class Published(str, Enum):
 def import_weights(
     file: Annotated[
         Path,
-        typer.Argument(help="state_dict saved by the authors' code: .pth, .pt or .safetensors."),
+        typer.Argument(
+            help="File with a state_dict saved by the authors' code: .pth, .pt or .safetensors."
+        ),
     ],
-    variant: Annotated[Published, typer.Option(help="Which published network it is.")],
+    variant: Annotated[Published, typer.Option(help="Published network of the weights.")],
     output: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
     json: Annotated[
-        str | None, typer.Option(help="Write what became of every tensor; - prints.")
+        str | None, typer.Option(help="Write a JSON report of every tensor; - prints it.")
     ] = None,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
 ) -> None:
-    """Imports weights that the authors' published code has saved, all of them or none.
+    """Imports weights saved by the authors' published code; every tensor has to match.
 
-    The file is read without running anything in it. Exits with 2 where a tensor is missing,
-    unexpected, of another shape or unusable, and writes no checkpoint then.
+    The file is read without executing code in it. If a tensor is missing, unexpected, of another
+    shape or not usable, no checkpoint is written and the exit code is 2.
     """
     with command_scope(debug=debug, verbose=verbose, log_format=log_format, program=PROGRAM):
         require_free(output)
@@ -66,19 +68,22 @@ def import_weights(
         for line in _lines(found):
             _log.info("%s", line)
         if not found.complete:
-            raise InputError(f"{file} does not fit {variant.value}", _remedy(fitting(state)))
+            raise InputError(
+                f"the tensors in {file} do not match the network {variant.value}",
+                _remedy(fitting(state)),
+            )
         save_network(output, config, found.weights)
-        _log.info("weights in %s; next: spikerain-edge export %s", output, output)
+        _log.info("weights written to %s; next: spikerain-edge export %s", output, output)
 
 
 def _remedy(others: list[str]) -> str:
     if others:
-        return f"these are weights of {others[0]}: --variant {others[0]}"
-    return "nothing was written; --json - lists every tensor"
+        return f"they match {others[0]}: use --variant {others[0]}"
+    return "list every tensor: add --json -"
 
 
 def _lines(found: Comparison) -> list[str]:
-    """A count, then the tensors that did not match in aligned columns."""
+    """Returns the counts in one line, then a table of the tensors that do not match."""
     counts = [f"{count} {status}" for status, count in found.counts.items()]
     lines = [f"{len(found.entries)} tensors: {', '.join(counts)}"]
     rest = [entry for entry in found.entries if entry.status != "matched"]
@@ -104,7 +109,7 @@ def _cells(entry: Entry) -> tuple[str, str, str, str, str]:
 
 
 def _printable(name: str) -> str:
-    """A name out of the file, which must not steer the terminal that shows it."""
+    """Escapes a name from the file, so that it cannot control the terminal."""
     return (name if name.isprintable() else ascii(name))[:80]
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options of several commands, and the parsing of their values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROGRAM = "spikerain-train"
 
 
 class Side(str, Enum):
-    """Half of a picture, as typed."""
+    """Values of `--rainy-half`."""
 
     LEFT = "left"
     RIGHT = "right"
@@ -25,12 +25,12 @@ class Side(str, Enum):
 
 RainyHalf = Annotated[
     Side | None,
-    typer.Option(help="Every image holds a pair side by side, and this half of it is rainy."),
+    typer.Option(help="Every image holds a pair side by side, and this half is rainy."),
 ]
 
 
 def half(side: Side | None) -> Half | None:
-    """What `find_pairs` takes, from what was typed."""
+    """Converts a value of `--rainy-half` to the argument of `find_pairs`."""
     if side is None:
         return None
     return "left" if side is Side.LEFT else "right"
@@ -41,44 +41,48 @@ RainyHalves = Annotated[
     typer.Option(
         "--rainy-half",
         metavar="[FOLDER=]left|right",
-        help="Every image holds a pair side by side, and this half of it is rainy: in all folders, "
-        "or in the one that is named; repeat it.",
+        help="Every image holds a pair side by side, and this half is rainy: in all folders, or in "
+        "FOLDER only; may be repeated.",
     ),
 ]
 
 
 def halves(given: Sequence[str], folders: Sequence[Path]) -> dict[Path, Half]:
-    """The rainy half of folders, from `left`, for all of them, or `FOLDER=left`.
+    """Parses values of `--rainy-half` and returns the rainy half of each folder.
 
     Args:
-        given: what was typed.
-        folders: all that will be seen.
+        given: values such as `left`, for all folders, or `FOLDER=left`.
+        folders: all folders of the run.
 
     Raises:
-        InputError: no half is meant, a folder is not among those that will be seen, or what was
-            typed contradicts itself.
+        InputError: a value does not end in left or right, names a folder that the run does not
+            use, or contradicts another value.
     """
     named: dict[Path, Half] = {}
     for text in given:
         folder, _, side = text.rpartition("=")
         if side not in ("left", "right"):
             raise InputError(
-                f"--rainy-half {text} must end in left or right", "write left, or FOLDER=left"
+                f"--rainy-half {text} does not end in left or right",
+                "write --rainy-half left, or --rainy-half FOLDER=left",
             )
         if folder and Path(folder) not in folders:
             raise InputError(
-                f"--rainy-half names {folder}, which is not among the data",
+                f"--rainy-half names {folder}, but the run does not use this folder",
                 f"name one of {', '.join(map(str, folders))}",
             )
-        for place in [Path(folder)] if folder else folders:
-            if place in named:
-                raise InputError(f"--rainy-half names two halves of {place}", "give one of them")
-            named[place] = "left" if side == "left" else "right"
+        for path in [Path(folder)] if folder else folders:
+            if path in named:
+                raise InputError(
+                    f"--rainy-half is given twice for {path}",
+                    f"give it once: --rainy-half {path}={named[path]}",
+                )
+            named[path] = "left" if side == "left" else "right"
     return named
 
 
 def folders_of(given: Sequence[str]) -> dict[Path, float]:
-    """Folders and their weights from `FOLDER` or `FOLDER=WEIGHT`; see `weighted`.
+    """Parses values of `--data` and returns the weight of each folder; see `weighted`.
 
     Raises:
         InputError: a folder is named twice, or a weight is not a number above 0.
@@ -87,14 +91,14 @@ def folders_of(given: Sequence[str]) -> dict[Path, float]:
     for folder, weight in map(weighted, given):
         if folder.resolve() in [other.resolve() for other in folders]:
             raise InputError(
-                f"--data names {folder} twice", f"give it once, with its weight: {folder}=2"
+                f"--data names {folder} twice", f"name it once, with a weight: --data {folder}=2"
             )
         folders[folder] = weight
     return folders
 
 
 def weighted(given: str) -> tuple[Path, float]:
-    """A folder and its weight from `FOLDER=WEIGHT`; the weight is 1 unless given.
+    """Parses `FOLDER` or `FOLDER=WEIGHT` and returns both; the default weight is 1.
 
     Raises:
         InputError: the weight is not a number above 0.
@@ -107,5 +111,8 @@ def weighted(given: str) -> tuple[Path, float]:
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
-        raise InputError(f"--data {given}: {weight!r} is not a weight above 0", "write FOLDER=2.5")
+        raise InputError(
+            f"--data {given}: the weight {weight!r} is not a number above 0",
+            f"write --data {folder}=2.5",
+        )
     return Path(folder), number

@@ -29,7 +29,9 @@ _log = logging.getLogger(__name__)
 
 @app.command()
 def prepare(
-    folder: Annotated[Path, typer.Argument(help="Pairs in any known layout, or clean images.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of pairs in any known layout, or of clean images.")
+    ],
     rainy_half: RainyHalf = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")] = False,
     verbose: Verbose = False,
@@ -38,7 +40,7 @@ def prepare(
 ) -> None:
     """Checks a data set: counts, sizes, unpaired, unreadable and mismatched files.
 
-    Exits with 2 where something cannot be used.
+    The exit code is 2 if a file cannot be used.
     """
     with command_scope(
         debug=debug, verbose=verbose, log_format=log_format, program=PROGRAM

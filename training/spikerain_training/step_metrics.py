@@ -1,4 +1,4 @@
-"""What a training step is judged by, as means over all processes."""
+"""Metrics of a training step over all processes, and the check whether training diverged."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from torch import Tensor
 from spikerain_training.logbook import StepReport
 from spikerain_training.seeded_rain import HeldOutQuality
 
-PATIENCE = 25
+MAX_SKIPPED_STEPS = 25
+"""Steps in a row that `16-mixed` may skip because the gradient is not finite."""
 
 
 @dataclass(frozen=True)
-class Figures:
+class StepMetrics:
     """Means over the batch and over all processes.
 
     Attributes:
-        loss: sum of all weighted terms.
-        error: mean squared difference of output and truth.
-        ssim: their structural similarity.
-        firing_rate: mean over all neuron layers.
-        gradient_norm: before clipping.
-        stop: above 0 where a process was asked to stop.
+        loss: sum of all weighted loss terms.
+        error: mean squared error of the outputs.
+        ssim: SSIM of the outputs.
+        firing_rate: mean firing rate over all neuron layers.
+        gradient_norm: norm of the gradient before clipping.
+        stop: above 0 if a process was interrupted.
     """
 
     loss: float
@@ -38,7 +39,7 @@ class Figures:
 
     @classmethod
     @torch.no_grad()
-    def over_all(
+    def gather(
         cls,
         fabric: Fabric,
         loss: Tensor,
@@ -48,10 +49,10 @@ class Figures:
         rates: Sequence[Tensor],
         norm: Tensor | None,
         stop: bool,
-    ) -> Figures:
-        """Gathers the figures of one step; the processes exchange them in one message.
+    ) -> StepMetrics:
+        """Averages the metrics of one step over all processes, in a single exchange.
 
-        A strategy that shards the network knows no norm of the whole gradient: it counts as 0.
+        `norm` is None for strategies that shard the network; the gradient norm is then 0.
         """
         own = torch.stack(
             [
@@ -66,10 +67,10 @@ class Figures:
         mean = fabric.all_reduce(own, reduce_op="mean")
         return cls(*mean.tolist())  # type: ignore[union-attr]
 
-    def progress(
+    def report(
         self, step: int, learning_rate: float, alpha: float, measured: HeldOutQuality | None
     ) -> StepReport:
-        """The figures as they are reported and logged."""
+        """Returns the metrics as they are reported and logged."""
         psnr = math.inf if self.error == 0 else -10 * math.log10(self.error)
         return StepReport(
             step,
@@ -84,22 +85,22 @@ class Figures:
         )
 
 
-class Patience:
-    """Tells a run that goes on from one that is broken.
+class DivergenceCheck:
+    """Checks whether a training run has diverged.
 
-    In `16-mixed` a gradient that is not finite is no failure by itself: the loss scale is lowered
-    and the step skipped. One that stays so at every scale is.
+    With `16-mixed`, a gradient that is not finite is normal at times: the loss scale is then
+    lowered and the step is skipped. The run has diverged if this happens too often in a row.
 
     Args:
-        precision: of the run.
-        limit: steps in a row that may be skipped.
+        precision: precision of the run.
+        limit: largest number of steps in a row that may be skipped.
     """
 
-    def __init__(self, precision: str, limit: int = PATIENCE) -> None:
+    def __init__(self, precision: str, limit: int = MAX_SKIPPED_STEPS) -> None:
         self._left = self._limit = limit if precision == "16-mixed" else 0
 
-    def lasts(self, loss: float, gradient_norm: float) -> bool:
-        """Whether the run may take, or skip, the step with these figures."""
+    def allows(self, loss: float, gradient_norm: float) -> bool:
+        """Whether the run may continue after a step with this loss and gradient norm."""
         if not math.isfinite(loss):
             return False
         if math.isfinite(gradient_norm):
