@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.damage import is_damaged
 from spikerain_edge.images.formats import format_of
+from spikerain_edge.images.heic import can_read_heic, decode_heic
+from spikerain_edge.images.page import Page
 from spikerain_edge.images.profiles import colour_profile
 
 _log = logging.getLogger(__name__)
@@ -46,21 +47,6 @@ def image_paths(folder: Path) -> list[Path]:
     return paths
 
 
-@dataclass(frozen=True)
-class Page:
-    """One image of a file that may contain several.
-
-    Attributes:
-        image: the image, uint8 (H, W, 3) BGR.
-        alpha: opacity, uint8 (H, W); None if the image is opaque.
-        profile: ICC profile of its colours; None if the file has none.
-    """
-
-    image: Image
-    alpha: Image | None = None
-    profile: bytes | None = None
-
-
 def read_image(path: Path, remedy: str = "remove or replace the file") -> Image:
     """Reads an image file as 8-bit BGR and applies its EXIF orientation.
 
@@ -77,6 +63,8 @@ def read_image(path: Path, remedy: str = "remove or replace the file") -> Image:
         InputError: the file is missing, damaged or cannot be decoded.
     """
     packed, form = _read(path, remedy)
+    if form == "HEIC":
+        return _heic_pages(path, packed, remedy)[0].image
     image = _decoded(packed, cv2.IMREAD_COLOR)
     if image is None:
         raise _undecodable(path, form, remedy)
@@ -94,6 +82,8 @@ def read_pages(path: Path) -> list[Page]:
     """
     remedy = "remove or replace the file"
     packed, form = _read(path, remedy)
+    if form == "HEIC":
+        return _heic_pages(path, packed, remedy)
     images = _all_decoded(packed, form, cv2.IMREAD_COLOR)
     if not images:
         raise _undecodable(path, form, remedy)
@@ -128,6 +118,23 @@ def _read(path: Path, remedy: str) -> tuple[npt.NDArray[np.uint8], str | None]:
     if form is not None and is_damaged(content, form):
         raise InputError(f"the image {path} is damaged or cut off", remedy)
     return packed, form
+
+
+def _heic_pages(path: Path, packed: npt.NDArray[np.uint8], remedy: str) -> list[Page]:
+    """Returns the images of a HEIC file, the main one first.
+
+    Raises:
+        InputError: the extra `heic` is not installed, or the file cannot be decoded.
+    """
+    if not can_read_heic():
+        raise InputError(
+            f"{path} is a HEIC image, which needs a library of its own",
+            "install it: pip install 'spikerain-edge[heic]'",
+        )
+    pages = decode_heic(packed.tobytes())
+    if not pages:
+        raise _undecodable(path, "HEIC", remedy)
+    return pages
 
 
 def _decoded(packed: npt.NDArray[np.uint8], flags: int) -> Image | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image as Pillow
 
@@ -147,10 +148,39 @@ def test_a_file_that_is_not_an_image_has_no_format(head: bytes) -> None:
     assert format_of(head) is None
 
 
-def test_a_heic_is_refused_by_its_name(tmp_path: Path) -> None:
+def test_a_heic_that_cannot_be_read_is_named_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     heic = save(tmp_path / "phone.jpg", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
     with pytest.raises(InputError, match=r"phone\.jpg \(HEIC\); .*convert it to PNG"):
         read_image(heic)
+    monkeypatch.setattr("spikerain_edge.images.reading.can_read_heic", lambda: False)
+    with pytest.raises(InputError, match=r"phone\.jpg is a HEIC .*spikerain-edge\[heic\]"):
+        read_image(heic)
+
+
+@pytest.mark.parametrize("turn", [1, 6])
+def test_a_heic_is_read_whole_and_upright(tmp_path: Path, picture: Draw, turn: int) -> None:
+    image = picture(0, 96, 128)
+    exif = Pillow.Exif()
+    exif[0x0112] = turn
+    heif = pillow_heif.from_bytes("BGR", (128, 96), image.tobytes())
+    content = io.BytesIO()
+    heif.save(content, quality=95, exif=exif.tobytes())
+    (page,) = read_pages(save(tmp_path / "phone.heic", content.getvalue()))
+    upright = image if turn == 1 else np.rot90(image, -1)
+    assert page.image.shape == upright.shape
+    assert cv2.PSNR(page.image, np.ascontiguousarray(upright)) > 30
+    np.testing.assert_array_equal(read_image(tmp_path / "phone.heic"), page.image)
+
+
+def test_the_opacity_of_a_heic_is_read(tmp_path: Path, picture: Draw) -> None:
+    image = np.dstack([picture(), np.full((48, 64), 128, np.uint8)])
+    content = io.BytesIO()
+    pillow_heif.from_bytes("BGRA", (64, 48), image.tobytes()).save(content, quality=95)
+    (page,) = read_pages(save(tmp_path / "glass.heic", content.getvalue()))
+    assert page.alpha is not None
+    assert np.abs(page.alpha.astype(int) - 128).max() < 8
 
 
 @pytest.mark.parametrize(

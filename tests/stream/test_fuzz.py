@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -55,6 +56,12 @@ def with_profile(form: str) -> bytes:
     return stored.getvalue()
 
 
+def heic() -> bytes:
+    stored = io.BytesIO()
+    pillow_heif.from_bytes("BGR", (64, 48), noise().tobytes()).save(stored)
+    return stored.getvalue()
+
+
 def video(form: str) -> bytes:
     stored = io.BytesIO()
     with av.open(stored, "w", format=form) as container:
@@ -72,6 +79,7 @@ def video(form: str) -> bytes:
 CONTENTS = {
     "profile.jpg": with_profile("JPEG"),
     "profile.avif": with_profile("AVIF"),
+    "x.heic": heic(),
     **{f"x{suffix}": still(suffix) for suffix in (".jpg", ".png", ".tif", ".webp", ".bmp")},
     "x.mp4": video("mp4"),
     "x.mkv": video("matroska"),
