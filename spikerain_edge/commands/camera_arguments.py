@@ -32,3 +32,17 @@ Dropping = Annotated[
         "the latest, or none, so that frames wait and grow old.",
     ),
 ]
+CaptureSize = Annotated[
+    str | None,
+    typer.Option("--capture-size", metavar="WxH", help="Ask a camera of this machine for a size."),
+]
+CaptureRate = Annotated[
+    float | None,
+    typer.Option(
+        "--capture-fps",
+        min=0.1,
+        max=1000,
+        metavar="RATE",
+        help="Ask a camera of this machine for a frame rate.",
+    ),
+]

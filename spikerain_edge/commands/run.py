@@ -14,6 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from spikerain_edge.commands.camera_arguments import (
+    CaptureRate,
+    CaptureSize,
     Dropping,
     StallTimeout,
     Transport,
@@ -101,6 +103,8 @@ def run(
     stall_timeout: StallTimeout = 10.0,
     wait_for_camera: WaitForCamera = False,
     rtsp_transport: Transport = RtspTransport.TCP,
+    capture_size: CaptureSize = None,
+    capture_fps: CaptureRate = None,
     drop: Dropping = Drop.OLDEST,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
@@ -123,7 +127,13 @@ def run(
             json=json_to,
             output_format=output_format,
             limits=parse_limits(segment, keep or (), min_free),
-            capture=CaptureOptions(stall_timeout, wait_for_camera, rtsp_transport),
+            capture=CaptureOptions(
+                stall_timeout,
+                wait_for_camera,
+                rtsp_transport,
+                parse_size(capture_size) if capture_size is not None else None,
+                capture_fps,
+            ),
             drop=drop,
         )
         _run(options, console, live=live)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from spikerain_edge.stream.connector import Connector, Shot
 from spikerain_edge.stream.frame import DEFAULT_RATE
 from spikerain_edge.stream.live import LiveSource
 
+_log = logging.getLogger(__name__)
+
 
 class DeviceConnection:
     """A camera of this machine, until it is lost.
@@ -22,7 +25,7 @@ class DeviceConnection:
     Args:
         target: what `cv2.VideoCapture` opens.
         label: what to call it in messages.
-        patience: seconds without a good frame after which it is lost.
+        options: what it is asked for, and how long it may be silent.
 
     Attributes:
         rate: frames per second, nominal.
@@ -31,15 +34,16 @@ class DeviceConnection:
         StreamError: it cannot be opened.
     """
 
-    def __init__(self, target: int | str, label: str, patience: float) -> None:
+    def __init__(self, target: int | str, label: str, options: CaptureOptions) -> None:
         self._label = label
-        self._patience = patience
+        self._patience = options.stall_timeout
         self._capture = cv2.VideoCapture(target)
         if not self._capture.isOpened():
             raise StreamError(
                 f"{label} cannot be opened",
                 "check that it is there and that no other program uses it",
             )
+        self._ask_for(options)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = rate if 0 < rate <= 1000 else DEFAULT_RATE
 
@@ -66,6 +70,21 @@ class DeviceConnection:
         """Releases the camera."""
         self._capture.release()
 
+    def _ask_for(self, options: CaptureOptions) -> None:
+        """Asks for a size and a rate; says what the camera gives instead."""
+        width, height = options.size or (None, None)
+        for name, what, value in (
+            ("width", cv2.CAP_PROP_FRAME_WIDTH, width),
+            ("height", cv2.CAP_PROP_FRAME_HEIGHT, height),
+            ("frames per second", cv2.CAP_PROP_FPS, options.rate),
+        ):
+            if value is None:
+                continue
+            self._capture.set(what, value)
+            given = self._capture.get(what)
+            if abs(given - value) > 0.5:
+                _log.warning("%s: %s %g instead of %g", self._label, name, given, value)
+
 
 def open_camera(target: int | str, label: str, options: CaptureOptions) -> LiveSource:
     """Opens a camera of this machine.
@@ -84,7 +103,7 @@ def open_camera(target: int | str, label: str, options: CaptureOptions) -> LiveS
             raise StreamError(
                 f"there is no camera {target}", "list the cameras with: ls /dev/video*"
             )
-        return DeviceConnection(target, label, options.stall_timeout)
+        return DeviceConnection(target, label, options)
 
     connector = Connector(connect, label)
     return LiveSource(connector.first(wait=options.wait_for_camera), connector)

@@ -50,7 +50,12 @@ class StreamConnection:
     """
 
     def __init__(
-        self, container: InputContainer, label: str, patience: float, *, lossy: bool = False
+        self,
+        container: InputContainer,
+        label: str,
+        patience: float,
+        *,
+        lossy: bool = False,
     ) -> None:
         self._label = label
         self._patience = patience
@@ -150,7 +155,8 @@ def open_url(url: str, label: str, options: CaptureOptions) -> VideoSource | Liv
 
     def connect() -> StreamConnection:
         container = _connected(url, label, options)
-        lossy = url.startswith("rtsp") and options.rtsp_transport is RtspTransport.UDP
+        by_udp = options.rtsp_transport is RtspTransport.UDP
+        lossy = url.startswith("rtp:") or (url.startswith("rtsp") and by_udp)
         return StreamConnection(container, label, options.stall_timeout, lossy=lossy)
 
     connector = Connector(connect, label)
@@ -164,6 +170,9 @@ def _connected(url: str, label: str, options: CaptureOptions) -> InputContainer:
     begun, patience = time.perf_counter(), options.stall_timeout
     check_host(url, label)
     settings = {"analyzeduration": _ANALYSED}
+    if url.startswith("udp"):
+        # A burst that is too long costs pictures, not the stream.
+        settings["overrun_nonfatal"] = "1"
     if url.startswith("rtsp"):
         settings["rtsp_transport"] = options.rtsp_transport.value
     try:

@@ -12,11 +12,19 @@ from typing import Protocol
 from spikerain_edge.errors import InputError
 from spikerain_edge.stream.capture import open_camera
 from spikerain_edge.stream.capture_options import CaptureOptions
+from spikerain_edge.stream.credentials import with_credentials
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
+from spikerain_edge.stream.gstreamer import csi_pipeline, open_pipeline
 from spikerain_edge.stream.local import open_files
 from spikerain_edge.stream.network import open_url
-from spikerain_edge.stream.uris import local_path, without_password
+from spikerain_edge.stream.uris import (
+    LOCAL_SCHEMES,
+    NETWORK_SCHEMES,
+    check_local_camera,
+    local_path,
+    without_password,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -76,21 +84,24 @@ _AS_USUAL = CaptureOptions()
 
 
 def open_source(uri: str, options: CaptureOptions = _AS_USUAL) -> Source:
-    """Opens `demo`, a camera number, `/dev/videoN`, a video, an image, a folder, a glob or a URL.
+    """Opens what `--camera` names: `demo`, a camera, files, a URL or a pipeline.
 
     Args:
         uri: names it.
         options: how a camera or a stream is opened and watched.
 
     Raises:
-        InputError: a file or folder is missing, empty or unreadable.
+        InputError: a file or folder is missing, empty or unreadable, a scheme is unknown, or a
+            size or rate is asked of what is not a camera of this machine.
         StreamError: a camera or stream cannot be opened.
     """
+    if options.size or options.rate:
+        check_local_camera(uri)
     if _is_word(uri):
         return DemoSource() if uri == "demo" else open_camera(int(uri), f"camera {uri}", options)
     path = local_path(uri)
     if path is None:
-        return open_url(uri, without_password(uri), options)
+        return _open_remote(uri, options)
     if path.startswith(_DEVICES):
         return open_camera(path, path, options)
     try:
@@ -99,6 +110,21 @@ def open_source(uri: str, options: CaptureOptions = _AS_USUAL) -> Source:
         raise InputError(
             f"cannot read {path}: {error.strerror}", "check the path and its permissions"
         ) from error
+
+
+def _open_remote(uri: str, options: CaptureOptions) -> Source:
+    scheme, _, rest = uri.partition("://")
+    label = without_password(uri)
+    if scheme == "gst":
+        return open_pipeline(rest, label, options)
+    if scheme == "csi":
+        return open_pipeline(csi_pipeline(rest, options), label, options)
+    if scheme not in NETWORK_SCHEMES:
+        raise InputError(
+            f"unknown scheme {scheme}:// of a camera",
+            f"use one of {', '.join([*LOCAL_SCHEMES, *NETWORK_SCHEMES])}, or a path",
+        )
+    return open_url(with_credentials(uri), label, options)
 
 
 def _is_word(uri: str) -> bool:

@@ -62,7 +62,7 @@ class Web:
                 pass
 
             def do_GET(self) -> None:
-                if self.path == "/live":
+                if self.path.split("?")[0] == "/live":
                     web.clients += 1
                     web.serve(self)
                 elif self.path in web.files:

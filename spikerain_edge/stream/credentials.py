@@ -1,0 +1,51 @@
+"""Users and passwords of cameras from outside the command line."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+from spikerain_edge.errors import InputError
+
+_NAME = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
+# Bytes that a file with one secret holds at most.
+_LONGEST = 4096
+
+
+def with_credentials(url: str) -> str:
+    """A URL with values in place of `{NAME}`, encoded as a URL needs it.
+
+    A value is the environment variable NAME, or what the file of this name in systemd's folder of
+    credentials holds, or the file that the variable NAME_FILE names.
+
+    Raises:
+        InputError: there is no value, or its file cannot be read.
+    """
+    return _NAME.sub(lambda found: quote(_value(found[1]), safe=""), url)
+
+
+def _value(name: str) -> str:
+    if name in os.environ:
+        return os.environ[name]
+    folder, named = os.environ.get("CREDENTIALS_DIRECTORY"), os.environ.get(f"{name}_FILE")
+    if folder and (Path(folder) / name).exists():
+        return _read(Path(folder) / name)
+    if named:
+        return _read(Path(named))
+    raise InputError(
+        f"{{{name}}} in the URL of the camera has no value",
+        f"set the variable {name}, or {name}_FILE to a file, or use LoadCredential= of systemd",
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LONGEST).decode().removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"cannot read the credential {path}: {getattr(error, 'strerror', 'not text')}",
+            "check the path and its permissions",
+        ) from None
