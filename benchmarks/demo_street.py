@@ -1,9 +1,9 @@
-"""Paints the clip that the demo camera shows, and checks it against what was painted.
+"""Paints the clip that the demo camera shows, and compares the clip with the painted frames.
 
-The clip is H.264 in MP4, coded as GBR: decoding it is exact by the standard, and no conversion of
-colours follows. Where it replaces the shipped clip, put the printed SHA-256 into
-`spikerain_edge/stream/demo.py`. Exits with 1 where a frame of the clip is below `--at-least` or the
-file is larger than the demo camera reads.
+The clip is H.264 in MP4 with GBR colours: every decoder gives the same result, and no colour
+conversion follows. To replace the shipped clip, put the printed SHA-256 into
+`spikerain_edge/stream/demo.py`. The exit code is 1 if the PSNR of a frame is below `--at-least`, or
+if the file is larger than the demo camera accepts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from spikerain_edge.images import Image
 
 _RATE = 25
 _MOST_BYTES = 2_000_000
-# One key frame: nothing but the traffic moves.
+# One key frame is enough, because only the traffic moves.
 _CODER = {"crf": "20", "preset": "slower", "g": str(LOOP)}
 
 
@@ -40,7 +40,7 @@ def main() -> int:
     )
     content = arguments.output.read_bytes()
     print(f"{arguments.output}: {len(frames)} frames, {len(content):,} bytes")
-    print(f"worst frame: {worst:.1f} dB PSNR against the painted one")
+    print(f"worst frame: {worst:.1f} dB PSNR against the painted frame")
     print(f"SHA-256: {hashlib.sha256(content).hexdigest()}")
     return int(worst < arguments.at_least or len(content) > _MOST_BYTES)
 
@@ -57,7 +57,7 @@ def write_clip(path: Path, frames: Sequence[Image]) -> None:
 
 
 def read_clip(path: Path) -> list[Image]:
-    """The frames (H, W, 3) uint8 BGR of a clip."""
+    """Returns the frames (H, W, 3) uint8 BGR of a clip."""
     with av.open(path) as container:
         return [
             np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
@@ -68,7 +68,9 @@ def read_clip(path: Path) -> list[Image]:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--output", type=Path, required=True, help="file to write, such as a.mp4")
-    parser.add_argument("--at-least", type=float, default=40.0, help="PSNR of each frame in dB")
+    parser.add_argument(
+        "--at-least", type=float, default=40.0, help="fail if the PSNR of a frame is below this, dB"
+    )
     return parser.parse_args()
 
 

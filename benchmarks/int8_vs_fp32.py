@@ -1,10 +1,10 @@
-"""Times the INT8 graph for ONNX Runtime against the FP32 graph that it was made from.
+"""Compares the speed of the INT8 graph with that of its FP32 graph in ONNX Runtime.
 
-Both are the same SpikeRain, shipped or untrained, from 8-bit image to 8-bit image, run by turns in
-one process on the same number of CPU threads, so that whatever else the machine does slows down
-both. Processor time is printed too: where other programs share the cores, it is the fairer one,
-and the ratio that counts is the one of processor times. Exits with 1 where the median ratio
-stays below `--at-least`, or where a spiking convolution is none of integers.
+Both graphs are the same SpikeRain network, shipped or untrained, from 8-bit image to 8-bit image.
+They run alternately in one process with the same number of CPU threads, so that other load on the
+machine slows down both. The processor time is printed too. It is fairer if other programs use the
+same cores, so its ratio decides. The exit code is 1 if the median ratio is below `--at-least`, or
+if a spiking convolution does not compute with integers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from spikerain_training.network import SpikeRain
 
 
 def full_precision(variant: str) -> tuple[onnx.ModelProto, ModelSpec]:
-    """The shipped model where there is one, an untrained network otherwise."""
+    """Returns graph and description of the shipped model, or of an untrained network."""
     if variant in shipped_models():
         model = onnx.load_from_string(find_model(variant).graph.read())
         metadata = {entry.key: entry.value for entry in model.metadata_props}
@@ -44,7 +44,7 @@ def full_precision(variant: str) -> tuple[onnx.ModelProto, ModelSpec]:
 
 
 def rainy(side: int) -> Image:
-    """Rain in front of a grey gradient."""
+    """Returns a grey gradient with rain, (side, side, 3) uint8 BGR."""
     rng = np.random.default_rng(0)
     ramp = np.linspace(40, 200, side, dtype=np.float32)
     scene = np.repeat(((ramp[:, None] + ramp) / 2)[..., None], 3, axis=2).astype(np.uint8)
@@ -52,7 +52,7 @@ def rainy(side: int) -> Image:
 
 
 def session(content: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """A graph, loaded."""
+    """Loads a graph in ONNX Runtime."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -60,14 +60,14 @@ def session(content: bytes, threads: int) -> onnxruntime.InferenceSession:
 
 
 def seconds(graph: onnxruntime.InferenceSession, image: Image) -> tuple[float, float]:
-    """How long one image takes, on the clock and of the processor."""
+    """Returns the elapsed time and the processor time for one image, in seconds."""
     clock, processor = perf_counter(), process_time()
     graph.run(None, {graph.get_inputs()[0].name: image[None]})
     return perf_counter() - clock, process_time() - processor
 
 
 def main() -> int:
-    """Prints the table; 0 where the ratio suffices."""
+    """Prints the table; returns 0 if the ratio is high enough, otherwise 1."""
     options = parse(__doc__, repeats=7, at_least=1.2)
 
     model, spec = full_precision(options.variant)
@@ -86,8 +86,8 @@ def main() -> int:
         f"{options.threads} CPU threads, {options.repeats} pairs of runs; "
         f"{integers} integer convolutions"
     )
-    print(f"{'':<28}{'median':>9}  {'least':>9}  {'greatest':>9}")
-    for kind, name in enumerate(("on the clock", "of the processor")):
+    print(f"{'':<28}{'median':>9}  {'min':>9}  {'max':>9}")
+    for kind, name in enumerate(("elapsed time", "processor time")):
         slow = [pair[0][kind] for pair in pairs]
         fast = [pair[1][kind] for pair in pairs]
         ratios = [one / other for one, other in zip(slow, fast, strict=True)]
@@ -96,7 +96,7 @@ def main() -> int:
         print(row("ratio", ratios, "x"))
     ratio = statistics.median(ratios)
     if ratio < options.at_least:
-        print(f"the ratio is below {options.at_least:g}", file=sys.stderr)
+        print(f"median ratio {ratio:.2f} is below {options.at_least:g}", file=sys.stderr)
         return 1
     return 0
 

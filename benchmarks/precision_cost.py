@@ -1,7 +1,7 @@
-"""Measures what FP16 and INT8 cost: PSNR against FP32, and the share of spikes that differ.
+"""Measures the loss of quality by FP16 and INT8: PSNR against FP32, and share of changed spikes.
 
-Runs a model and its rewrites in ONNX Runtime on the middle of every image of a folder.
-The scales of the integer convolutions are chosen on the first images, which are not measured.
+Runs the graphs in ONNX Runtime on the central part of every image in a folder. The first images
+calibrate the scales of the integer convolutions and are not measured.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Outcome = tuple[list[Image], list[list[npt.NDArray[np.bool_]]]]
 
 
 def load(name: str) -> Described:
-    """An FP32 graph without its metadata, and its description."""
+    """Returns an FP32 graph without metadata, and its description."""
     model = onnx.load_from_string(find_model(name).graph.read())
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     del model.metadata_props[:]
@@ -38,17 +38,17 @@ def load(name: str) -> Described:
 
 
 def middle(path: Path, side: int, stride: int) -> Image:
-    """The middle of an image, at most `side` high and wide."""
+    """Returns the central part of an image; its sides are multiples of `stride` up to `side`."""
     image = cv2.imread(str(path))
     if image is None:
-        raise SystemExit(f"{path} is no image")
+        raise SystemExit(f"{path} cannot be decoded as an image; move it out of the folder")
     sides = [min(length, side) // stride * stride for length in image.shape[:2]]
     top, left = ((whole - kept) // 2 for whole, kept in zip(image.shape, sides, strict=False))
     return np.ascontiguousarray(image[top : top + sides[0], left : left + sides[1]])
 
 
 def outcome(described: Described, images: list[Image]) -> Outcome:
-    """Pictures and spikes, channels second, that a graph makes of images."""
+    """Returns the output images and the spikes (B, C, H, W) of a graph for all images."""
     model, spec = described
     names = [name for layer in spec.neurons for name in layer.spikes]
     made_by = {output: node for node in model.graph.node for output in node.output}
@@ -71,7 +71,7 @@ def outcome(described: Described, images: list[Image]) -> Outcome:
 
 
 def row(name: str, expected: Outcome, actual: Outcome) -> str:
-    """One line of the table."""
+    """Returns a row of the table."""
     pairs = list(zip(expected[0], actual[0], strict=True))
     flat = [
         np.concatenate([picture.reshape(-1) for picture in side[0]]) for side in (expected, actual)
@@ -88,11 +88,15 @@ def row(name: str, expected: Outcome, actual: Outcome) -> str:
 def main() -> int:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--model", default="nano", help="FP32: a shipped one or an ONNX file")
+    parser.add_argument("--model", default="nano", help="shipped FP32 model or ONNX file")
     parser.add_argument("--images", type=Path, required=True, help="folder of rainy images")
-    parser.add_argument("--side", type=int, default=256, help="of what is looked at, pixels")
-    parser.add_argument("--count", type=int, default=10, help="images to measure on")
-    parser.add_argument("--calibrate", type=int, default=4, help="images to choose scales by")
+    parser.add_argument(
+        "--side", type=int, default=256, help="largest side of the central part in pixels"
+    )
+    parser.add_argument("--count", type=int, default=10, help="number of images to measure")
+    parser.add_argument(
+        "--calibrate", type=int, default=4, help="number of images to calibrate scales with"
+    )
     options = parser.parse_args()
 
     model, spec = load(options.model)
@@ -102,7 +106,10 @@ def main() -> int:
         for path in paths[: options.calibrate + options.count]
     ]
     if len(images) <= options.calibrate:
-        parser.error(f"{options.images} has {len(images)} images: more than --calibrate are needed")
+        parser.error(
+            f"{options.images} has {len(images)} images, but more than --calibrate "
+            f"{options.calibrate} are needed; use a smaller --calibrate"
+        )
     seen, measured = images[: options.calibrate], images[options.calibrate :]
     rewrites: dict[str, Callable[[], Described]] = {
         "fp16": lambda: to_half(model, spec),

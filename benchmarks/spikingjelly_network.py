@@ -1,9 +1,10 @@
-"""SpikeRain in its naive published form, assembled from SpikingJelly's own layers.
+"""SpikeRain in its published form without optimisations, built from the layers of SpikingJelly.
 
-Written from the description of the network alone, to be an oracle for results and the baseline
-for speed: tensors are `(T, B, C, H, W)`, every unit runs its own neuron on the concatenation it
-reads, the image is embedded anew at every timestep and attention averages what it has gated.
-Neurons keep their membrane potential between calls: call `reset_net` before each.
+It was written from the description of the network only. Tests compare results with it, and
+benchmarks compare speed. Tensors are `(T, B, C, H, W)`. Every unit runs its own neuron on the
+concatenation that it reads, the image is embedded at every timestep, and attention computes means
+of gated features. Neurons keep their membrane potentials between calls, so call `reset_net` before
+every call.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ __all__ = ["SpikingJellySpikeRain", "copy_weights", "reset_net"]
 
 
 class SpikingJellySpikeRain(nn.Module):
-    """SpikeRain from SpikingJelly layers; images `(B, 3, H, W)` in and out, float RGB."""
+    """SpikeRain from SpikingJelly layers; input and output are `(B, 3, H, W)` float, RGB."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -49,7 +50,7 @@ class SpikingJellySpikeRain(nn.Module):
         self.to_image = nn.Conv2d(tail, pixels, 3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """The derained image; height and width must be multiples of 4 (8 where shuffled)."""
+        """Returns the derained images; H and W must be multiples of 4 (8 with `shuffle=2`)."""
         shuffled = functional.pixel_unshuffle(image, self.config.shuffle)
         presented = torch.stack([shuffled] * self.config.timesteps)
         fine = self.level1(self.patch_embedding(presented))
@@ -166,7 +167,7 @@ class _ARFE(nn.Module):
         return enhanced
 
 
-# Where the tensors of `spikerain_training.network.SpikeRain` live here, outermost name first.
+# Replacements from tensor names of `spikerain_training.network.SpikeRain` to names of this module.
 _RENAMED = (
     (r"^embed\.", "patch_embedding."),
     (r"^encoder(\d)\.", r"level\1."),
@@ -194,10 +195,10 @@ _RENAMED = (
 
 
 def copy_weights(ours: nn.Module, theirs: SpikingJellySpikeRain) -> None:
-    """Copies weights and batch-norm statistics of a `SpikeRain`; every tensor is used once.
+    """Copies weights and batch norm statistics from a `SpikeRain` network.
 
     Raises:
-        ValueError: a tensor without a place, two with the same place, or a place left empty.
+        ValueError: the networks differ: a tensor has no counterpart or more than one.
     """
     state: dict[str, Tensor] = {}
     for name, value in ours.state_dict().items():
@@ -205,7 +206,7 @@ def copy_weights(ours: nn.Module, theirs: SpikingJellySpikeRain) -> None:
         for pattern, replacement in _RENAMED:
             place = re.sub(pattern, replacement, place)
         if place in state:
-            raise ValueError(f"{name} would overwrite what {place} already holds")
+            raise ValueError(f"{name} and another tensor would both be copied to {place}")
         state[place] = value
     try:
         theirs.load_state_dict(state, strict=True)

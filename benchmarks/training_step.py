@@ -1,8 +1,9 @@
-"""How long one optimiser step takes, by memory layout and compiled neurons, side by side.
+"""Measures the time of an optimiser step for memory layouts, with and without compiled neurons.
 
     python benchmarks/training_step.py [variant] [--batch 12] [--crop 96] [--rounds 9]
 
-One process, interleaved rounds, medians with their range; ratios to the plain step.
+All configurations run alternately in one process. Prints the median, the range, and the speed-up
+over the plain configuration.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from spikerain_training.neuron import compile_neurons
 
 
 def main() -> None:
-    """Prints a line per way to train."""
+    """Prints one line per configuration."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("variant", nargs="?", default="nano", choices=list(variants()))
     parser.add_argument("--batch", type=int, default=12)
@@ -55,7 +56,7 @@ def main() -> None:
 def stepper(
     variant: str, shape: tuple[int, int, int, int], *, channels_last: bool, compiled: bool
 ) -> Callable[[], None]:
-    """A function that takes one optimiser step on random images."""
+    """Returns a function that runs one optimiser step on random images."""
     torch.manual_seed(0)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     network = SpikeRain(variants()[variant]).train()

@@ -1,9 +1,9 @@
-"""Times the unrolled ONNX graph against the same network assembled from SpikingJelly's layers.
+"""Compares the speed of the unrolled ONNX graph with that of a network built from SpikingJelly.
 
-Both are the same untrained SpikeRain with the same weights, from 8-bit image to 8-bit image, run
-by turns in one process on the same number of CPU threads, so that whatever else the machine does
-slows down both. On a busy machine it slows PyTorch more: compare on an idle one. Exits with 1
-where the median ratio stays below `--at-least`.
+Both are the same untrained SpikeRain network with the same weights, from 8-bit image to 8-bit
+image. They run alternately in one process with the same number of CPU threads, so that other load
+on the machine slows down both. Use an idle machine, because load slows down PyTorch more. The exit
+code is 1 if the median ratio is below `--at-least`.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ Derain = Callable[[Image], Image]
 
 
 def export_untrained(network: SpikeRain, path: Path) -> None:
-    """Writes the network as an ONNX graph."""
+    """Exports the network as an ONNX graph."""
     write(make(origin_of(network), Request()), path)
 
 
 def spikingjelly_side(network: SpikeRain) -> Derain:
-    """Derains in PyTorch, and resets the neurons for the next image."""
+    """Returns a function that derains in PyTorch and then resets the neurons."""
     published = SpikingJellySpikeRain(network.config).eval()
     copy_weights(network, published)
 
@@ -52,7 +52,7 @@ def spikingjelly_side(network: SpikeRain) -> Derain:
 
 
 def onnx_side(network: SpikeRain, threads: int) -> Derain:
-    """Derains in ONNX Runtime."""
+    """Returns a function that derains in ONNX Runtime."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "untrained.onnx"
         export_untrained(network, path)
@@ -60,14 +60,14 @@ def onnx_side(network: SpikeRain, threads: int) -> Derain:
 
 
 def seconds(derain: Derain, image: Image) -> float:
-    """How long one image takes."""
+    """Returns the time for one image in seconds."""
     start = perf_counter()
     derain(image)
     return perf_counter() - start
 
 
 def main() -> int:
-    """Prints the table; 0 where the ratio suffices."""
+    """Prints the table; returns 0 if the ratio is high enough, otherwise 1."""
     options = parse(__doc__, repeats=5, at_least=3.5)
 
     torch.set_num_threads(options.threads)
@@ -77,8 +77,8 @@ def main() -> int:
     image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     published, unrolled = spikingjelly_side(network), onnx_side(network, options.threads)
 
-    # An untrained network amplifies rounding: at 256x256 even float32 and float64 of one and the
-    # same implementation give different pictures. Agreement is therefore shown on a small one.
+    # An untrained network amplifies rounding: at 256x256, float32 and float64 give different
+    # outputs even in the same implementation. The outputs are therefore compared on a small image.
     crop = np.ascontiguousarray(image[:64, :64])
     difference = np.abs(published(crop).astype(int) - unrolled(crop)).max()
     for derain in (published, unrolled):
@@ -92,7 +92,7 @@ def main() -> int:
         f"{options.threads} CPU threads, {options.repeats} pairs of runs; "
         f"largest difference on 64x64 {difference} of 255"
     )
-    print(f"{'':<28}{'median':>9}  {'least':>9}  {'greatest':>9}")
+    print(f"{'':<28}{'median':>9}  {'min':>9}  {'max':>9}")
     print(row("SpikingJelly on PyTorch", slow, "s"))
     print(row("unrolled on ONNX Runtime", fast, "s"))
     print(row("ratio", ratios, "x"))

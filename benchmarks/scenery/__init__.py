@@ -1,1 +1,1 @@
-"""What the demo camera sees: a street, its buildings, trees and traffic, drawn without assets."""
+"""Draws the scene of the demo camera, a street with buildings, trees and traffic, by code only."""

@@ -1,4 +1,4 @@
-"""The demo camera's geometry: a pinhole camera above a street.
+"""Geometry of the demo camera, a pinhole camera above a street.
 
 World coordinates are metres: X to the right of the street's axis, Y up from its surface, Z along
 it, away from the camera.
@@ -25,7 +25,7 @@ class Patch:
 
     Attributes:
         u, v: position on the plane along its two directions, metres.
-        du, dv: how far u and v change from one pixel to the next, metres.
+        du, dv: change of u and v from one pixel to the next, metres.
         depth: distance from the camera along its axis, metres; negative behind it.
     """
 
@@ -63,11 +63,11 @@ class Camera:
 
     @classmethod
     def of_size(cls, height: int, width: int) -> Camera:
-        """The demo's camera for a picture of this size."""
+        """Returns the demo camera for an image of this size."""
         return cls(height, width, 1.3 * max(height, width * 9 / 16), (width / 2, height / 2))
 
     def zoomed(self, left: int, top: int, height: int, width: int, scale: float) -> Camera:
-        """The camera for a part of the picture (in pixels), `scale` times as large."""
+        """Returns a camera for a part of the image (in pixels), enlarged by `scale`."""
         return replace(
             self,
             height=round(height * scale),
@@ -79,13 +79,13 @@ class Camera:
         )
 
     def project(self, points: Points) -> tuple[Points, Points]:
-        """Pixels (N, 2) and depths (N,) of world points (N, 3), all float64."""
+        """Returns pixels (N, 2) and depths (N,) of world points (N, 3), all float64."""
         seen = points @ self._turn + self._shift
         scale = self.focal / np.maximum(seen[:, 2:], 0.05)
         return seen[:, :2] * scale + self._middle, seen[:, 2]
 
     def patch(self, origin: Vector, across: Vector, up: Vector, box: Box) -> Patch:
-        """Positions on the plane through `origin` for the pixels of `box` (rows, columns)."""
+        """Returns positions on the plane through `origin` for pixels of `box` (rows, columns)."""
         flip = np.array([1.0, -1.0 if self.mirrored else 1.0, 1.0])
         directions = np.stack([flip * across, flip * up, flip * origin - self.position], axis=1)
         lens = np.array(
@@ -109,18 +109,18 @@ class Camera:
 
     @cached_property
     def eye(self) -> Points:
-        """Where the view comes from, (3,): below the street if it is mirrored."""
+        """Position of the camera, (3,); below the street if the view is mirrored."""
         return np.array(self.position) * (1, -1 if self.mirrored else 1, 1)
 
     @cached_property
     def horizon(self) -> int:
-        """Row of the picture at which the ground ends, limited to its height."""
+        """Row of the horizon, limited to the height of the image."""
         row = self.centre[1] - self.top - self.focal * math.tan(math.radians(self.pitch))
         return min(max(round(row), 0), self.height)
 
     @cached_property
     def _rotation(self) -> Points:
-        """World to camera axes: x to the right, y down, z ahead; shape (3, 3)."""
+        """Rotation from world axes to camera axes (x right, y down, z ahead), (3, 3)."""
         turn, tilt = math.radians(self.yaw), math.radians(self.pitch)
         right = (math.cos(turn), 0.0, math.sin(turn))
         ahead = (-math.sin(turn) * math.cos(tilt), -math.sin(tilt), math.cos(turn) * math.cos(tilt))
@@ -128,7 +128,7 @@ class Camera:
 
     @cached_property
     def _turn(self) -> Points:
-        """Turns world points (N, 3), from the right, to the camera's axes; shape (3, 3)."""
+        """Matrix (3, 3) that rotates world points (N, 3) to camera axes: `points @ matrix`."""
         flip = np.array((1.0, -1.0 if self.mirrored else 1.0, 1.0))
         turn: Points = flip[:, None] * self._rotation.T
         return turn
@@ -140,5 +140,5 @@ class Camera:
 
     @cached_property
     def _middle(self) -> Points:
-        """Principal point as a pixel of this picture, (2,)."""
+        """Principal point in pixels of this image, (2,)."""
         return np.array((self.centre[0] - self.left, self.centre[1] - self.top))

@@ -1,4 +1,4 @@
-"""Draws planes, polygons, strokes and dots of the world onto a picture, with haze."""
+"""Draws planes, polygons, strokes and dots of the world into an image, with haze."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHIFT = 4
 class Model:
     """Coloured polygons in space, drawn in groups.
 
-    Groups are drawn from the farthest to the nearest, the polygons of a group as they are given.
+    Groups are drawn from the farthest to the nearest. The polygons of a group keep their order.
 
     Args:
         groups: for each group its polygons, each of corners (N, 3) and a BGR colour (3,).
@@ -44,7 +44,7 @@ class Model:
         self._normals = normals
 
     def order(self, eye: Points) -> list[int]:
-        """Polygons that `eye` (3,) sees, in the order in which to draw them."""
+        """Returns the polygons that are visible from `eye` (3,), in drawing order."""
         away = self._centres - eye
         nearer = np.argsort(-np.linalg.norm(away, axis=1))
         if self._normals is not None:
@@ -54,11 +54,11 @@ class Model:
 
 
 class Canvas:
-    """A picture in the making.
+    """An image to draw on.
 
     Args:
-        camera: looks at the world.
-        image: what is drawn on, (H, W, 3) BGR float32 in 0 to 1, of the camera's size.
+        camera: camera that views the world.
+        image: image to draw on, (H, W, 3) BGR float32 from 0 to 1, in the size of the camera.
     """
 
     def __init__(self, camera: Camera, image: Layer) -> None:
@@ -67,12 +67,12 @@ class Canvas:
 
     @classmethod
     def blank(cls, camera: Camera) -> Canvas:
-        """A black canvas for a camera."""
+        """Returns a black canvas for a camera."""
         return cls(camera, np.zeros((camera.height, camera.width, 3), np.float32))
 
     @property
     def sky(self) -> Box:
-        """Rows and columns in which the sky is, upright or mirrored."""
+        """Rows and columns of the sky; the image may be mirrored."""
         horizon, columns = self.camera.horizon, slice(0, self.camera.width)
         if self.camera.mirrored:
             return slice(horizon, self.camera.height), columns
@@ -80,7 +80,7 @@ class Canvas:
 
     @property
     def ground(self) -> Box:
-        """Rows and columns in which the ground is, for an upright camera."""
+        """Rows and columns of the ground; the image must not be mirrored."""
         return slice(self.camera.horizon, self.camera.height), slice(0, self.camera.width)
 
     def face(
@@ -192,19 +192,19 @@ class Canvas:
 
 
 def scaled(colour: Colour, factor: float) -> Colour:
-    """A colour made brighter or darker."""
+    """Returns a brighter or darker colour."""
     blue, green, red = colour
     return blue * factor, green * factor, red * factor
 
 
 def hazy(colour: Layer, depth: Layer | np.float32) -> Layer:
-    """Colours (..., 3) as they look from `depth` (...) metres away."""
+    """Returns colours (..., 3) as seen from a distance of `depth` (...) metres."""
     clear = np.exp(-np.maximum(depth, 0) / _HAZE_DISTANCE)[..., None]
     seen: Layer = colour * clear + np.array(HAZE, np.float32) * (1 - clear)
     return seen
 
 
 def _fixed(pixels: Points) -> npt.NDArray[np.int32]:
-    """Pixels in OpenCV's fixed point; its whole coordinates are centres of pixels."""
+    """Converts pixels to the fixed-point format of OpenCV; integers are centres of pixels."""
     limited = np.clip(pixels - 0.5, -20_000, 20_000)
     return np.rint(limited * (1 << _SHIFT)).astype(np.int32)

@@ -31,7 +31,7 @@ class Body:
             the front bumper.
         belt: height at which the side windows begin.
         half_width: half of the width below the belt.
-        taper: share of its width that the body loses up to the roof.
+        taper: share of the width that the body loses up to the roof.
         axles: where the wheels are, ahead of the middle.
         lamps: heights of the tail lights and of the headlights.
     """
@@ -45,14 +45,14 @@ class Body:
     lamps: tuple[float, float]
 
     def outline(self) -> Points:
-        """The silhouette with rounded corners, (N, 2) of (ahead, up)."""
+        """Returns the silhouette with rounded corners, (N, 2) of (ahead, up)."""
         points = np.stack([self.ahead, self.up], axis=1)
         low, high = (share * points[:-1] + (1 - share) * points[1:] for share in (0.78, 0.22))
         inner = np.stack([low, high], axis=1).reshape(-1, 2)
         return np.vstack([points[:1], inner[1:-1], points[-1:]])
 
     def half_width_at(self, up: Points) -> Points:
-        """How far the flank is from the middle at heights `up` (N,)."""
+        """Returns half of the width at heights `up` (N,)."""
         above = np.clip((up - self.belt) / (max(self.up) - self.belt), 0, 1)
         below = np.clip((self.belt - up) / self.belt, 0, 1)
         return self.half_width * (1 - self.taper * above - 0.05 * below**2)
@@ -93,8 +93,8 @@ class Car:
     Args:
         body: its shape.
         colour: its paint.
-        away: heads away from the camera, which then sees its rear.
-        lit: its lights are on.
+        away: whether the car drives away from the camera.
+        lit: whether the lights are on.
     """
 
     def __init__(self, body: Body, colour: Colour, away: bool, lit: bool) -> None:
@@ -110,7 +110,7 @@ class Car:
         self._end = Model([self._lamps_and_plate()])
 
     def box(self, x: float, z: float) -> Points:
-        """Corners (8, 3) of what the car at (x, 0, z), its mirror image and shadow cover."""
+        """Returns corners (8, 3) of a box around car, mirror image and shadow; car at (x, 0, z)."""
         wide, tall, long = self._body.half_width + 0.6, max(self._body.up) + 0.2, 3.2
         signs = np.array(list(itertools.product((-1, 1), repeat=3)))
         corners: Points = signs * np.array((wide, tall, long)) + np.array((x, 0, z))
@@ -135,7 +135,7 @@ class Car:
         canvas.shade(corners + np.array((x, 0, z)), 0.72, 0.35)
 
     def _placed(self, ahead: Points, up: Points, aside: Points) -> Points:
-        """Points of the car as seen from its middle in the world's axes, (N, 3)."""
+        """Converts points of the car to world axes, relative to its middle, (N, 3)."""
         sign = 1.0 if self._away else -1.0
         return np.stack([sign * aside, up, sign * ahead], axis=-1)
 
@@ -189,7 +189,7 @@ class Car:
         ]
 
     def _lamp(self, side: float) -> Points:
-        """Where the lamp of one side is at the end that the camera sees, (3,)."""
+        """Returns the position of a lamp at the visible end of the car, (3,)."""
         body = self._body
         ahead = body.ahead[1] - 0.02 if self._away else body.ahead[-2] + 0.02
         up = body.lamps[0 if self._away else 1]

@@ -27,11 +27,11 @@ class Building:
     """One house of the street.
 
     Attributes:
-        x: where its front stands; negative is left of the street.
-        near, far: from where to where along the street, metres.
+        x: position of the front in metres; negative is left of the street.
+        near, far: start and end along the street in metres.
         eaves: height of the front wall.
         wall: colour of the wall.
-        brick: brick courses instead of plaster.
+        brick: whether the wall is made of brick instead of plaster.
         ridge: how far the roof rises above the eaves; 0 is a flat roof.
         shop: colour of the shop sign, None for a plain ground floor.
         trim: colour of window frames and cornices.
@@ -70,7 +70,7 @@ class Mason:
         self._luck: dict[tuple[Building, str], Layer] = {}
 
     def build(self, canvas: Canvas, building: Building) -> None:
-        """Draws one building; those farther away must be drawn already."""
+        """Draws a building; buildings farther away must be drawn before it."""
         side = -1.0 if building.x < 0 else 1.0
         length, depth = building.far - building.near, _DEPTH
         corner = (building.x, 0.0, building.near)
@@ -106,7 +106,7 @@ class Mason:
             canvas.face(foot, (0, 0, 1), (0, 1, 0), (1.1, 2.2), chimney)
 
     def _material(self, building: Building, name: str, light: float) -> Material:
-        """A wall with its windows; `name` keeps the luck of each wall's windows apart."""
+        """Returns the painter of a wall with windows; `name` seeds the random windows."""
 
         def paint(patch: Patch) -> Layer:
             wall = self._wall(building, patch) * light
@@ -168,7 +168,7 @@ class Mason:
         wall[hole] = pane[hole]
 
     def _panes(self, luck: Layer, x: Layer, y: Layer, patch: Patch) -> Layer:
-        """Glass (h, w, 3): `luck` (h, w, 3) says for each window what is behind it."""
+        """Glass (h, w, 3): `luck` (h, w, 3) selects what is behind each window."""
         lit = luck[..., 0] > 0.8
         sky = np.clip(0.25 + 0.5 * y + 0.5 * (luck[..., 1] - 0.5), 0, 1)
         sky = sky + 0.25 * self._noise(patch, 0.9, 2, 3.0)
@@ -205,7 +205,7 @@ class Mason:
         wall[letters] = _LETTERS
 
     def _goods(self, luck: Layer, patch: Patch) -> Layer:
-        """What is seen through shop windows (h, w, 3): shelves of things under warm light."""
+        """Returns the view through shop windows (h, w, 3): shelves of goods in warm light."""
         shelf = np.floor(patch.v / 0.5)
         shifted = patch.u / 0.24 + 0.37 * shelf
         place = np.floor(shifted)
@@ -225,7 +225,7 @@ class Mason:
         return goods
 
     def _chance(self, building: Building, name: str, columns: int) -> Layer:
-        """Three random numbers per window, (floors, columns, 3), the same at every call."""
+        """Returns three random numbers per window, (floors, columns, 3), the same at every call."""
         key = (building, name)
         if key not in self._luck:
             self._luck[key] = self._noise.random(12, columns, 3)

@@ -30,8 +30,8 @@ def paint_ground(canvas: Canvas, reflection: Layer, noise: Noise) -> None:
     """Paints everything below the horizon.
 
     Args:
-        canvas: is painted on.
-        reflection: what a mirror in place of the street would show, (H, W, 3) float32.
+        canvas: canvas to paint on.
+        reflection: mirror image of the scene in the street, (H, W, 3) float32.
         noise: texture.
     """
     image = canvas.image[canvas.ground]
@@ -57,7 +57,7 @@ def paint_ground(canvas: Canvas, reflection: Layer, noise: Noise) -> None:
 
 
 def _tracks(x: Layer) -> Layer:
-    """How much of a wheel track each place across the road is, 0 to 1."""
+    """Returns the strength of the wheel tracks at positions across the road, 0 to 1."""
     tracks: Layer = np.add.reduce([np.exp(-(((x - wheel) / 0.26) ** 2)) for wheel in _WHEELS])
     return tracks
 
@@ -90,7 +90,7 @@ def _road(patch: Patch, noise: Noise) -> Layer:
 
 
 def _markings(x: Layer, z: Layer) -> Layer:
-    """Where the road is painted, 0 or 1."""
+    """Returns a mask of the road markings, 0 or 1."""
     dash = (np.abs(x) < 0.07) & (np.floor(z / 3.0) % 3 < 1) & (z > 24)
     edge = (np.abs(x - _BAYS) < 0.06) & (z > 22)
     bays = (np.abs((z % 6.0) - 5.2) < 0.06) & (x > _BAYS) & (x < _KERBS[1] - 0.2) & (z > 22)
@@ -115,7 +115,7 @@ def _kerbs(patch: Patch, noise: Noise, image: Layer) -> None:
 
 
 def _pavement(patch: Patch, noise: Noise) -> Layer:
-    """Square slabs of 0.6 m, each of its own shade."""
+    """Returns the colours of square slabs of 0.6 m; every slab has another shade."""
     column, row = np.floor(patch.u / 0.6), np.floor(patch.v / 0.6)
     joint = (patch.u / 0.6 - column < 0.05) | (patch.v / 0.6 - row < 0.06)
     sharp = np.clip(1.5 - patch.dv / 0.25, 0, 1)

@@ -1,4 +1,4 @@
-"""Value noise that fades out before it gets finer than the picture's pixels."""
+"""Value noise without details that are finer than the pixels of the image."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Noise:
         self._tile = np.ascontiguousarray(smooth[inner, inner])
 
     def random(self, *shape: int) -> Layer:
-        """Fresh uniform numbers in 0 to 1, float32, different at every call."""
+        """Returns uniform random numbers from 0 to 1, float32, different at every call."""
         return self._rng.random(shape).astype(np.float32)
 
     def __call__(
         self, patch: Patch, size: float | tuple[float, float], octaves: int = 1, turn: float = 0.0
     ) -> Layer:
-        """Noise over a patch, (h, w) float32.
+        """Returns noise for a patch, (h, w) float32.
 
         Args:
             patch: where on the plane, shape (h, w).

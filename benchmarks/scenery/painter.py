@@ -1,4 +1,4 @@
-"""Paints the demo street as a fixed camera sees it."""
+"""Paints the frames of the demo camera."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _FINEST = 500
 
 
 class StreetPainter:
-    """A fixed camera's view along a street in the evening, painted without any assets.
+    """Paints the view of a fixed camera along a street in the evening.
 
-    What stands still is painted once, here; cars and walkers are painted for each frame.
+    The constructor paints everything that does not move; `paint` adds cars and walkers.
 
     Args:
         height: rows of a frame.
@@ -36,7 +36,7 @@ class StreetPainter:
         self._movers = traffic()
 
     def paint(self, index: int) -> Image:
-        """Frame `index`, (H, W, 3) uint8 BGR."""
+        """Returns frame `index`, (H, W, 3) uint8 BGR."""
         frame = self._street.copy()
         for mover in sorted(self._movers, key=lambda mover: -mover.z(index)):
             self._draw(frame, mover, index)
@@ -66,7 +66,7 @@ class StreetPainter:
         part[:] = (part + opacity * (drawn - part) + 0.5).astype(np.uint8)
 
     def _develop(self, frame: Image) -> Image:
-        """Gives a painted frame (H, W, 3) a camera's contrast, vignette and grain."""
+        """Adds the contrast, vignette and grain of a camera to a painted frame (H, W, 3)."""
         shaded = cv2.multiply(cv2.LUT(frame, self._contrast), self._gain, scale=1 / 255)
         grainy = cv2.subtract(cv2.add(shaded, self._brighter), self._darker)
         return grainy.astype(np.uint8, copy=False)
@@ -83,14 +83,14 @@ def _paint_mover(canvas: Canvas, mover: Mover, z: float) -> None:
 
 
 def _contrast() -> Image:
-    """A gentle S-curve for levels 0 to 255, (1, 256) uint8."""
+    """Returns a gentle S-curve for levels 0 to 255, (1, 256) uint8."""
     level = np.linspace(0, 1, 256)
     curve = level + 0.55 * level * (1 - level) * (level - 0.42)
     return np.rint(255 * np.clip(curve, 0, 1)).astype(np.uint8)[None]
 
 
 def _vignette(height: int, width: int) -> Image:
-    """Brightness that each pixel keeps, (height, width, 3) uint8 of 255."""
+    """Returns the relative brightness of each pixel, (height, width, 3) uint8; 255 is full."""
     y = np.linspace(-1, 1, height)[:, None]
     x = np.linspace(-1, 1, width)[None, :]
     gain = 1 - 0.16 * np.clip((x**2 + y**2) / 2, 0, 1) ** 1.3
@@ -98,7 +98,7 @@ def _vignette(height: int, width: int) -> Image:
 
 
 def _grain(height: int, width: int, seed: int) -> tuple[Image, Image]:
-    """What the sensor adds to and takes from each pixel, twice (height, width, 3) uint8."""
+    """Returns noise to add and noise to subtract, each (height, width, 3) uint8."""
     rng = np.random.default_rng(seed)
     luma = cv2.GaussianBlur(rng.normal(0, 4.0, (height, width, 1)), (0, 0), 0.6)
     grain = luma.reshape(height, width, 1) + rng.normal(0, 0.8, (height, width, 3))

@@ -17,7 +17,7 @@ _RIBS = 8
 
 
 class Walker:
-    """Somebody who walks along the street under an umbrella.
+    """A person who walks along the street under an umbrella.
 
     Args:
         coat: colour of the coat.
@@ -29,11 +29,11 @@ class Walker:
         self._umbrella = Model([_umbrella(np.array(umbrella))])
 
     def box(self, x: float, z: float) -> Points:
-        """Corners (4, 3) of what the walker at (x, 0, z) and the mirror image cover."""
+        """Returns corners (4, 3) of a box around the walker at (x, 0, z) and the mirror image."""
         return np.array([(x + a, b, z - 0.7) for a in (-0.8, 0.8) for b in (-2.3, 2.3)])
 
     def paint(self, canvas: Canvas, x: float, z: float) -> None:
-        """Draws the walker at (x, 0, z); where along the street decides the step."""
+        """Draws the walker at (x, 0, z); the position of the feet depends on z."""
         swing = math.sin(math.pi * z / _STEP)
         for side, tone in ((-1, 0.8), (1, 1.0)):
             foot = (x + side * 0.08, 0.05 + 0.05 * max(0.0, side * swing), z + side * 0.2 * swing)
@@ -49,7 +49,7 @@ class Walker:
 
 
 def _figure(coat: Points) -> list[Polygon]:
-    """Coat and head as flat shapes that face the camera."""
+    """Returns coat and head as flat polygons that face the camera."""
     front = [(-0.26, 0.72), (0.26, 0.72), (0.22, 1.4), (0.1, 1.5), (-0.1, 1.5), (-0.22, 1.4)]
     shaded = [(0.08, 0.72), (0.26, 0.72), (0.22, 1.4), (0.12, 1.45)]
     turns = np.linspace(0, 2 * np.pi, 12, endpoint=False)
@@ -59,7 +59,7 @@ def _figure(coat: Points) -> list[Polygon]:
 
 
 def _umbrella(colour: Points) -> list[Polygon]:
-    """One triangle of cloth between each two ribs, with a bent rim."""
+    """Returns the triangles of cloth between the ribs of the umbrella."""
     middle = (0.08, 2.16, 0.0)
     cloth = []
     for rib in range(_RIBS):

@@ -1,4 +1,4 @@
-"""Trees and hedges of the demo street: thousands of leaves, each a spot in space."""
+"""Trees and hedges of the demo street, made of thousands of leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The overcast sky of the demo street, with hills at its foot."""
+"""The overcast sky of the demo street, with hills at the horizon."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CEILING = 900.0
 
 
 def paint_sky(canvas: Canvas, noise: Noise) -> None:
-    """Paints the sky from the horizon on: clouds are the texture of a ceiling 900 m up."""
+    """Paints the sky above the horizon; the clouds are a texture on a plane at 900 m."""
     image = canvas.image[canvas.sky]
     if image.size == 0:
         return

@@ -1,4 +1,4 @@
-"""The demo street: what stands where, and the picture of all that stands still."""
+"""The demo street: positions of all objects, and the image without moving objects."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ _PARKED_X = 5.0
 
 
 def render_street(height: int, width: int, seed: int) -> Image:
-    """The street without its moving parts, (height, width, 3) uint8 BGR."""
+    """Returns the street without moving objects, (height, width, 3) uint8 BGR."""
     noise = Noise(seed)
     mason = Mason(noise)
     view = Camera.of_size(height, width)
@@ -99,7 +99,7 @@ def render_street(height: int, width: int, seed: int) -> Image:
 
 
 def _paint_standing(canvas: Canvas, mason: Mason) -> None:
-    """Draws everything that stands on the ground, farthest first."""
+    """Draws all objects on the ground, the farthest first."""
     things: list[tuple[float, Callable[[], None]]] = []
     things += [(z, partial(paint_church, canvas, x, z)) for x, z in _CHURCHES]
     things += [(house.near, partial(mason.build, canvas, house)) for house in _BUILDINGS]

@@ -1,4 +1,4 @@
-"""Cars and people that pass through the demo street, in a loop without a seam."""
+"""Cars and people that move through the demo street, in a seamless loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scenery.cars import HATCHBACK, SEDAN, VAN, Car
 from scenery.people import Walker
 
 LOOP = 450
-"""Frames after which every car and walker stands where one of the same look stood before."""
+"""Number of frames of the loop: frame `i + LOOP` looks like frame `i`."""
 
 # A car needs one loop for its way, 150 m: 30 km/h at 25 frames per second.
 _DRIVEN = (3.5, 150.0)
@@ -22,13 +22,13 @@ _FADE = 25.0
 
 @dataclass(frozen=True)
 class Mover:
-    """A car or a walker that comes by again and again.
+    """A car or a walker that passes repeatedly.
 
     Attributes:
-        shape: draws it.
-        x: its distance from the axis of the street, metres to the right.
-        way: start and length of its way along the street, metres.
-        start: its position along the way in frame 0, metres.
+        shape: the car or walker to draw.
+        x: distance to the right of the axis of the street in metres.
+        way: start and length of the path along the street in metres.
+        start: position on the path in frame 0 in metres.
         speed: metres per frame, negative towards the camera.
     """
 
@@ -39,16 +39,16 @@ class Mover:
     speed: float
 
     def z(self, index: int) -> float:
-        """Position along the street in frame `index`, metres from the camera."""
+        """Returns the distance from the camera along the street in frame `index`, metres."""
         return self.way[0] + (self.start + self.speed * index) % self.way[1]
 
     def opacity(self, index: int) -> float:
-        """Opacity in frame `index`, 0 to 1: movers come out of the haze and go into it."""
+        """Returns the opacity in frame `index`, 0 to 1; far movers fade into the haze."""
         return min(1.0, (sum(self.way) - self.z(index)) / _FADE)
 
 
 def traffic() -> tuple[Mover, ...]:
-    """All movers of the street."""
+    """Returns all movers of the street."""
     oncoming = (
         (HATCHBACK, (0.42, 0.25, 0.10), 24.0),
         (SEDAN, (0.68, 0.69, 0.70), 60.0),
