@@ -14,12 +14,11 @@ from spikerain_training.recipe import Recipe
 from spikerain_training.record import (
     Data,
     append_session,
-    describe,
-    fingerprint,
     read_sessions,
     recorded_data,
     recorded_recipe,
 )
+from spikerain_training.session import describe, fingerprint
 
 
 def test_recipe_and_data_are_read_from_the_last_session(photographs: Path, tmp_path: Path) -> None:

@@ -27,9 +27,10 @@ from spikerain_training.logbook import Logbook, StepReport
 from spikerain_training.network import SpikeRain
 from spikerain_training.opening import log_opening
 from spikerain_training.recipe import Recipe
-from spikerain_training.record import Data, append_session, changes, describe, read_sessions
+from spikerain_training.record import Data, append_session, changes, read_sessions
 from spikerain_training.restore import restore
 from spikerain_training.seeded_rain import HeldOutQuality, held_out_quality
+from spikerain_training.session import describe
 from spikerain_training.sheets import batch_sheet, scene_sheet, write_sheet
 from spikerain_training.training_state import load_training, save_training
 
