@@ -119,6 +119,24 @@ class Session:
         """Mean cost of a frame so far; None before the first frame."""
         return self._costs.mean()
 
+    @property
+    def stuck(self) -> float:
+        """Seconds for which a frame has been worked on, or a camera's driver has not returned."""
+        source = self._source
+        hung = source.overdue if isinstance(source, LiveSource) else 0.0
+        return max(self._pipeline.stuck, hung)
+
+    @property
+    def status(self) -> str:
+        """One line about the run so far."""
+        text = f"{self.traffic.frames} frames written, {self.traffic.dropped} dropped"
+        outages = self._source.outages if isinstance(self._source, LiveSource) else []
+        if not outages:
+            return text
+        away = isinstance(self._source, LiveSource) and self._source.away
+        latest = f", the camera has been away for {outages[-1].seconds:.0f} seconds" if away else ""
+        return f"{text}, {len(outages)} outages{latest}"
+
     def stop(self) -> None:
         """Requests an early end of the run; safe to call in a signal handler."""
         self._pipeline.stop()

@@ -21,6 +21,7 @@ from spikerain_edge.commands.camera_arguments import (
     Transport,
     WaitForCamera,
 )
+from spikerain_edge.commands.service import Service
 from spikerain_edge.commands.signals import Signals
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar, print_line
 from spikerain_edge.errors import SpikeRainError
@@ -146,9 +147,13 @@ def _run(options: RunOptions, console: Console, *, live: bool) -> None:
 
     bar = counting_bar(console)
     task = bar.add_task("deraining", total=None)
-    signals = Signals()
-    with signals.handled():
+    signals, service = Signals(), Service()
+    with signals.handled(), service.reported():
+        if options.capture.wait_for_camera:
+            service.ready()
         session = Session(options, lambda frame: bar.advance(task))
+        service.watch(lambda: session.status, lambda: session.stuck)
+        service.ready()
         bar.update(task, total=session.expected)
         view = LiveView(session.traffic, lambda: session.cost)
         rate = REFRESHES_PER_SECOND

@@ -106,4 +106,5 @@ def open_camera(target: int | str, label: str, options: CaptureOptions) -> LiveS
         return DeviceConnection(target, label, options)
 
     connector = Connector(connect, label)
-    return LiveSource(connector.first(wait=options.wait_for_camera), connector)
+    connection = connector.first(wait=options.wait_for_camera)
+    return LiveSource(connection, connector, options.stall_timeout)

@@ -76,7 +76,12 @@ class Connector(Generic[Link]):
         self._connect = connect
         self._ended = threading.Event()
         self._retries = Retries(self._ended)
-        self._latest = time.perf_counter()
+        self._latest = self._step = time.perf_counter()
+
+    @property
+    def since_step(self) -> float:
+        """Seconds since the latest picture or attempt to connect."""
+        return time.perf_counter() - self._step
 
     @property
     def ended(self) -> bool:
@@ -112,6 +117,7 @@ class Connector(Generic[Link]):
             event = {"event": "camera_lost", "camera": self.label}
             _log.warning("%s; trying again until it is back", loss.cause, extra=event)
         while self._retries.wait(loss):
+            self._step = time.perf_counter()
             try:
                 return abandonable(self._connect, _close)
             except (StreamError, InputError) as error:
@@ -122,7 +128,7 @@ class Connector(Generic[Link]):
 
     def received(self) -> None:
         """A good picture has come, so the camera is there."""
-        self._latest = time.perf_counter()
+        self._latest = self._step = time.perf_counter()
         self._retries.reset()
         outage = self.outages.end()
         if outage is not None:

@@ -213,7 +213,8 @@ def open_pipeline(pipeline: str, label: str, options: CaptureOptions) -> LiveSou
         return GStreamerConnection(pipeline, label, options.stall_timeout)
 
     connector = Connector(connect, label)
-    return LiveSource(connector.first(wait=options.wait_for_camera), connector)
+    connection = connector.first(wait=options.wait_for_camera)
+    return LiveSource(connection, connector, options.stall_timeout)
 
 
 def csi_pipeline(number: str, options: CaptureOptions) -> str:

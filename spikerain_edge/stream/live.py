@@ -11,6 +11,8 @@ from spikerain_edge.stream.connector import Connection, Connector, Link, Shot
 from spikerain_edge.stream.frame import Arrivals, Frame
 from spikerain_edge.stream.outages import Outage
 
+# Seconds between two attempts to connect to a camera that refuses, at most.
+_LONGEST_STEP = 30.0
 _log = logging.getLogger(__name__)
 
 
@@ -20,6 +22,7 @@ class LiveSource:
     Args:
         connection: the first connection.
         connector: opens the others.
+        patience: seconds without a good frame after which a connection is lost.
 
     Attributes:
         corrupt: frames that arrived damaged; they are passed over.
@@ -30,18 +33,31 @@ class LiveSource:
     paths: Sequence[Path] = ()
     missing = 0
 
-    def __init__(self, connection: Link, connector: Connector[Link]) -> None:
+    def __init__(self, connection: Link, connector: Connector[Link], patience: float) -> None:
         self.corrupt = 0
         self.rate = connection.rate
         self._connection: Connection | None = connection
         self._connector = connector
+        self._patience = patience
         self._reading = False
+        self._handing = False
         self._size: tuple[int, int] | None = None
 
     @property
     def outages(self) -> list[Outage]:
         """When the camera was away; the last one may go on."""
         return self._connector.outages.all()
+
+    @property
+    def away(self) -> bool:
+        """Whether the camera is away now."""
+        return self._connector.outages.open
+
+    @property
+    def overdue(self) -> float:
+        """Seconds beyond what a watched camera may take for its next step; 0 if it is in time."""
+        idle = 0.0 if self._handing else self._connector.since_step
+        return max(0.0, idle - _LONGEST_STEP - 2 * self._patience)
 
     def __iter__(self) -> Iterator[Frame]:
         index, arrivals = 0, Arrivals(self.rate)
@@ -53,7 +69,10 @@ class LiveSource:
             self._follow_size(shot, index)
             shown, duration = arrivals.add(shot.captured)
             name = f"frame_{index:06d}"
+            # Whoever takes the frame may let it wait.
+            self._handing = True
             yield Frame(shot.image, index, shot.captured, name, shown, duration, shot.pixel_shape)
+            self._handing = False
             index += 1
 
     def close(self) -> None:

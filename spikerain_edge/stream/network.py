@@ -163,7 +163,7 @@ def open_url(url: str, label: str, options: CaptureOptions) -> VideoSource | Liv
     connection = connector.first(wait=options.wait_for_camera)
     if _is_file(connection.container):
         return VideoSource(connection.container, label)
-    return LiveSource(connection, connector)
+    return LiveSource(connection, connector, options.stall_timeout)
 
 
 def _connected(url: str, label: str, options: CaptureOptions) -> InputContainer:

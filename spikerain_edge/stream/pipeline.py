@@ -115,7 +115,14 @@ class Pipeline:
         self._stopped = False
         # Unlike that of an event or a condition, its put may interrupt itself.
         self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._busy_since: float | None = None
         self.traffic = Traffic()
+
+    @property
+    def stuck(self) -> float:
+        """Seconds that the latest frame has been in the function or on its way to the sinks."""
+        since = self._busy_since
+        return 0.0 if since is None else time.perf_counter() - since
 
     def stop(self) -> None:
         """Asks for an early end; what is derained already is still written.
@@ -182,7 +189,7 @@ class Pipeline:
         for frame in islice(self._captured, self._max_frames):
             if self._stopped:
                 break
-            start = time.perf_counter()
+            start = self._busy_since = time.perf_counter()
             try:
                 image = self._processed(frame)
             except InputError as error:
@@ -192,6 +199,7 @@ class Pipeline:
                 _log.debug("leaving out %s: %s", frame.name, error.cause)
                 self._failures.append(error)
                 self.traffic.refused += 1
+                self._busy_since = None
                 continue
             self.traffic.inference.append(time.perf_counter() - start)
             self.traffic.waiting.append(start - frame.captured)
@@ -199,6 +207,7 @@ class Pipeline:
             if not distribution.put(frame, shown):
                 break
             self.traffic.dropped = self._captured.dropped + distribution.unwritten
+            self._busy_since = None
 
     def _processed(self, frame: Frame) -> Image:
         height, width = frame.image.shape[:2]
