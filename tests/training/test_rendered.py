@@ -12,7 +12,6 @@ from spikerain_edge.images import Image
 from spikerain_edge.images.reading import image_paths, read_image
 from spikerain_training import rendered
 from spikerain_training.rendered import RenderedWeather, WeatherMix, random_crop
-from spikerain_training.tensors import to_image, to_tensor
 
 # Mean brightness of the first samples of `folder` below, in order.
 GOLDEN = [
@@ -209,20 +208,6 @@ def test_crops_prefer_textured_places() -> None:
 
     # At a single random place, 10 of 100 crops contain a part of the strip.
     assert 0.14 < np.mean(textured) < 0.24
-
-
-def test_an_image_survives_the_conversion_to_a_tensor_and_back() -> None:
-    image = picture(3, 6, 9)
-
-    tensor = to_tensor(image)
-
-    assert tensor.shape == (3, 6, 9)
-    np.testing.assert_allclose(tensor[0].numpy() * 255, image[..., 2], atol=1e-4)
-    np.testing.assert_array_equal(to_image(tensor), image)
-
-
-def test_values_outside_0_to_1_are_clipped() -> None:
-    assert to_image(torch.tensor([-0.5, 0.4, 1.5]).view(3, 1, 1)).tolist() == [[[255, 102, 0]]]
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
