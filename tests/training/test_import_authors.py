@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from networks import parameter_count
+from networks import parameter_count, randomise_norms
 from torch import Tensor, nn
 
 from spikerain_training.config import NetworkConfig, variants
@@ -47,15 +47,10 @@ def oracle(config: NetworkConfig, seed: int = 0) -> SpikingJellySpikeRain:
     torch.manual_seed(seed)
     network = SpikingJellySpikeRain(config)
     with torch.no_grad():
+        randomise_norms(network)
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
-                assert module.running_mean is not None
-                assert module.running_var is not None
                 assert module.num_batches_tracked is not None
-                module.running_mean.normal_(0, 0.3)
-                module.running_var.uniform_(0.2, 2.0)
-                module.weight.uniform_(0.3, 1.5)
-                module.bias.normal_(0, 0.3)
                 module.num_batches_tracked.fill_(int(torch.randint(1, 1000, ())))
         network.time_weights.normal_()
         for name, value in network.named_parameters():

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
-from networks import parameter_count
+from networks import parameter_count, randomise_norms
 from spikingjelly.activation_based import neuron
 from torch import Tensor, nn
 
@@ -44,14 +44,7 @@ def random_network(config: NetworkConfig, seed: int = 0) -> SpikeRain:
     torch.manual_seed(seed)
     network = SpikeRain(config).double()
     with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                assert module.running_mean is not None
-                assert module.running_var is not None
-                module.running_mean.normal_(0, 0.3)
-                module.running_var.uniform_(0.2, 2.0)
-                module.weight.uniform_(0.3, 1.5)
-                module.bias.normal_(0, 0.3)
+        randomise_norms(network)
         network.fuse.weights.normal_()
     return network.eval()
 

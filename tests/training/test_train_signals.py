@@ -16,26 +16,18 @@ from typer.testing import CliRunner
 
 from spikerain_training.cli import app
 
-SMALL = 'variant = "nano"\nsteps = 2\nbatch = 1\ncrop = 32\nwarmup = 1\n'
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    path = tmp_path / "small.toml"
-    path.write_text(SMALL)
-    return path
-
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_stopped_by_a_signal_is_saved_and_resumed_at_the_same_step(
-    photographs: Path, recipe: Path, tmp_path: Path, number: signal.Signals
+    photographs: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     output = tmp_path / "run"
     command = [sys.executable, "-m", "spikerain_training", "fit", "--output", str(output)]
-    fresh = ["--data", str(photographs), "--config", str(recipe), "--set", "steps=100000"]
+    small = ("steps=100000", "batch=1", "crop=32", "warmup=1", "save_every=1")
+    settings = [word for setting in small for word in ("--set", setting)]
     process = subprocess.Popen(
-        [*command, *fresh, "--set", "save_every=1"],
+        [*command, "--data", str(photographs), *settings],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},

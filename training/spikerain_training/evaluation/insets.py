@@ -1,4 +1,4 @@
-"""Chooses the details to enlarge: the places that two images differ most in."""
+"""Chooses the details to enlarge: the places where two images differ most."""
 
 from __future__ import annotations
 
