@@ -113,7 +113,7 @@ RULES = (
     ),
     Rule("spikerain-train prepare", says="12"),
     Rule("spikerain-train fit", FIVE_STEPS, leaves=A_RUN),
-    Rule("spikerain-train fit --resume", "--set steps=8", leaves=A_RUN, says="weights in run"),
+    Rule("spikerain-train fit --resume", "--set steps=8", leaves=A_RUN, says="weights written"),
     Rule(
         "spikerain-train average", leaves=("{output}/config.json", "{output}/weights.safetensors")
     ),
