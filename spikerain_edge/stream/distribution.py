@@ -14,7 +14,7 @@ from spikerain_edge.stream.sinks import Sink
 
 _POLL = 0.05
 # Seconds that sinks have for their last frames: after a stop, and when a camera has ended.
-_PATIENCE_STOPPED = 1.5
+_PATIENCE_STOPPED = 1.3
 _PATIENCE = 10.0
 
 
@@ -87,6 +87,7 @@ class Distribution:
                 short = _PATIENCE_STOPPED if self._live else _PATIENCE
                 late_after_stop = asked is not None and now - asked > short
                 if late_after_stop or (self._live and now - begun > _PATIENCE):
+                    outlet.abandon()
                     self._failures.append(
                         StreamError(
                             f"{outlet.traffic.output} is blocked and has not been closed",

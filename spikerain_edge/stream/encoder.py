@@ -134,9 +134,8 @@ class Encoder:
         return stream
 
     def _configured(self, container: OutputContainer, shape: Fraction) -> VideoStream:
-        stream = container.add_stream(
-            self._video.codec, rate=self._rate, options=self._video.encoding
-        )
+        encoding = {**self._video.encoding, **(self._video.live_encoding if self._live else {})}
+        stream = container.add_stream(self._video.codec, rate=self._rate, options=encoding)
         if not isinstance(stream, VideoStream):
             raise TypeError(f"{self._video.codec} is not an encoder of video")
         width, height = self.size

@@ -117,6 +117,7 @@ class Outlet:
         self._retry = 0.0
         self._ended = False
         self._busy_since: float | None = None
+        self._current: Delivery | None = None
         self._blocked = False
         self._counting = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"sink {sink.label}", daemon=True)
@@ -144,6 +145,15 @@ class Outlet:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
+    def abandon(self) -> None:
+        """Gives up a sink that is blocked: what it has not taken counts as failed."""
+        self._ended = True
+        self._queue.close()
+        if self._current is not None:
+            self._fail(self._current)
+        for delivery in self._queue:
+            self._fail(delivery)
+
     def _run(self) -> None:
         try:
             for delivery in self._queue:
@@ -166,7 +176,7 @@ class Outlet:
             self._write(delivery, start)
 
     def _write(self, delivery: Delivery, start: float) -> None:
-        self._busy_since = start
+        self._busy_since, self._current = start, delivery
         try:
             self._sink.write(delivery.frame, delivery.image)
         except SpikeRainError as error:
@@ -180,7 +190,7 @@ class Outlet:
             self._recovered()
             delivery.settle(start)
         finally:
-            self._busy_since = None
+            self._busy_since = self._current = None
 
     def _failed(self, error: SpikeRainError) -> None:
         lasting = not isinstance(error, StreamError) or isinstance(error, ReceiverGoneError)

@@ -10,6 +10,7 @@ from typing import Protocol
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.images.reading import IMAGE_SUFFIXES
+from spikerain_edge.stream.credentials import with_credentials
 from spikerain_edge.stream.formats import VIDEO_SUFFIXES
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.image_sinks import NUMBER, FolderSink, PatternSink, numbered_form
@@ -116,7 +117,7 @@ def _receiver(destination: str, rate: float, output_format: str) -> Sink | None:
     if scheme == "null":
         return NullSink()
     if scheme in {"rtsp", "rtsps"}:
-        return ReceiverSink(shown, rtsp_server(destination, shown, rate))
+        return ReceiverSink(shown, rtsp_server(with_credentials(destination), shown, rate))
     if scheme == "gst":
         return ReceiverSink(shown, gstreamer(rest, shown, rate))
     if scheme == "v4l2" or not rest:

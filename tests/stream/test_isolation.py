@@ -54,9 +54,10 @@ def test_a_blocked_sink_holds_up_neither_the_camera_nor_the_others(
     assert free.numbers == list(range(len(free.numbers)))
     assert len(free.numbers) > 9
     assert free.closed.is_set()
-    (_, dropped, _), other = sink_traffic(pipeline)
+    (written, dropped, failed), other = sink_traffic(pipeline)
     assert other == (len(free.numbers), 0, 0)
-    assert dropped == len(free.numbers) - 9
+    assert (written, dropped, failed) == (0, len(free.numbers) - 9, 9)
+    assert pipeline.traffic.frames == len(free.numbers)
     assert "a pipe is blocked; the stream goes on without it" in caplog.text
     # Frames come through at once, whatever waits in front of the blocked sink.
     assert np.median(pipeline.traffic.whole_way) < 1

@@ -98,7 +98,7 @@ def test_a_reader_that_has_seen_enough_ends_the_run_in_one_line(tmp_path: Path) 
         (("--output", "-", "--output-format", "avi"), r"--output-format avi .*mpegts, mjpeg"),
         (("--output", "-", "--json", "-"), r"standard output cannot take both"),
         (("--output", "-", "--output", "-"), r"standard output cannot take both"),
-        (("--output", "clean/", "--segment", "10m"), r"are for videos, and no output is one"),
+        (("--output", "clean/", "--segment", "10m"), r"--segment, --keep.*--output gate"),
         (("--output", "gst://'x"), r"gst-launch-1.0, which is not|is not valid: No closing quot"),
     ],
 )
@@ -263,5 +263,5 @@ def test_a_gstreamer_pipeline_takes_every_frame(tmp_path: Path, picture: Draw) -
 def test_a_gstreamer_pipeline_that_fails_says_why(picture: Draw) -> None:
     needs_gstreamer()
     said = fails(open_sink("gst://nosuchsink", 25, live=True), picture())
-    assert "gst://nosuchsink takes no frames" in said
+    assert said.startswith("gst://nosuchsink")
     assert 'no element "nosuchsink"' in said
