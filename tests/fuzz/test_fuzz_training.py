@@ -14,7 +14,8 @@ from networks import SMALL, randomised
 
 from spikerain_training.checkpoint import CONFIG, WEIGHTS, load_network, save_network
 from spikerain_training.importing.state_file import read_state
-from spikerain_training.recipe_settings import Recipe, read_recipe
+from spikerain_training.recipe import Recipe
+from spikerain_training.recipe_settings import read_recipe
 from spikerain_training.record import Data, changes, read_sessions, recorded_data
 from spikerain_training.session import describe
 
