@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 
 from spikerain_edge.errors import InputError, ModelError
 
@@ -36,11 +37,12 @@ def read_bounded(path: Path, limit: int, kind: str) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(
-            f"the {kind} {path} does not exist", f"check the path: ls {path.parent}"
+            f"the {kind} {path} does not exist", f"check the path: ls {quote(str(path.parent))}"
         ) from error
     except OSError as error:
         raise ModelError(
-            f"cannot read {path}: {error.strerror}", f"check the permissions: ls -l {path}"
+            f"cannot read {path}: {error.strerror}",
+            f"check the permissions: ls -l {quote(str(path))}",
         ) from error
 
 
@@ -123,7 +125,8 @@ def require_targets(*targets: Path | str | None) -> None:
     for path in paths:
         if not path.parent.is_dir():
             raise InputError(
-                f"there is no folder {path.parent}", f"create it: mkdir -p {path.parent}"
+                f"there is no folder {path.parent}",
+                f"create it: mkdir -p {quote(str(path.parent))}",
             )
         require_writable(path)
     require_distinct(map(str, paths), [])

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from spikerain_edge.errors import InputError, SpikeRainError, StreamError
@@ -278,10 +279,13 @@ def _tell_lost_sound(options: RunOptions, source: Source) -> None:
     """Warns that videos are written without the sound of their source, and says how to add it."""
     video = next(filter(is_video, options.outputs), None)
     if video is not None and isinstance(source, VideoSource) and source.has_sound:
+        camera = without_password(options.camera)
         _log.warning(
             "the sound of %s is not copied; add it: ffmpeg -i %s -i %s -map 0:v -map 1:a -c copy "
             "with_sound%s",
-            *(without_password(options.camera), video, without_password(options.camera)),
+            camera,
+            quote(video),
+            quote(camera),
             Path(video).suffix,
         )
 

@@ -1,14 +1,25 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.files import require_distinct, require_writable, write_together, write_whole
+from spikerain_edge.files import (
+    read_bounded,
+    require_distinct,
+    require_targets,
+    require_writable,
+    write_together,
+    write_whole,
+)
+from spikerain_edge.images.pairs import find_pairs
+from spikerain_edge.models import find_model
 
 
 def test_a_link_is_kept_and_its_target_is_replaced(tmp_path: Path) -> None:
@@ -86,3 +97,40 @@ def test_a_link_to_an_input_is_not_overwritten(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="is read"):
         require_distinct([str(tmp_path / "link")], [tmp_path / "model.onnx"])
+
+
+def _target(folder: Path) -> None:
+    require_targets(folder / "report.json")
+
+
+def _model(folder: Path) -> None:
+    read_bounded(folder / "mine.onnx", 1 << 20, "model file")
+
+
+def _checkpoint(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "weights.safetensors").touch()
+    find_model(str(folder))
+
+
+def _data(folder: Path) -> None:
+    find_pairs(folder / "rainy")
+
+
+@pytest.mark.parametrize(
+    ("use", "command"),
+    [
+        (_target, ["mkdir", "-p"]),
+        (_model, ["ls"]),
+        (_checkpoint, ["spikerain-edge", "export"]),
+        (_data, ["ls"]),
+    ],
+)
+def test_the_command_of_a_message_can_be_typed_though_the_path_has_spaces(
+    tmp_path: Path, use: Callable[[Path], None], command: list[str]
+) -> None:
+    folder = tmp_path / "my own folder's"
+    with pytest.raises(InputError) as refusal:
+        use(folder)
+    words = shlex.split(refusal.value.remedy.partition(": ")[2])
+    assert words[: len(command) + 1] == [*command, str(folder)]

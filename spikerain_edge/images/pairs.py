@@ -19,6 +19,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.images.picture import Half, Pair, Picture
@@ -87,7 +88,7 @@ def usable_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | No
     if pairing is not None and not pairing.pairs:
         raise InputError(
             f"no names match in {folder} ({pairing.layout})",
-            f"list the unpaired images: spikerain-train prepare {folder}",
+            f"list the unpaired images: spikerain-train prepare {quote(str(folder))}",
         )
     return pairing
 
@@ -107,7 +108,9 @@ def find_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | None
             name, or `rainy_half` is given and the images do not contain a pair side by side.
     """
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}", f"check the path: ls {folder.parent}")
+        raise InputError(
+            f"there is no folder {folder}", f"check the path: ls {quote(str(folder.parent))}"
+        )
     if rainy_half is not None:
         return _side_by_side(folder, rainy_half)
     rainy, clean = _child(folder, RAINY_FOLDERS), _child(folder, CLEAN_FOLDERS)

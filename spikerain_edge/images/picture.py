@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from spikerain_edge.errors import InputError
@@ -32,7 +33,7 @@ class Picture:
         Raises:
             InputError: the file is missing or cannot be decoded.
         """
-        remedy = f"list all such files: spikerain-train prepare {self.path.parent}"
+        remedy = f"list all such files: spikerain-train prepare {quote(str(self.path.parent))}"
         image = read_image(self.path, remedy)
         width = image.shape[1] // 2
         if self.half is None:

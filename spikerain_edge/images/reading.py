@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import cv2
@@ -37,7 +38,9 @@ def image_paths(folder: Path) -> list[Path]:
         InputError: the folder does not exist or contains no image files.
     """
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}", f"check the path: ls {folder.parent}")
+        raise InputError(
+            f"there is no folder {folder}", f"check the path: ls {quote(str(folder.parent))}"
+        )
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
         raise InputError(
@@ -111,7 +114,7 @@ def _read(path: Path, remedy: str) -> tuple[npt.NDArray[np.uint8], str | None]:
         packed = np.fromfile(path, np.uint8)
     except OSError as error:
         raise InputError(
-            f"cannot read {path}: {error.strerror}", f"check the path: ls -l {path}"
+            f"cannot read {path}: {error.strerror}", f"check the path: ls -l {quote(str(path))}"
         ) from error
     content = packed.tobytes()
     form = format_of(content)

@@ -9,6 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.files import read_bounded
@@ -74,7 +75,8 @@ def find_model(name: str) -> Model:
         return _find(name)
     except OSError as error:
         raise ModelError(
-            f"cannot read {name}: {error.strerror}", f"check the permissions: ls -ld {name}"
+            f"cannot read {name}: {error.strerror}",
+            f"check the permissions: ls -ld {quote(name)}",
         ) from error
 
 
@@ -91,7 +93,8 @@ def _find(name: str) -> Model:
     if (path / "weights.safetensors").is_file():
         raise InputError(
             f"{name} is a checkpoint, not an exported model",
-            f"export it: spikerain-edge export {name} --output {path.resolve().name}.onnx",
+            f"export it: spikerain-edge export {quote(name)} --output "
+            f"{quote(f'{path.resolve().name}.onnx')}",
         )
     if not path.is_file():
         raise InputError(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
@@ -53,7 +54,7 @@ def read_album(place: str, option: str, most: int = MOST) -> Album:
         if source.missing:
             raise InputError(
                 f"{source.missing} of the pictures in {place} cannot be decoded",
-                f"find out which: spikerain-edge run --camera {place}",
+                f"find out which: spikerain-edge run --camera {quote(place)}",
             )
         return Album(images, source.paths, source.length)
     finally:

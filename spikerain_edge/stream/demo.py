@@ -105,7 +105,7 @@ def _checked_clip(path: Path) -> bytes:
     except OSError as error:
         raise InputError(f"cannot read the demo clip {path}: {error.strerror}", remedy) from error
     if hashlib.sha256(content).hexdigest() != _SHA256:
-        raise InputError(f"the demo clip {path} has been changed (its SHA-256 is wrong)", remedy)
+        raise InputError(f"the demo clip {path} was changed (its SHA-256 does not match)", remedy)
     return content
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -40,8 +41,8 @@ def require_free(folder: Path) -> None:
     if (folder / TRAINING).exists():
         raise InputError(
             f"{folder} already holds a run",
-            f"continue it: spikerain-train fit --resume --output {folder}, or name another folder "
-            "with --output",
+            f"continue it: spikerain-train fit --resume --output {quote(str(folder))}, or name "
+            "another folder with --output",
         )
     for name in (WEIGHTS, BEST, CONFIG):
         if (folder / name).exists():

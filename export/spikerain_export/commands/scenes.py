@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TypeVar
 
 from spikerain_edge.errors import InputError
@@ -126,5 +127,5 @@ def _checked(data: str, read: Callable[[], _Found]) -> _Found:
     except InputError as error:
         raise InputError(
             f"cannot use --data {data}: {error.cause}",
-            f"look at its pairs: spikerain-train prepare {data}",
+            f"look at its pairs: spikerain-train prepare {quote(str(data))}",
         ) from error

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -114,10 +115,12 @@ def fit(
 
 def _log_end(done: int, recipe: Recipe, output: Path) -> None:
     if done < recipe.steps:
-        resume = f"spikerain-train fit --resume --output {output}"
+        resume = f"spikerain-train fit --resume --output {quote(str(output))}"
         _log.info("stopped and saved at step %d; continue: %s", done, resume)
     else:
-        _log.info("weights written to %s; next: spikerain-edge export %s", output, output)
+        _log.info(
+            "weights written to %s; next: spikerain-edge export %s", output, quote(str(output))
+        )
 
 
 def _resumed(given: Data, output: Path) -> Data:

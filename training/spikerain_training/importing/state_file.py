@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -80,7 +81,9 @@ def read_state(file: Path, largest: int = LARGEST_FILE) -> dict[str, Any]:
             read it safely.
     """
     if not file.is_file():
-        raise InputError(f"the file {file} does not exist", f"check the path: ls {file.parent}")
+        raise InputError(
+            f"the file {file} does not exist", f"check the path: ls {quote(str(file.parent))}"
+        )
     _require_size(file, file.stat().st_size, largest)
     if file.suffix.lower() == ".safetensors":
         try:
