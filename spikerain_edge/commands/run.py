@@ -43,8 +43,9 @@ def run(
         str,
         typer.Option(
             metavar="SRC",
-            help="demo, a camera number, /dev/videoN, a video, an image, a folder or glob of "
-            "images, or a URL.",
+            help="demo, a camera number, /dev/videoN, csi://N, a video, an image, a folder or glob "
+            "of images, a URL (rtsp, http, udp ...), or gst://PIPELINE. {NAME} in a URL is a "
+            "secret from the environment or a file.",
         ),
     ],
     output: Annotated[

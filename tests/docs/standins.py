@@ -19,8 +19,10 @@ REPOSITORY = ("training/",)
 # Cameras: a few frames of the demo, and an RTSP server on the loopback interface.
 REPLACED = (
     (r"--camera (0|/dev/video\d+)\b", "--camera demo --max-frames 4"),
+    (r"--capture-size 1280x720 --capture-fps 15 ", ""),
     (r"(--camera demo --max-frames 4\b.*) --max-frames \d+", r"\1"),
     (r"rtsp://camera/stream", "{rtsp}"),
+    (r"@camera/stream", "@{host}"),
 )
 
 FIVE_STEPS = "--set steps=5 --set batch=2 --set crop=48 --set warmup=2 --set compile=false"
@@ -78,6 +80,8 @@ RULES = (
         says="Would install spikerain-edge",
     ),
     Rule("spikerain-edge run"),
+    Rule("printf 'secret", leaves=("password",)),
+    Rule("RTSP_USER=me RTSP_PASSWORD_FILE=password spikerain-edge run"),
     Rule("spikerain-edge profile", FEW_FRAMES),
     Rule("spikerain-edge export run", output="nano.onnx", leaves=("{stem}.probe.onnx",)),
     Rule(
@@ -159,6 +163,7 @@ def named_outputs(command: str) -> list[str]:
 
 def named_inputs(command: str) -> set[str]:
     """Names in a command for which something stands in, outputs left out."""
-    words = set(re.split(r"[\s='\"]+", command)) - set(named_outputs(command))
+    arguments = command.replace("spikerain-edge run ", "")
+    words = set(re.split(r"[\s='\"]+", arguments)) - set(named_outputs(command))
     names = (*PHOTOGRAPHS, *CLIPS, *PICTURES, *RUNS, *PAIRS, *REPOSITORY)
     return {name for name in names if any(f"{word}/".startswith(name) for word in words)}

@@ -103,8 +103,9 @@ class Session:
             self.workshop.bring(name, self.folder)
         rule = rule_for(command)
         assert rule is not None
-        rtsp = self.workshop.rtsp() if "rtsp://camera" in command else ""
-        line = stood_in(command, rule, rtsp=rtsp, root=str(ROOT))
+        rtsp = self.workshop.rtsp() if "camera/stream" in command else ""
+        host = rtsp.removeprefix("rtsp://")
+        line = stood_in(command, rule, rtsp=rtsp, host=host, root=str(ROOT))
         return execute(["sh", "-c", line], self.folder)
 
 
