@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from spikerain_edge.errors import InputError, SpikeRainError, StreamError
@@ -27,9 +26,11 @@ from spikerain_edge.stream.pipeline import Pipeline, Traffic
 from spikerain_edge.stream.recording import RecordingSink
 from spikerain_edge.stream.retention import Limits
 from spikerain_edge.stream.sinks import Sink, is_stream, is_video, may_replace, open_sink
+from spikerain_edge.stream.sound import tell_lost
 from spikerain_edge.stream.sources import Source, open_source
 from spikerain_edge.stream.uris import without_password
 from spikerain_edge.stream.video import VideoSource
+from spikerain_edge.stream.video_sink import VideoSink
 
 _log = logging.getLogger(__name__)
 _PROBE_EVERY = 16
@@ -85,7 +86,7 @@ class Session:
                 sinks.append(self._opened_sink(name))
                 opened.callback(sinks[-1].close)
             opened.pop_all()
-        _tell_lost_sound(options, self._source)
+        _tell_lost_sound(options, self._source, sinks)
         _log.debug("running %s on %s", self._derainer.spec.name, self._derainer.backend)
         _log.debug("reading %s", without_password(options.camera))
         for name in options.outputs:
@@ -204,6 +205,7 @@ class Session:
             live=self._source.live,
             limits=self._options.limits,
             output_format=self._options.output_format,
+            sound=_sound_of(self._source),
         )
 
     def _ages(self) -> dict[str, float]:
@@ -275,19 +277,21 @@ def _check_outputs(options: RunOptions, source: Source) -> None:
     require_distinct(written, [*source.paths, *models])
 
 
-def _tell_lost_sound(options: RunOptions, source: Source) -> None:
-    """Warns that videos are written without the sound of their source, and says how to add it."""
-    video = next(filter(is_video, options.outputs), None)
-    if video is not None and isinstance(source, VideoSource) and source.has_sound:
-        camera = without_password(options.camera)
-        _log.warning(
-            "the sound of %s is not copied; add it: ffmpeg -i %s -i %s -map 0:v -map 1:a -c copy "
-            "with_sound%s",
-            camera,
-            quote(video),
-            quote(camera),
-            Path(video).suffix,
-        )
+def _sound_of(source: Source) -> Path | None:
+    """The file whose sound belongs to the frames; None where there is no sound or no file."""
+    if isinstance(source, VideoSource) and source.has_sound and source.paths:
+        return source.paths[0]
+    return None
+
+
+def _tell_lost_sound(options: RunOptions, source: Source, sinks: list[Sink]) -> None:
+    """Warns, once, of a video that is written without the sound of its source."""
+    copied = _sound_of(source) is not None
+    for output, sink in zip(options.outputs, sinks, strict=True):
+        copies = copied and isinstance(sink, VideoSink)
+        if is_video(output) and isinstance(source, VideoSource) and source.has_sound and not copies:
+            tell_lost(without_password(options.camera), output)
+            return
 
 
 def _rounded(value: float | None) -> float | None:

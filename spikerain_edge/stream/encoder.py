@@ -18,6 +18,7 @@ from spikerain_edge.images import Image
 from spikerain_edge.stream.formats import VideoFormat
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.planes import to_planes
+from spikerain_edge.stream.sound import Sound
 
 # Seconds that a frame of the slowest rate lasts.
 _SLOWEST = 100_000
@@ -41,7 +42,11 @@ class Encoder:
         pixel_shape: width of a pixel divided by its height.
         label: what to call it in messages.
         live: written so that all but the last second plays wherever it breaks off.
-        options: further options of the container.
+        sound: copied beside the frames, where the container can hold it; closed with the video.
+
+    Attributes:
+        size: width and height of the frames.
+        has_sound: whether the sound is copied.
 
     Raises:
         OSError: the target cannot be written.
@@ -58,7 +63,7 @@ class Encoder:
         pixel_shape: Fraction,
         label: str,
         live: bool = False,
-        options: dict[str, str] | None = None,
+        sound: Sound | None = None,
     ) -> None:
         self.size = size
         self._label = label
@@ -70,8 +75,10 @@ class Encoder:
         self._first: float | None = None
         self._latest = -1
         self._next_key = 0
-        muxing = {**(video.live if live else video.muxing), **(options or {})}
-        self._container = av.open(target, "w", format=video.muxer, options=muxing)
+        self._sound = sound
+        self.has_sound = False
+        muxing = video.live if live else video.muxing
+        self._container = av.open(target, "w", format=video.muxer, options=dict(muxing))
         self._stream = self._started(pixel_shape)
 
     def write(self, frame: Frame, image: Image) -> None:
@@ -89,6 +96,8 @@ class Encoder:
             picture.pict_type = PictureType.I
             self._next_key = picture.pts + round(_KEY_EVERY / self._tick)
         duration = frame.duration or float(1 / self._rate)
+        if self._sound is not None:
+            self._sound.copy_until(self._container, float((self._latest + 1) * self._tick))
         for packet in self._stream.encode(picture):
             ticks = max(1, round(duration / packet.time_base))
             packet.duration = min(ticks, self._longest_gap)
@@ -101,6 +110,8 @@ class Encoder:
                 self._container.mux(self._stream.encode())
             finally:
                 self._container.close()
+                if self._sound is not None:
+                    self._sound.close()
         except (OSError, av.error.FFmpegError):
             return False
         return True
@@ -119,6 +130,7 @@ class Encoder:
     def _started(self, shape: Fraction) -> VideoStream:
         try:
             stream = self._configured(self._container, shape)
+            self.has_sound = self._sound is not None and self._sound.add_to(self._container)
             self._container.start_encoding()
         except av.error.FFmpegError as error:
             with suppress(av.error.FFmpegError):

@@ -39,7 +39,7 @@ class VideoFormat:
 # Without looking ahead each frame is in the file as soon as it is written.
 _H264 = {"preset": "veryfast", "tune": "zerolatency", "crf": "12", "g": "50"}
 # What is recorded for weeks takes less space, at a little loss.
-_SMALLER = {"crf": "16"}
+_SMALLER = {"crf": "14"}
 _JPEG = {"qmin": "2", "qmax": "2"}
 # Every packet is handed to the system as soon as it is there.
 _AT_ONCE = {"flush_packets": "1"}

@@ -59,6 +59,7 @@ def open_sink(
     live: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - it cannot be changed
     output_format: str = "mpegts",
+    sound: Path | None = None,
 ) -> Sink:
     """Opens a video file, a folder, images, standard output, a server, a device or a program.
 
@@ -70,6 +71,7 @@ def open_sink(
         live: nothing that exists is replaced, and a video plays wherever it breaks off.
         limits: how a video is cut into files, and which older ones are deleted.
         output_format: what standard output gets; see `receivers.standard_output`.
+        sound: a file whose sound is copied into a video where its container can hold it.
 
     Raises:
         InputError: a suffix that is neither a video's nor an image's, one image for many frames, an
@@ -83,7 +85,7 @@ def open_sink(
     if is_video(destination):
         if live or limits.segment is not None or limits.deletes:
             return RecordingSink(Path(destination), rate, limits)
-        return VideoSink(Path(dated(destination)), rate)
+        return VideoSink(Path(dated(destination)), rate, sound)
     place = dated(destination)
     path = Path(place)
     if _is_folder(place):

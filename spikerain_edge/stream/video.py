@@ -170,11 +170,25 @@ def open_video(path: Path) -> VideoSource:
     Raises:
         InputError: it cannot be read or is not a video.
     """
+    container = opened_container(path)
+    try:
+        return VideoSource(container, str(path), path)
+    except InputError:
+        container.close()
+        raise
+
+
+def opened_container(path: Path) -> InputContainer:
+    """Opens a video file, whatever bytes its name holds.
+
+    Raises:
+        InputError: it cannot be read or is not a video.
+    """
     try:
         # FFmpeg keeps a copy of the descriptor. It gets no means of opening another file, so that
         # a playlist neither reads what it names nor waits for more of it.
         with path.open("rb") as file:
-            container = av.open(
+            return av.open(
                 "fd:",
                 options={"fd": str(file.fileno()), "protocol_whitelist": "fd"},
                 # Tags in the encoding of an old system.
@@ -190,11 +204,6 @@ def open_video(path: Path) -> VideoSource:
         raise InputError(
             f"{path} is not a video that can be decoded: {error.strerror}", _AGAIN
         ) from error
-    try:
-        return VideoSource(container, str(path), path)
-    except InputError:
-        container.close()
-        raise
 
 
 def video_stream(container: InputContainer, label: str) -> VideoStream:

@@ -12,6 +12,7 @@ from spikerain_edge.stream.encoder import Encoder, frames_in
 from spikerain_edge.stream.formats import FORMATS
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.image_sinks import FolderSink, opaque_notice, unwritable
+from spikerain_edge.stream.sound import Sound, tell_lost
 from spikerain_edge.stream.truncation import is_cut_off_avi
 
 _FULL = "check whether the disk is full"
@@ -23,6 +24,7 @@ class VideoSink:
     Args:
         path: file to write; the suffix chooses container and codec.
         rate: frames per second, nominal.
+        sound: a file whose sound is copied, where the container can hold it.
 
     Raises:
         StreamError: its folder cannot be made or written.
@@ -30,10 +32,11 @@ class VideoSink:
 
     separate = False
 
-    def __init__(self, path: Path, rate: float) -> None:
+    def __init__(self, path: Path, rate: float, sound: Path | None = None) -> None:
         self.label = str(path)
         self._path = path
         self._rate = rate
+        self._sound = sound
         self._partial = partial_name(path.absolute())
         self._encoder: Encoder | None = None
         self._frames = 0
@@ -50,6 +53,8 @@ class VideoSink:
         size = (image.shape[1], image.shape[0])
         if self._encoder is None:
             self._encoder = self._open(frame, size)
+            if self._sound is not None and not self._encoder.has_sound:
+                tell_lost(str(self._sound), self.label)
         first = self._encoder.size
         if size != first:
             raise InputError(
@@ -90,6 +95,7 @@ class VideoSink:
                 size=size,
                 pixel_shape=frame.pixel_shape,
                 label=self.label,
+                sound=Sound(self._sound) if self._sound is not None else None,
             )
         except OSError as error:
             self._discard()

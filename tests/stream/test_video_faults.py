@@ -211,15 +211,15 @@ def test_a_duration_that_is_no_number_is_not_believed(
 def test_sound_that_is_not_copied_is_told_with_the_command_that_adds_it(
     tmp_path: Path, ffmpeg: Ffmpeg, spikerain: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    sound = ("-f", "lavfi", "-i", "sine=duration=1", "-shortest")
-    ffmpeg(*clip(0.2)[:-2], *sound, tmp_path / "too loud.mp4")
+    sound = ("-f", "lavfi", "-i", "sine=duration=1", "-c:a", "flac", "-shortest")
+    ffmpeg(*clip(0.2)[:-2], *sound, tmp_path / "too loud.mkv")
     command: list[str] = []
-    for output, told in (("out.mp4", True), ("out/", False)):
-        ended = spikerain("--camera", "too loud.mp4", "--output", output)
+    for output, told in (("out.ts", True), ("out.mkv", False), ("out/", False)):
+        ended = spikerain("--camera", "too loud.mkv", "--output", output)
         assert ended.returncode == 0, ended.stderr
         _, _, typed = ended.stderr.partition("add it: ffmpeg ")
         command = command or shlex.split(typed.partition("\n")[0])
-        assert ("the sound of too loud.mp4 is not copied" in ended.stderr) is told
+        assert ("the sound of too loud.mkv is not copied" in ended.stderr) is told
     ffmpeg(*command)
-    original = frames_of(tmp_path / "too loud.mp4")
-    assert len(frames_of(tmp_path / "with_sound.mp4")) == len(original)
+    original = frames_of(tmp_path / "too loud.mkv")
+    assert len(frames_of(tmp_path / "with_sound.mkv")) == len(original)
