@@ -100,14 +100,22 @@ def require_writable(path: Path) -> None:
     """Checks, before long work, that `write_whole` can write a file.
 
     Raises:
-        InputError: the path is a folder, or the file or its folder is not writable.
+        InputError: the path is a folder, its folder does not exist, or one of them is not writable.
     """
     target = path.resolve()
+    if target.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder", "name a file in it")
+    if not target.parent.is_dir():
+        missing = target.parent if path.is_symlink() else path.parent
+        raise InputError(
+            f"cannot write {path}: there is no folder {missing}",
+            f"create it: mkdir -p {quote(str(missing))}",
+        )
     if _is_device(path):
         required = [path]
     else:
         required = [target, target.parent] if target.exists() else [target.parent]
-    if target.is_dir() or not all(os.access(each, os.W_OK) for each in required):
+    if not all(os.access(each, os.W_OK) for each in required):
         raise InputError(f"cannot write {path}", "name a file in a writable folder")
 
 
@@ -123,11 +131,6 @@ def require_targets(*targets: Path | str | None) -> None:
     """
     paths = [Path(target) for target in targets if target and str(target) != "-"]
     for path in paths:
-        if not path.parent.is_dir():
-            raise InputError(
-                f"there is no folder {path.parent}",
-                f"create it: mkdir -p {quote(str(path.parent))}",
-            )
         require_writable(path)
     require_distinct(map(str, paths), [])
 

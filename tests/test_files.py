@@ -81,13 +81,20 @@ def test_several_files_are_written_together_or_not_at_all(tmp_path: Path) -> Non
     assert (tmp_path / "graph").read_text() == "old"
 
 
-@pytest.mark.parametrize("place", [".", "nowhere/report.json", "broken"])
+@pytest.mark.parametrize(
+    ("place", "cause"),
+    [
+        (".", "it is a folder"),
+        ("nowhere/report.json", "there is no folder .*nowhere; create it: mkdir -p .*nowhere"),
+        ("broken", "there is no folder .*gone"),
+    ],
+)
 def test_a_path_that_cannot_be_written_is_refused_before_any_work(
-    tmp_path: Path, place: str
+    tmp_path: Path, place: str, cause: str
 ) -> None:
     (tmp_path / "broken").symlink_to(tmp_path / "gone" / "report.json")
 
-    with pytest.raises(InputError, match="cannot write"):
+    with pytest.raises(InputError, match=f"cannot write .*: {cause}"):
         require_writable(tmp_path / place)
 
 
