@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from shlex import quote
 
 import av
 import av.error
@@ -22,7 +23,6 @@ from spikerain_edge.stream.truncation import LONGEST_STEP, IncompletePackets, mi
 # FFmpeg's flag of formats such as MPEG-TS, whose time stamps may break.
 _DISCONTINUOUS = 0x0200
 # Errors of the reader in a row after which nothing more is expected of a file.
-_AGAIN = "copy or record the file again, or convert it: ffmpeg -i FILE new.mp4"
 _MOST_ERRORS = 1000
 
 
@@ -128,7 +128,9 @@ class VideoSource:
 
     def _report(self) -> None:
         if not self.length:
-            raise InputError(f"{self._label} holds no frame that can be decoded", _AGAIN)
+            raise InputError(
+                f"{self._label} holds no frame that can be decoded", _convert(self._label)
+            )
         if self.missing:
             total = self.length + self.missing
             raise InputError(
@@ -195,14 +197,16 @@ def opened_container(path: Path) -> InputContainer:
                 metadata_errors="replace",
             )
     except av.error.InvalidDataError as error:
-        raise InputError(f"{path} is not a video that can be decoded", _AGAIN) from error
+        raise InputError(
+            f"{path} is not a video that can be decoded", _convert(str(path))
+        ) from error
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {error.strerror}", "check the path and its permissions"
         ) from error
     except av.error.FFmpegError as error:
         raise InputError(
-            f"{path} is not a video that can be decoded: {error.strerror}", _AGAIN
+            f"{path} is not a video that can be decoded: {error.strerror}", _convert(str(path))
         ) from error
 
 
@@ -216,8 +220,16 @@ def video_stream(container: InputContainer, label: str) -> VideoStream:
     if not isinstance(stream, VideoStream):
         raise InputError(f"{label} holds no video", "name a file with a video stream")
     if stream.codec_context is None:
-        raise InputError(f"no decoder for the video in {label}", "convert it with ffmpeg to H.264")
+        raise InputError(
+            f"no decoder for the video in {label}",
+            f"convert it to H.264: ffmpeg -i {quote(label)} new.mp4",
+        )
     return stream
+
+
+def _convert(label: str) -> str:
+    """The remedy for a video that cannot be decoded."""
+    return f"copy or record the file again, or convert it: ffmpeg -i {quote(label)} new.mp4"
 
 
 def nominal_rate(stream: VideoStream) -> float:

@@ -223,3 +223,14 @@ def test_sound_that_is_not_copied_is_told_with_the_command_that_adds_it(
     ffmpeg(*command)
     original = frames_of(tmp_path / "too loud.mkv")
     assert len(frames_of(tmp_path / "with_sound.mkv")) == len(original)
+
+
+def test_a_file_that_is_no_video_is_refused_with_a_command_that_can_be_typed(
+    tmp_path: Path,
+) -> None:
+    notes = tmp_path / "my notes.txt"
+    notes.write_text("rain")
+    with pytest.raises(InputError) as refusal:
+        open_source(str(notes))
+    _, _, command = refusal.value.remedy.partition("convert it: ")
+    assert shlex.split(command) == ["ffmpeg", "-i", str(notes), "new.mp4"]
