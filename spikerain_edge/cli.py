@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from spikerain_edge.commands.table import CommandEntry, group_of
-from spikerain_edge.console import version_shower
+from spikerain_edge.console import help_scope, version_shower
 
 COMMANDS = {
     "run": CommandEntry(
@@ -56,4 +56,5 @@ def root(
 
 def main() -> None:
     """Entry point of the program."""
-    app()
+    with help_scope("spikerain-edge"):
+        app()

@@ -91,6 +91,21 @@ def command_scope(
             raise typer.Exit(128 + signal.SIGINT) from None
 
 
+@contextmanager
+def help_scope(program: str) -> Iterator[None]:
+    """Reports in one line that the text of `--help` cannot be written, for example to a full disk.
+
+    Args:
+        program: name of the program.
+    """
+    try:
+        yield
+    except OSError as error:
+        _discard_stdout()
+        print(f"{program}: {_system_error(error)}", file=sys.stderr)
+        sys.exit(StreamError.exit_code)
+
+
 def version_shower(program: str) -> Callable[[bool], None]:
     """Returns the callback of the option `--version`.
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -240,3 +241,35 @@ def test_a_reader_that_ends_early_is_not_reported(tmp_path: Path, picture: Draw)
     assert ended.returncode == 3, ended.stderr
     assert "spikerain-edge: " not in ended.stderr
     assert "BrokenPipe" not in ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("command", ["", "run"])
+def test_help_that_cannot_be_written_is_told_in_one_line(command: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [PROGRAM, *command.split(), "--help"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert ended.returncode == 3
+    (line,) = lines(ended.stderr)
+    assert "No space left on device; free some disk space" in line
+
+
+def test_the_summary_of_a_run_names_its_output_though_an_image_was_unusable(
+    tmp_path: Path, picture: Draw
+) -> None:
+    photos = tmp_path / "my photos"
+    photos.mkdir()
+    write_image(photos / "good.png", picture())
+    (photos / "bad.png").write_bytes(b"")
+    ended = subprocess.run(
+        [PROGRAM, "run", "--camera", photos, "--output", "clean/", "--output", "null"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    assert ended.returncode == 2
+    rows = {line.split("│")[1].strip() for line in ended.stderr.splitlines() if "│" in line}
+    assert {"written", "inference, ms, p50/90/95/99"} <= rows
+    assert (tmp_path / "clean" / "good.png").exists()

@@ -187,15 +187,16 @@ def _show(summary: dict[str, Any], options: RunOptions, console: Console) -> Non
     if console.quiet:
         _log.info("frames written: %d", summary["frames"], extra={"summary": summary})
     elif summary["frames"] or not failed:
-        console.print(_summary_table(summary, shown_outputs=not failed))
+        console.print(_summary_table(summary))
     if options.json == "-":
         print_line(json.dumps(summary))
     elif options.json:
         write_summary(summary, Path(options.json))
 
 
-def _summary_table(summary: dict[str, Any], *, shown_outputs: bool) -> Table:
-    table = Table(title=escape(f"spikerain-edge · {summary['model']} · {summary['backend']}"))
+def _summary_table(summary: dict[str, Any]) -> Table:
+    title = escape(f"spikerain-edge · {summary['model']} · {summary['backend']}")
+    table = Table(title=title, show_header=False)
     table.add_column("", style="bold")
     table.add_column("", justify="right")
     table.add_row("frames", f"{summary['frames']}, {summary['dropped']} dropped")
@@ -210,10 +211,10 @@ def _summary_table(summary: dict[str, Any], *, shown_outputs: bool) -> Table:
     for title, key in (("inference", "latency_ms"), ("capture to written", "end_to_end_ms")):
         if summary[key]:
             values = " / ".join(f"{value:.1f}" for value in summary[key].values())
-            table.add_row(f"{title}, ms, p50 / p90 / p95 / p99", values)
+            table.add_row(f"{title}, ms, p50/90/95/99", values)
     if summary["age_ms"]:
         ages = " / ".join(f"{value:.1f}" for value in summary["age_ms"].values())
-        table.add_row("age when written, ms, p50 / p99", ages)
+        table.add_row("age when written, ms, p50/99", ages)
     table.add_row("dense GMACs per frame", f"{summary['gmacs_per_frame']:.2f}")
     if summary["gsops_per_frame"] is None:
         table.add_row("spikes and energy", "unknown: the model has no probe graph")
@@ -221,7 +222,10 @@ def _summary_table(summary: dict[str, Any], *, shown_outputs: bool) -> Table:
         rate = f"{summary['gsops_per_frame']:.3f} at a firing rate of {summary['firing_rate']:.3f}"
         table.add_row("GSOPs per frame", rate)
         table.add_row("estimated energy per frame", f"{summary['energy_mj_per_frame']:.2f} mJ")
-    for sink in summary["outputs"] if shown_outputs else ():
+    failed = summary["error"] is not None
+    for sink in summary["outputs"]:
+        if failed and not sink["written"]:
+            continue
         lost = "".join(f", {sink[loss]} {loss}" for loss in ("dropped", "failed") if sink[loss])
         table.add_row("written", escape(f"{sink['output']}{lost}"))
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from spikerain_edge.console import help_scope
 from spikerain_edge.errors import InputError
 from spikerain_training.cli import app
 
@@ -13,7 +14,8 @@ _EXTRA = ("torch", "lightning_fabric", "safetensors", "tensorboard", "tomli")
 def main() -> None:
     """Runs the program; if a training package is not installed, prints how to install it."""
     try:
-        app()
+        with help_scope("spikerain-train"):
+            app()
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in _EXTRA:
