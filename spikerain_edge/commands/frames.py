@@ -46,6 +46,8 @@ class ScaledFrames:
 
 
 def _note(used: int, length: int | None, folder: str) -> str:
+    if length == used == 1:
+        return f"Measured on one image, {folder}."
     if length == used:
         return f"Measured on all {used} images of {folder}."
     total = f" of {length}" if length else ""

@@ -30,10 +30,17 @@ def parse_limits(segment: str | None, keep: Iterable[str], min_free: str | None)
         if is_bytes(text):
             size = parse_bytes(text, "--keep")
         else:
-            seconds = parse_seconds(text, "--keep")
+            seconds = _age(text)
     return Limits(
         segment=parse_seconds(segment, "--segment") if segment is not None else None,
         keep_seconds=seconds,
         keep_bytes=size,
         min_free=parse_bytes(min_free, "--min-free") if min_free is not None else 0,
     )
+
+
+def _age(text: str) -> float:
+    try:
+        return parse_seconds(text, "--keep")
+    except InputError as error:
+        raise InputError(error.cause, "give an age such as 24h or a size such as 20GiB") from error

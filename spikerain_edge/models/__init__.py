@@ -97,8 +97,9 @@ def _find(name: str) -> Model:
             f"{quote(f'{path.resolve().name}.onnx')}",
         )
     if not path.is_file():
+        kind = ": it is a folder without weights" if path.is_dir() and name else ""
         raise InputError(
-            f"there is no model {name!r}",
+            f"there is no model {name!r}{kind}",
             f"name a shipped one ({', '.join(shipped_models())}) or the path of a model file",
         )
     probe_path = path.with_suffix(".probe.onnx")

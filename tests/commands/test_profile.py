@@ -221,6 +221,8 @@ def test_a_note_says_that_only_the_first_images_are_used(tmp_path: Path, picture
     assert frames.note == f"Measured on the first 8 of 9 images of {tmp_path} (at most 8 are used)."
     (tmp_path / "8.png").unlink()
     assert ScaledFrames(str(tmp_path)).note == f"Measured on all 8 images of {tmp_path}."
+    image = sorted(tmp_path.iterdir())[0]
+    assert ScaledFrames(str(image)).note == f"Measured on one image, {image}."
     assert ScaledFrames(None).note == "Measured on 4 frames of the built-in rainy scene."
 
 

@@ -154,6 +154,7 @@ def test_limits_are_read_as_people_write_them() -> None:
         ("10 parsecs", [], None, "--segment 10 parsecs is not valid; give .*10m"),
         ("0s", [], None, "--segment 0s"),
         (None, ["20XiB"], None, "--keep 20XiB .*20GiB"),
+        (None, ["forever"], None, "--keep forever is not valid; give an age .* or a size"),
         (None, ["1h", "2h"], None, "--keep has two times or two sizes"),
         (None, [], "12h", "--min-free 12h is not valid"),
         (None, [], "-1GB", "--min-free -1GB is not valid"),
