@@ -39,6 +39,7 @@ class Blocked(Recorder):
         threading.Event().wait()
 
 
+@pytest.mark.slow
 def test_a_blocked_sink_holds_up_neither_the_camera_nor_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -63,6 +64,7 @@ def test_a_blocked_sink_holds_up_neither_the_camera_nor_the_others(
     assert np.median(pipeline.traffic.whole_way) < 1
 
 
+@pytest.mark.slow
 def test_a_slow_sink_gets_the_newest_frames_of_a_camera() -> None:
     ages: list[float] = []
 
@@ -96,6 +98,7 @@ class Full(Recorder):
         self.frames.append(frame)
 
 
+@pytest.mark.slow
 def test_a_sink_of_a_camera_that_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     filled = Full(lambda number: not 20 <= number < 60)
     free = Recorder()

@@ -146,6 +146,7 @@ def drain(pipe: Path, copy: Path) -> None:
     copy.write_bytes(pipe.read_bytes())
 
 
+@pytest.mark.slow
 def test_a_pipe_that_nobody_reads_is_given_up_at_the_end(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.ts")
     free = Recorder()
@@ -182,6 +183,7 @@ def rtsp_receiver(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         server.terminate()
 
 
+@pytest.mark.slow
 def test_frames_are_published_on_an_rtsp_server(
     rtsp_receiver: tuple[str, Path], picture: Draw, read_video: ReadVideo
 ) -> None:
@@ -225,6 +227,7 @@ def fails(sink: Sink, image: Image) -> str:
     return str(raised.value)
 
 
+@pytest.mark.slow
 def test_an_rtsp_server_that_is_away_is_named_without_its_password(picture: Draw) -> None:
     port = free_port()
     sink = open_sink(f"rtsp://me:secret@127.0.0.1:{port}/clean", 25, live=True)
@@ -235,6 +238,7 @@ def test_an_rtsp_server_that_is_away_is_named_without_its_password(picture: Draw
     )
 
 
+@pytest.mark.slow
 def test_a_silent_rtsp_server_holds_nothing_up(picture: Draw) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         sink = open_sink(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x", 25, live=True)
