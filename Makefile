@@ -17,7 +17,7 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 2 $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.test
 	SPIKERAIN_FUZZ=20 $(BIN)/python -X faulthandler -m pytest tests/fuzz $(PYTEST_ARGS)

@@ -75,6 +75,7 @@ def test_an_export_tells_what_it_does_and_can_be_cancelled(
     assert files(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "wanted"),
     [("fp32", ["fp32"]), ("fp16", ["fp32", "fp16"]), ("int8", ["fp32", "fp16", "int8"])],
@@ -117,6 +118,7 @@ def test_scales_are_chosen_on_the_images_that_were_given_for_it_alone(
     assert "need images to choose their scales by" in str(error)
 
 
+@pytest.mark.slow
 def test_a_graph_that_was_compared_with_itself_is_not_called_proven(
     origin: Origin, published: SpikeRain, tmp_path: Path
 ) -> None:
@@ -129,6 +131,7 @@ def test_a_graph_that_was_compared_with_itself_is_not_called_proven(
     assert "is its PyTorch network in double precision" in note
 
 
+@pytest.mark.slow
 def test_fp16_for_a_cpu_is_said_to_be_slower_and_for_an_engine_it_is_not(
     origin: Origin, tmp_path: Path
 ) -> None:
@@ -152,6 +155,7 @@ def test_values_beyond_half_precision_are_not_delivered_in_it(
     assert files(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_graph_of_one_size_is_proven_at_that_size(origin: Origin, tmp_path: Path) -> None:
     output = tmp_path / "mine.onnx"
     made = delivered(origin, output, request={"precision": "fp16", "size": (48, 64), "batch": 1})

@@ -59,6 +59,7 @@ def luma(image: Image) -> npt.NDArray[np.float64]:
     return np.asarray(rgb2ycbcr(image[..., ::-1])[..., 0], np.float64)
 
 
+@pytest.mark.slow
 def test_agreement_is_psnr_at_both_sizes(
     full: Artefact, bytes8: Artefact, proofs: tuple[Proof, ...]
 ) -> None:

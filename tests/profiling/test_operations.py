@@ -47,6 +47,7 @@ def test_operations_are_those_that_pytorch_does(
     assert counted.dense_macs == round(nano.spec.macs(*size))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "published", "side"), [("s", 105.06, 64), ("m", 277.06, 64), ("l", 564.18, 32)]
 )

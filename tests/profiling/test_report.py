@@ -93,6 +93,7 @@ def cramped(nano: Any) -> Document:
     return profiled(options(alone, (2048, 4096), (32, 32)), frames, start=Cramped)
 
 
+@pytest.mark.slow
 def test_reports_follow_the_schema(report: Document, cramped: Document) -> None:
     for each in (report, cramped):
         jsonschema.validate(json.loads(json.dumps(each, allow_nan=False)), SCHEMA)
@@ -159,6 +160,7 @@ def test_operations_grow_with_exponent_one(report: Document) -> None:
     assert operations["r2"] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_the_largest_side_needs_a_size_that_takes_memory(nano: Any, report: Document) -> None:
     small = report["scaling"]["largest_size"]
     assert small["side"] is None
