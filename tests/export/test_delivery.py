@@ -181,6 +181,7 @@ def test_without_verification_nothing_is_measured(origin: Origin, tmp_path: Path
     assert (tmp_path / "mine.onnx").exists()
 
 
+@pytest.mark.slow
 def test_a_graph_that_is_not_its_network_is_not_written(
     published: SpikeRain, tmp_path: Path, files: Files
 ) -> None:
@@ -220,6 +221,7 @@ def put_on_threshold(layer: ConvNorm, threshold: float) -> None:
     pytest.fail("no potential is rounded to both sides of the threshold")
 
 
+@pytest.mark.slow
 def test_a_right_graph_whose_spikes_hang_on_rounding_is_written(
     published: SpikeRain, tmp_path: Path, files: Files
 ) -> None:
@@ -305,6 +307,7 @@ def ideal(origin: Origin) -> list[list[Scene]]:
         return [[Scene(group[0].rainy, derainer(group[0].rainy))] for group in PICTURES]
 
 
+@pytest.mark.slow
 def test_a_loss_against_the_truth_fails_the_export(
     origin: Origin, ideal: list[list[Scene]], tmp_path: Path, files: Files
 ) -> None:
@@ -315,6 +318,7 @@ def test_a_loss_against_the_truth_fails_the_export(
     assert files(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_an_untrained_network_has_nothing_to_lose_against_the_truth(
     origin: Origin, ideal: list[list[Scene]], tmp_path: Path
 ) -> None:
@@ -325,6 +329,7 @@ def test_an_untrained_network_has_nothing_to_lose_against_the_truth(
     assert document["proofs"][1]["worst"] >= 40
 
 
+@pytest.mark.slow
 def test_the_reference_is_the_network_where_there_is_one(
     published: SpikeRain, tmp_path: Path
 ) -> None:

@@ -56,7 +56,7 @@ def test_a_graph_in_another_precision_is_not_built(
     content, spec = small_graph(real, spec=small_spec(claimed))
     message = refusal(library, content, spec)
     assert f"the convolution {LAYER}/0 reads {read}" in message
-    assert f"but {claimed} was asked for; export the ONNX file again" in message
+    assert f"but {claimed} was asked for" in message
 
 
 @pytest.mark.parametrize("quantised", [("spikes",), ("weight",)])

@@ -221,7 +221,7 @@ def test_a_layer_that_the_description_leaves_out_is_noticed(
 ) -> None:
     model, spec = graph
     lacking = (model, replace(spec, neurons=spec.neurons[1:]))
-    assert "names neurons wrongly" in refused(small, lacking)
+    assert "contradictory names of neuron layers" in refused(small, lacking)
 
 
 def test_weights_behind_silent_neurons_are_seen_too(small: SpikeRain) -> None:

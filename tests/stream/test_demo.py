@@ -63,12 +63,14 @@ def test_the_loop_has_no_seam(scene: DemoScene) -> None:
     np.testing.assert_array_equal(scene.clean(LOOP), scene.clean(0))
 
 
+@pytest.mark.slow
 def test_the_clip_shows_what_the_painter_paints(scene: DemoScene) -> None:
     painter = StreetPainter()
     for index in (0, 1):
         assert cv2.PSNR(scene.clean(index), painter.paint(index)) > 40
 
 
+@pytest.mark.slow
 def test_the_painted_street_loops() -> None:
     painter = StreetPainter(90, 160)
     np.testing.assert_array_equal(painter.paint(3), painter.paint(LOOP + 3))
