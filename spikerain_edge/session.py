@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from spikerain_edge.errors import InputError, SpikeRainError, StreamError
-from spikerain_edge.files import require_distinct, require_writable, write_whole
+from spikerain_edge.errors import SpikeRainError
+from spikerain_edge.files import require_writable
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_edge.inference.providers import provider_named
-from spikerain_edge.models import find_model
 from spikerain_edge.profiling.latency import percentiles_ms
 from spikerain_edge.profiling.live import CostMeter, FrameCost
-from spikerain_edge.stream.capture_options import CaptureOptions
+from spikerain_edge.run_options import RunOptions, check_outputs
+from spikerain_edge.run_summary import camera_summary, status_line
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.handover import Drop
 from spikerain_edge.stream.live import LiveSource
 from spikerain_edge.stream.pipeline import Pipeline, Traffic
 from spikerain_edge.stream.recording import RecordingSink
-from spikerain_edge.stream.retention import Limits
-from spikerain_edge.stream.sinks import Sink, is_stream, is_video, may_replace, open_sink
+from spikerain_edge.stream.sinks import Sink, is_video, open_sink
 from spikerain_edge.stream.sound import tell_lost
 from spikerain_edge.stream.sources import Source, open_source
 from spikerain_edge.stream.uris import without_password
@@ -34,25 +31,6 @@ from spikerain_edge.stream.video_sink import VideoSink
 
 _log = logging.getLogger(__name__)
 _PROBE_EVERY = 16
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """Options of a run; see `spikerain-edge run --help`."""
-
-    camera: str
-    outputs: tuple[str, ...]
-    model: str = "nano"
-    size: tuple[int, int] | None = None
-    max_frames: int | None = None
-    side_by_side: bool = False
-    backend: str = "cpu"
-    threads: int | None = None
-    json: str | None = None
-    output_format: str = "mpegts"
-    limits: Limits = field(default_factory=Limits)
-    capture: CaptureOptions = field(default_factory=CaptureOptions)
-    drop: Drop = Drop.OLDEST
 
 
 class Session:
@@ -80,7 +58,7 @@ class Session:
             opened.callback(self._derainer.close)
             self._source = open_source(options.camera, options.capture)
             opened.callback(self._source.close)
-            _check_outputs(options, self._source)
+            check_outputs(options, self._source)
             sinks: list[Sink] = []
             for name in options.outputs:
                 sinks.append(self._opened_sink(name))
@@ -131,13 +109,7 @@ class Session:
     @property
     def status(self) -> str:
         """One line about the run so far."""
-        text = f"{self.traffic.frames} frames written, {self.traffic.dropped} dropped"
-        outages = self._source.outages if isinstance(self._source, LiveSource) else []
-        if not outages:
-            return text
-        away = isinstance(self._source, LiveSource) and self._source.away
-        latest = f", the camera has been away for {outages[-1].seconds:.0f} seconds" if away else ""
-        return f"{text}, {len(outages)} outages{latest}"
+        return status_line(self._source, self.traffic)
 
     def stop(self) -> None:
         """Requests an early end of the run; safe to call in a signal handler."""
@@ -173,8 +145,7 @@ class Session:
             "dropped": traffic.dropped,
             "missing": self._source.missing + traffic.refused,
             "outputs": [asdict(sink) for sink in traffic.sinks],
-            **_faults(self._source),
-            "age_ms": self._ages(),
+            **camera_summary(self._source, traffic),
             "seconds": round(traffic.elapsed, 3),
             "fps": round(fps, 3),
             "latency_ms": percentiles_ms(traffic.inference),
@@ -208,11 +179,6 @@ class Session:
             sound=_sound_of(self._source),
         )
 
-    def _ages(self) -> dict[str, float]:
-        """How old a camera's frames were when the last output had them."""
-        ages = percentiles_ms(self.traffic.whole_way) if self._source.live else {}
-        return {rank: ages[rank] for rank in ("p50", "p99") if rank in ages}
-
     def _derain(self, image: Image) -> Image:
         """Derains a frame; for every 16th frame, the probe graph also reports firing rates."""
         height, width = self._derainer.padded_size(image)
@@ -224,57 +190,6 @@ class Session:
             return derained
         self._costs.add(height, width)
         return self._derainer(image)
-
-
-def write_summary(summary: dict[str, Any], path: Path) -> None:
-    """Writes a summary as a JSON file.
-
-    Raises:
-        StreamError: the file cannot be written.
-    """
-    try:
-        write_whole(path, f"{json.dumps(summary, indent=2)}\n".encode())
-    except OSError as error:
-        raise StreamError(
-            f"cannot write {path}: {error.strerror}", "name another file with --json"
-        ) from error
-
-
-def _faults(source: Source) -> dict[str, Any]:
-    """Returns the faults of a live source for the summary."""
-    if not isinstance(source, LiveSource):
-        return {"corrupt": 0, "outages": []}
-    outages = [outage.document() for outage in source.outages]
-    return {"corrupt": source.corrupt, "outages": outages}
-
-
-def _check_outputs(options: RunOptions, source: Source) -> None:
-    """Checks that outputs replace neither each other nor an input.
-
-    Raises:
-        InputError: an output would overwrite an input or another output.
-    """
-    if options.limits != Limits() and not any(map(is_video, options.outputs)):
-        raise InputError(
-            "--segment, --keep and --min-free need a video, but no output is a video",
-            "add a video, such as --output gate.mp4",
-        )
-    for output in options.outputs:
-        if any(may_replace(output, path) for path in source.paths):
-            raise InputError(
-                f"{output} is the input, and the output would overwrite it",
-                "name another output with --output",
-            )
-    if [*options.outputs, options.json].count("-") > 1:
-        raise InputError(
-            "standard output cannot take both frames and the summary, nor two videos",
-            "name a file with --json",
-        )
-    files = find_model(options.model)
-    models = [file.path for file in (files.graph, files.probe) if file is not None]
-    files_written = [output for output in options.outputs if not is_stream(output)]
-    written = [*files_written, *filter(None, [options.json])]
-    require_distinct(written, [*source.paths, *models])
 
 
 def _sound_of(source: Source) -> Path | None:

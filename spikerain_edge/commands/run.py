@@ -31,7 +31,7 @@ from spikerain_edge.stream.capture_options import CaptureOptions, RtspTransport
 from spikerain_edge.stream.handover import Drop
 
 if TYPE_CHECKING:
-    from spikerain_edge.session import RunOptions
+    from spikerain_edge.run_options import RunOptions
 
 app = typer.Typer(add_completion=False)
 _log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def run(
     """Removes rain from a camera stream, a video or images."""
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as console:
         from spikerain_edge.commands.limits import parse_limits
-        from spikerain_edge.session import RunOptions
+        from spikerain_edge.run_options import RunOptions
 
         options = RunOptions(
             camera=camera,
@@ -181,7 +181,7 @@ def _run(options: RunOptions, console: Console, *, live: bool) -> None:
 
 def _show(summary: dict[str, Any], options: RunOptions, console: Console) -> None:
     """Shows the summary unless a run failed before its first frame, and writes it as JSON."""
-    from spikerain_edge.session import write_summary
+    from spikerain_edge.run_summary import write_summary
 
     failed = summary["error"] is not None
     if console.quiet:

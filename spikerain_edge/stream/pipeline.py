@@ -14,9 +14,10 @@ from queue import SimpleQueue
 import cv2
 import numpy as np
 
-from spikerain_edge.errors import InputError, SpikeRainError
+from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.distribution import Distribution
+from spikerain_edge.stream.failures import together
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.handover import Drop, Handover
 from spikerain_edge.stream.outlet import SinkTraffic
@@ -30,8 +31,6 @@ _TIMES_KEPT = 1 << 16
 _STALE = 0.5
 # Seconds that a source has to end its last read.
 _PATIENCE = 1.0
-# Failures that one line of a message names beside the first.
-_NAMED = 3
 # Seconds that the sinks of a file have, after a stop, to take the frame that is derained already.
 _LAST_FRAME = 10.0
 
@@ -172,7 +171,7 @@ class Pipeline:
             if not self._source.live and not capture.is_alive():
                 self._source.close()
         if failures:
-            raise _together(failures)
+            raise together(failures)
         return self.traffic
 
     def _capture(self) -> None:
@@ -249,19 +248,3 @@ def _resized(image: Image, size: tuple[int, int]) -> Image:
 
 def _is_stale(frame: Frame) -> bool:
     return time.perf_counter() - frame.captured > _STALE
-
-
-def _together(failures: Sequence[BaseException]) -> BaseException:
-    """The first failure, which names others too; a bug has the next one in its traceback."""
-    first, *others = failures
-    causes = [error.cause if isinstance(error, SpikeRainError) else repr(error) for error in others]
-    if not isinstance(first, SpikeRainError):
-        first.__context__ = next(iter(others), first.__context__)
-        return first
-    unsaid = [cause for cause in dict.fromkeys(causes) if cause != first.cause]
-    if not unsaid:
-        return first
-    more = f"; and {len(unsaid) - _NAMED} more" if len(unsaid) > _NAMED else ""
-    told = type(first)(f"{first.cause}; also: {'; '.join(unsaid[:_NAMED])}{more}", first.remedy)
-    told.__cause__ = first
-    return told
