@@ -1,0 +1,43 @@
+"""Signals of a run: the first asks for its end, a second one kills."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import subprocess
+import sys
+
+import pytest
+
+STUBBORN = """
+import time
+from spikerain_edge.commands.signals import Signals
+signals = Signals()
+with signals.handled():
+    signals.begun(lambda: print("asked", flush=True), lambda: print("cut", flush=True))
+    print("begun", flush=True)
+    while True:
+        time.sleep(0.05)
+"""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.product(ENDING, ENDING)])
+def test_a_second_signal_kills_what_does_not_end(
+    first: signal.Signals, second: signal.Signals
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STUBBORN],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "begun\n"
+        program.send_signal(signal.SIGUSR1)
+        assert program.stdout.readline() == "cut\n"
+        program.send_signal(first)
+        assert program.stdout.readline() == "asked\n"
+        program.send_signal(second)
+        assert program.wait(30) == -second
