@@ -1,7 +1,8 @@
-"""The report for a terminal of 100 columns."""
+"""The report for a terminal; all tables but those of layers fit 80 columns."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from spikerain_edge.profiling.records import LayerRow, NeuronRow, Row, Size, Tab
 
 WIDTH = 100
 _UNKNOWN = "-"
+_UNIT = re.compile(r" (ms|MB|mJ|J|µJ|per timestep|channels|below)$")
 _LEFT = ("size", "rail", "layer", "reads", "precision", "limited by")
 
 Line = TypeVar("Line")
@@ -50,7 +52,7 @@ def report_tables(
     return Group(*parts, *map(_paragraph, _remarks(report)))
 
 
-def _cost(report: Report) -> Table:
+def _cost(report: Report) -> RenderableType:
     model, device = report.model, report.device
     threads = f"{device.threads} thread{'s' * (device.threads != 1)}"
     columns: list[Column[Row]] = [
@@ -69,7 +71,7 @@ def _cost(report: Report) -> Table:
     return _table(f"{title} · {threads}", report.rows, columns)
 
 
-def _energy(report: Report) -> Table:
+def _energy(report: Report) -> RenderableType:
     columns: list[Column[Row]] = [("size", lambda row: _size(row.imgsz))]
     for prices in report.prices:
         columns += _energy_columns(prices.name)
@@ -85,7 +87,7 @@ def _energy_columns(prices: str) -> list[Column[Row]]:
     ]
 
 
-def _rails(rows: Sequence[Row]) -> Table:
+def _rails(rows: Sequence[Row]) -> RenderableType:
     return _table(
         "power rails; they may overlap",
         [(row.imgsz, rail) for row in rows for rail in row.measured.rails],
@@ -100,7 +102,7 @@ def _rails(rows: Sequence[Row]) -> Table:
     )
 
 
-def _table1(report: Report) -> Table:
+def _table1(report: Report) -> RenderableType:
     prices = report.prices[0].name
     verdict = {True: "equal", False: "different", None: _UNKNOWN}
     return _table(
@@ -123,7 +125,7 @@ def _printed(row: Table1Row) -> str:
     return f"{row.printed.gflops:.3f} / {row.printed.mj:.1f}" if row.printed else _UNKNOWN
 
 
-def _outlook(outlook: Outlook) -> Table:
+def _outlook(outlook: Outlook) -> RenderableType:
     return _table(
         f"bounds on {outlook.name}, not measurements",
         outlook.rows,
@@ -206,14 +208,26 @@ def _prices(prices: Price) -> str:
     )
 
 
-def _table(title: str, lines: Iterable[Line], columns: Sequence[Column[Line]]) -> Table:
-    """Makes a table with one function per column, numbers to the right."""
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(title: str, lines: Iterable[Line], columns: Sequence[Column[Line]]) -> RenderableType:
+    """Makes a table with one function per column, numbers to the right.
+
+    Units stand below their headings, and only words wrap, so that a terminal of 80 columns cuts off
+    no number.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for heading, _ in columns:
-        table.add_column(heading, justify="left" if heading in _LEFT else "right", no_wrap=True)
+        words = heading in _LEFT
+        lines_of_heading = _UNIT.sub(r"\n\1", heading)
+        table.add_column(
+            lines_of_heading,
+            justify="left" if words else "right",
+            no_wrap=not words or heading == "size",
+            overflow="fold",
+        )
     for line in lines:
         table.add_row(*(Text(cell(line)) for _, cell in columns))
-    return table
+    # A title of the table would wrap at the width of the table.
+    return Group(Text(title, style="table.title"), table)
 
 
 def _paragraph(text: str) -> RenderableType:

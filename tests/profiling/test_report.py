@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
+import re
 import resource
 import shutil
 from collections.abc import Sequence
@@ -64,9 +66,9 @@ def parsed(document: Document) -> Report:
     return msgspec.convert(document, Report)
 
 
-def shown(report: Document, **what: bool) -> list[str]:
+def shown(report: Document, width: int = 100, **what: bool) -> list[str]:
     text = StringIO()
-    Console(file=text, width=100).print(report_tables(parsed(report), **what))
+    Console(file=text, width=width).print(report_tables(parsed(report), **what))
     return text.getvalue().splitlines()
 
 
@@ -262,11 +264,23 @@ def test_several_images_per_call_are_refused_by_name(tmp_path: Path) -> None:
     assert "\n" not in str(raised.value)
 
 
+def test_a_terminal_of_80_columns_cuts_off_no_number(report: Document) -> None:
+    large = copy.deepcopy(report)
+    for row in large["rows"]:
+        row["imgsz"], row["peak_memory_mb"] = [1080, 1920], 12345.0
+        row["latency_ms"] |= {"p50": 12345.6, "p95": 23456.7}
+    lines = shown(large, 80, table1=True, per_layer=True)
+    assert max(map(len, lines)) <= 80
+    text = "\n".join(lines)
+    assert "…" not in text
+    assert len(re.findall("^ 1920x1080 +12346 +23457 .* 12345 *$", text, re.MULTILINE)) == 3
+
+
 def test_the_terminal_shows_it_on_100_columns(report: Document, cramped: Document) -> None:
     lines = shown(report, table1=True, per_layer=True)
     assert max(len(line) for line in lines) <= 100
     text = "\n".join(lines)
-    for expected in ("50x33", "GSOPs", "as ANN", "encoder1.0.merge", "fps below", "Table 1"):
+    for expected in ("50x33", "GSOPs", "as ANN", "encoder1.0.merge", "limited by", "Table 1"):
         assert expected in text
     plain = "\n".join(shown(cramped))
     assert "4096x2048: " in plain
