@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,15 @@ def assert_refused(result: Result, message: str) -> None:
     assert last.startswith("spikerain-train: ")
     assert message in last
     assert not Path("run").exists()
+
+
+def test_the_next_command_can_be_typed_though_the_folder_has_a_space(
+    run: Run, state: dict[str, Tensor]
+) -> None:
+    torch.save(state, "model_best.pth")
+    result = run("model_best.pth", "--output", "my run")
+    _, _, command = result.stderr.partition("next: ")
+    assert shlex.split(command) == ["spikerain-edge", "export", "my run"]
 
 
 def test_imported_weights_form_a_checkpoint(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from shlex import quote
 
 from spikerain_edge.images.pairs import Pairing
 
@@ -28,7 +29,7 @@ def warn_of_unpaired(folder: Path, pairing: Pairing) -> None:
         plural(len(pairing.unpaired), "file"),
         folder,
         ", ".join(named),
-        folder,
+        quote(str(folder)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import torch
@@ -64,7 +65,7 @@ def average(
         _log.info(
             "weights written to %s; next: spikerain-train evaluate --model %s --data held_out/",
             output,
-            output,
+            quote(str(output)),
         )
 
 

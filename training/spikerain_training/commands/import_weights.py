@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from enum import Enum
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -73,7 +74,9 @@ def import_weights(
                 _remedy(fitting(state)),
             )
         save_network(output, config, found.weights)
-        _log.info("weights written to %s; next: spikerain-edge export %s", output, output)
+        _log.info(
+            "weights written to %s; next: spikerain-edge export %s", output, quote(str(output))
+        )
 
 
 def _remedy(others: list[str]) -> str:
