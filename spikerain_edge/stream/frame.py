@@ -44,7 +44,9 @@ class Frame:
 class Arrivals:
     """Times of a live camera's frames: when they come, since its rate is nominal.
 
-    Many cameras send fewer frames in the dark. A frame is taken to last as long as the one before.
+    Many cameras send fewer frames in the dark. A frame is taken to last as long as the one before,
+    but at most twice as long as the one before that: the first one after an outage does not last
+    as long as the outage.
 
     Args:
         rate: nominal frames per second.
@@ -60,5 +62,6 @@ class Arrivals:
         if self._first is None:
             self._first = self._latest = captured
             return 0.0, self._step
-        duration, self._latest = captured - self._latest, captured
-        return captured - self._first, duration
+        between, before = captured - self._latest, self._step
+        self._latest, self._step = captured, between
+        return captured - self._first, min(between, 2 * before)

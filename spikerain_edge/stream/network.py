@@ -6,12 +6,11 @@ import errno
 import time
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import cast
+from typing import Any
 
 import av
 import av.error
 from av.container import InputContainer
-from av.video.stream import VideoStream
 
 from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.stream.capture_options import CaptureOptions, RtspTransport
@@ -96,10 +95,12 @@ class StreamConnection:
         """Closes the connection."""
         self.container.close()
 
-    def _packets(self) -> Iterator[tuple[float, av.Packet[VideoStream]]]:
-        """Packets of the video and when they came, sound being passed over."""
+    def _packets(self) -> Iterator[tuple[float, av.Packet[Any]]]:
+        """Packets and when they came.
+
+        Those of sound are among them: sound alone must not keep a camera without pictures alive.
+        """
         errors, begun = 0, time.perf_counter()
-        # All streams are read: sound alone must not keep a camera without pictures alive.
         packets = self.container.demux()
         while errors < _MOST_ERRORS:
             try:
@@ -121,12 +122,13 @@ class StreamConnection:
             if arrival - begun >= self._patience:
                 raise self._silence()
             errors = 0
-            if packet.stream is self._stream:
-                yield arrival, cast("av.Packet[VideoStream]", packet)
+            yield arrival, packet
             begun = time.perf_counter()
 
-    def _decoded(self, packet: av.Packet[VideoStream]) -> Iterator[av.VideoFrame | None]:
-        """Whole frames of a packet; none for each that is damaged."""
+    def _decoded(self, packet: av.Packet[Any]) -> Iterator[av.VideoFrame | None]:
+        """Whole frames of a packet of the video; none for each that is damaged."""
+        if packet.stream is not self._stream:
+            return
         try:
             frames = packet.decode()
         except av.error.FFmpegError:

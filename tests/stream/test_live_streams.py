@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from cameras import Web, free_port, jpeg
 
 from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.stream.capture_options import CaptureOptions
+from spikerain_edge.stream.frame import Arrivals
 from spikerain_edge.stream.live import LiveSource
 from spikerain_edge.stream.retries import RefusedError, Retries
 from spikerain_edge.stream.sources import open_source
@@ -81,6 +85,44 @@ def test_a_camera_that_sends_only_damage_is_connected_to_again(web: Web) -> None
     source.close()
     assert web.clients >= 2
     assert source.corrupt >= 10
+
+
+@pytest.mark.slow
+def test_a_camera_of_which_only_the_sound_goes_on_is_connected_to_again(
+    tmp_path: Path, ffmpeg: Callable[..., None]
+) -> None:
+    video = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=1")
+    sound = ("-f", "lavfi", "-i", "sine=d=60")
+    ffmpeg(*video, *sound, "-c:v", "mpeg2video", "-c:a", "mp2", tmp_path / "film.ts")
+    content = (tmp_path / "film.ts").read_bytes()
+    ended = threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        while not ended.is_set():
+            client, _ = listening.accept()
+            with client, suppress(OSError):
+                for begin in range(0, len(content), 1880):
+                    client.sendall(content[begin : begin + 1880])
+                    if begin >= len(content) // 4 and ended.wait(0.1):
+                        break
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        source = opened(f"tcp://127.0.0.1:{listening.getsockname()[1]}")
+        frames = len(list(islice(source, 40)))
+        source.close()
+        ended.set()
+
+    assert frames == 40
+    # The sound would go on for two minutes.
+    (outage,) = source.outages
+    assert outage.seconds < 60
+
+
+def test_the_first_frame_after_an_outage_does_not_last_as_long_as_it() -> None:
+    arrivals = Arrivals(25)
+    durations = [arrivals.add(seconds)[1] for seconds in (10.0, 10.04, 610.0, 610.2, 610.4)]
+    assert durations == pytest.approx([0.04, 0.04, 0.08, 0.2, 0.2])
 
 
 def test_another_size_is_followed_and_said(web: Web, caplog: pytest.LogCaptureFixture) -> None:
