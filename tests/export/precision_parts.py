@@ -1,4 +1,4 @@
-"""Networks as FP32 graphs, what runs in them, and what their tensors are."""
+"""Unrolls networks to FP32 graphs, runs and edits graphs, and lists their tensors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run(
 
 
 def types(model: onnx.ModelProto) -> dict[str, int]:
-    """Element type of every tensor that ONNX's own inference can tell, constants included."""
+    """Element type of every tensor that ONNX can infer, including constants."""
     inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
     values = [*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output]
     found = {value.name: value.type.tensor_type.elem_type for value in values}
@@ -70,7 +70,7 @@ def with_constants(model: onnx.ModelProto, changed: Mapping[str, Array]) -> onnx
 
 
 def with_unknown_operator(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with an operator before its output that no rewrite has a rule for."""
+    """The model with an operator before its output that cannot be converted."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     (clip,) = (node for node in copy.graph.node if node.op_type == "Clip")

@@ -42,9 +42,9 @@ def network(request: pytest.FixtureRequest) -> SpikeRain:
 
 
 def representable(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
-    """The graph with spiking weights and biases that signed bytes can hold exactly.
+    """The graph with spiking weights and biases that are exact in INT8.
 
-    Integers times a power of two, with 127 among them in every output channel.
+    They are integers times a power of two; every output channel has a weight of 127.
     """
     values, changed = constants(model), {}
     for operation in spec.operations:
@@ -74,7 +74,7 @@ def shipped() -> Described:
     return model, ModelSpec.from_json(metadata[METADATA_KEY])
 
 
-def test_weights_that_bytes_can_hold_change_nothing_for_tensorrt(network: SpikeRain) -> None:
+def test_weights_that_are_exact_in_int8_change_nothing_for_tensorrt(network: SpikeRain) -> None:
     model, spec = described(network)
     exact = representable(model, spec)
     int8, _ = to_int8(exact, spec, "tensorrt")
@@ -85,13 +85,13 @@ def test_weights_that_bytes_can_hold_change_nothing_for_tensorrt(network: SpikeR
     np.testing.assert_array_equal(run(int8, ["derained"])[0], run(exact, ["derained"])[0])
 
 
-def test_potentials_that_start_from_rest_are_exact_for_onnx_runtime(network: SpikeRain) -> None:
+def test_first_spikes_are_exact_for_onnx_runtime(network: SpikeRain) -> None:
     model, spec = described(network)
     exact = representable(model, spec)
     int8, _ = to_int8(exact, spec, "onnxruntime", [SMALL])
     before = spikes(exact, spec, TensorProto.FLOAT)
     after = spikes(int8, spec, TensorProto.UINT8)
-    # The block input is not rounded yet, so the units' first spikes depend on weights alone.
+    # The block input is not rounded, so the first spikes of the units depend on weights only.
     for unit in range(network.config.units + 1):
         name = f"encoder1.0.neurons.{unit}/spikes/0"
         expected = np.moveaxis(before[name], 1, 3)
@@ -100,16 +100,16 @@ def test_potentials_that_start_from_rest_are_exact_for_onnx_runtime(network: Spi
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_the_shipped_model_makes_the_same_picture(target: Int8Target) -> None:
+def test_the_shipped_model_in_int8_produces_the_same_picture(target: Int8Target) -> None:
     model, spec = shipped()
     image = photograph(128, 160)
     int8, _ = to_int8(model, spec, target, [photograph(96, 96)])
     (expected,), (actual,) = (run(graph, ["derained"], image) for graph in (model, int8))
-    # At least the gate, and clearly more than a graph that changes nothing would reach.
+    # At least the gate, and clearly better than a graph that returns its input.
     assert psnr(actual[0], expected[0]) >= max(35, psnr(expected[0], image) + 2)
 
 
-def test_signed_bytes_lead_straight_into_every_spiking_convolution(network: SpikeRain) -> None:
+def test_every_spiking_convolution_reads_signed_bytes(network: SpikeRain) -> None:
     model, spec = described(network)
     int8, _ = to_int8(model, spec, "tensorrt")
     kinds = types(int8)
@@ -152,13 +152,13 @@ def test_onnx_runtime_runs_every_spiking_convolution_in_integers(network: SpikeR
     assert "QuantizeLinear" not in operators, "spikes are bytes from the start"
 
 
-def test_a_graph_without_integer_convolutions_is_noticed(nano: SpikeRain) -> None:
+def test_a_graph_without_integer_convolutions_is_rejected(nano: SpikeRain) -> None:
     model, spec = described(nano)
-    with pytest.raises(ModelError, match=r"no integer convolution for encoder1\.0\.units"):
+    with pytest.raises(ModelError, match=r"encoder1\.0\.units.* is not an integer convolution"):
         integer_convolutions(seal(model, spec)[0], spec)
 
 
-def test_channels_of_weak_weights_keep_their_bias(nano: SpikeRain) -> None:
+def test_channels_with_small_weights_keep_their_bias(nano: SpikeRain) -> None:
     model, spec = described(nano)
     values, layer = constants(model), "down1.convolve"
     weight, bias = (np.array(values[f"{layer}/{part}"]) for part in ("weight", "bias"))
@@ -172,7 +172,7 @@ def test_channels_of_weak_weights_keep_their_bias(nano: SpikeRain) -> None:
         np.testing.assert_allclose(currents[..., channel], expected, atol=0.51 * scale)
 
 
-def test_the_slow_integer_convolution_is_refused(nano: SpikeRain) -> None:
+def test_the_slow_integer_convolution_is_rejected(nano: SpikeRain) -> None:
     _, spec = described(nano)
     node = helper.make_node("ConvInteger", ["image", "weight"], ["out"])
     weight = onnx.numpy_helper.from_array(np.ones((1, 1, 3, 3), np.uint8), "weight")
@@ -184,7 +184,7 @@ def test_the_slow_integer_convolution_is_refused(nano: SpikeRain) -> None:
         [weight],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    with pytest.raises(ModelError, match="it runs ConvInteger"):
+    with pytest.raises(ModelError, match="slow operator ConvInteger"):
         integer_convolutions(model.SerializeToString(), spec)
 
 
@@ -208,7 +208,7 @@ def test_probe_and_plain_graph_agree(network: SpikeRain, target: Int8Target) -> 
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_images_keep_their_types_and_may_have_any_size(nano: SpikeRain, target: Int8Target) -> None:
+def test_int8_graphs_take_byte_images_of_any_size(nano: SpikeRain, target: Int8Target) -> None:
     model, spec = described(nano)
     int8, made = to_int8(model, spec, target, [SMALL], source_sha256="cd" * 32)
     assert int8.graph.input == model.graph.input
@@ -221,7 +221,7 @@ def test_images_keep_their_types_and_may_have_any_size(nano: SpikeRain, target: 
             assert derainer(photograph(*size)).shape == (*size, 3)
 
 
-def test_what_is_counted_does_not_change(network: SpikeRain) -> None:
+def test_int8_does_not_change_the_counts_of_operations(network: SpikeRain) -> None:
     model, spec = described(network)
     _, made = to_int8(model, spec, "onnxruntime", [SMALL])
     rates = np.random.default_rng(0).random((len(spec.neurons), spec.timesteps), np.float32)
@@ -242,7 +242,7 @@ def test_operations_are_the_convolutions_of_the_graph(network: SpikeRain) -> Non
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_nothing_lies_in_the_file_that_nobody_reads(nano: SpikeRain, target: Int8Target) -> None:
+def test_an_int8_file_has_no_unused_constants_or_nodes(nano: SpikeRain, target: Int8Target) -> None:
     int8, _ = to_int8(*described(nano), target, [SMALL])
     read = {name for node in int8.graph.node for name in node.input}
     written = {name for node in int8.graph.node for name in node.output}
@@ -257,31 +257,31 @@ def test_scales_need_images(nano: SpikeRain) -> None:
         to_int8(*described(nano), "onnxruntime")
 
 
-def test_scales_are_not_chosen_on_an_image_that_is_too_small(nano: SpikeRain) -> None:
+def test_an_image_that_is_too_small_for_scales_is_rejected(nano: SpikeRain) -> None:
     with pytest.raises(InputError, match="4x40"):
         output_scales(*described(nano), [photograph(40, 4)])
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_graph_that_is_rewritten_already_is_refused(nano: SpikeRain, target: Int8Target) -> None:
+def test_an_int8_graph_cannot_be_converted_again(nano: SpikeRain, target: Int8Target) -> None:
     once, made = to_int8(*described(nano), "tensorrt")
-    with pytest.raises(ModelError, match="int8 already"):
+    with pytest.raises(ModelError, match="already int8"):
         to_int8(once, made, target, [SMALL])
 
 
-def test_an_unknown_operator_is_refused(nano: SpikeRain) -> None:
+def test_an_unknown_operator_is_rejected(nano: SpikeRain) -> None:
     model, spec = described(nano)
-    with pytest.raises(ModelError, match=r"no rule takes the operator Erf .*'odd'.* to int8"):
+    with pytest.raises(ModelError, match=r"the operator Erf .*'odd'.* converted to int8"):
         to_int8(with_unknown_operator(model), spec, "onnxruntime", [SMALL])
 
 
-def test_a_constant_whose_axes_would_be_swapped_is_refused(nano: SpikeRain) -> None:
+def test_a_constant_with_axes_in_an_elementwise_operator_is_rejected(nano: SpikeRain) -> None:
     model, spec = described(nano)
     changed = with_constants(model, {"fuse/weight/0": np.ones((24, 1, 1), np.float32)})
     with pytest.raises(ModelError, match=r"fuse/term/0.*axes"):
         to_int8(changed, spec, "onnxruntime", [SMALL])
 
 
-def test_no_torch_is_needed() -> None:
+def test_precision_is_imported_without_torch() -> None:
     program = "import sys, spikerain_export.precision; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -20,7 +20,7 @@ def test_peaks_are_those_of_the_fp32_graph_on_all_images(nano: SpikeRain) -> Non
         assert peaks[name] == pytest.approx(known, rel=1e-5)
 
 
-def test_a_tensor_that_half_precision_cannot_hold_is_named(nano: SpikeRain) -> None:
+def test_the_error_names_a_tensor_beyond_half_precision(nano: SpikeRain) -> None:
     model, spec = described(nano)
     peak = require_half_range(model, spec, [photograph()])["output/0"]
     values = {name: np.asarray(constants(model)[name]) for name in ("output/weight", "output/bias")}
@@ -28,14 +28,16 @@ def test_a_tensor_that_half_precision_cannot_hold_is_named(nano: SpikeRain) -> N
         by = np.float32(factor * 65504 / peak)
         scaled = with_constants(model, {name: value * by for name, value in values.items()})
         if above:
-            with pytest.raises(ModelError, match=r"output/0 of test .* ends at 65504") as it:
+            with pytest.raises(
+                ModelError, match=r"output/0 of test .* half precision is 65504"
+            ) as it:
                 require_half_range(scaled, spec, [photograph()])
             assert "\n" not in str(it.value)
         else:
             require_half_range(scaled, spec, [photograph()])
 
 
-def test_a_constant_that_half_precision_cannot_hold_is_named(nano: SpikeRain) -> None:
+def test_the_error_names_a_constant_beyond_half_precision(nano: SpikeRain) -> None:
     model, spec = described(nano)
     weight = np.array(constants(model)["enhance.gate/weight"])
     weight[0, 0, 0, 0] = 1e5

@@ -13,7 +13,7 @@ from spikerain_export.precision.scales import (
 )
 
 
-def test_weights_are_rounded_to_the_nearest_of_symmetric_levels() -> None:
+def test_weights_are_rounded_to_the_nearest_symmetric_level() -> None:
     weight = np.random.default_rng(1).normal(size=(5, 4, 3, 3)).astype(np.float32)
     weight[2] = 0
     levels, scale = quantise_weight(weight)
@@ -24,20 +24,22 @@ def test_weights_are_rounded_to_the_nearest_of_symmetric_levels() -> None:
     assert not levels[2].any()
 
 
-def test_a_bias_can_be_counted_in_steps_of_weak_weights() -> None:
+def test_a_channel_with_small_weights_can_represent_its_bias() -> None:
     weight = np.random.default_rng(1).normal(size=(4, 4, 3, 3)).astype(np.float32)
     weight[1], weight[2:] = 0, weight[2:] * 1e-10
     bias = np.array([0.3, -0.7, 0.4, 0], np.float32)
     levels, scale = quantise_weight(weight, bias)
     counted = np.rint(bias.astype(np.float64) / scale)
-    assert np.abs(counted).max() < 2**31 - 127 * weight[0].size, "sums of weights still fit"
+    assert np.abs(counted).max() < 2**31 - 127 * weight[0].size, (
+        "no room for the sum of the weights"
+    )
     assert (np.abs(counted * scale - bias) <= 0.501 * scale).all()
     np.testing.assert_allclose((counted * scale)[1:], bias[1:], rtol=1e-5)
-    # Where the bias is no problem, the weights have all their levels.
+    # Channels with a bias that fits use all levels for their weights.
     assert np.abs(levels[[0, 3]].astype(int)).max(axis=(1, 2, 3)).tolist() == [127, 127]
 
 
-def test_the_calibrations_neuron_is_that_of_spikingjelly() -> None:
+def test_the_neuron_for_calibration_agrees_with_spikingjelly() -> None:
     currents = np.random.default_rng(2).normal(0, 0.3, (5, 400)).astype(np.float32)
     oracle = spikingjelly_neuron.LIFNode(
         tau=2.0, decay_input=False, v_threshold=0.15, v_reset=0.0, step_mode="m"
@@ -46,7 +48,7 @@ def test_the_calibrations_neuron_is_that_of_spikingjelly() -> None:
     np.testing.assert_array_equal(Neuron(0.5, 0.15).spikes(currents), expected)
 
 
-def test_a_neurons_scale_puts_the_threshold_between_two_levels() -> None:
+def test_the_scale_for_neurons_puts_the_threshold_between_two_levels() -> None:
     neuron = Neuron(0.5, 0.15)
     currents = np.random.default_rng(3).normal(-0.2, 0.5, (4, 3000)).astype(np.float32)
     scale = scale_for_neurons(currents, neuron)

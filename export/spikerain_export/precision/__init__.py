@@ -1,6 +1,6 @@
-"""Lower precision, written into the graph: FP16 and spike-exact INT8 made from FP32 graphs.
+"""Converts FP32 graphs to FP16 and to INT8 with exact spikes.
 
-Nothing here needs torch: a board makes them from a shipped ONNX file.
+Needs no torch, so that boards can convert shipped ONNX files.
 """
 
 from spikerain_export.precision.half import to_half

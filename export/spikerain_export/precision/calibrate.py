@@ -1,4 +1,4 @@
-"""Samples what flows through an FP32 graph, to choose how integer convolutions round it."""
+"""Chooses the output scales of integer convolutions from the values of an FP32 graph."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spikerain_export.precision.scales import (
 )
 from spikerain_export.precision.taps import Tapped, tap_name
 
-# Odd, so that it meets all phases of what was doubled or shuffled.
+# Every third pixel: an odd step samples all phases of features that were doubled or shuffled.
 _EVERY = 3
 _LARGEST_SIDE = 256
 _LARGEST_SAMPLE = 1 << 13
@@ -33,29 +33,30 @@ def calibrate(
     convolutions: Sequence[SpikingConvolution],
     images: Sequence[Image],
 ) -> dict[str, OutputScale]:
-    """The scale for the output of every convolution, by its layer.
+    """Chooses the output scale of every convolution, by layer.
 
-    Outputs that only neurons read are rounded so that the fewest spikes flip, all others so that
-    the mean square error is least. Of large images the middle is looked at.
+    Scales of outputs that only neurons read minimise the number of flipped spikes; all others
+    minimise the mean square error. Only the central 256x256 pixels of larger images are used.
 
     Args:
         model: FP32 graph.
         spec: its description.
-        convolutions: those whose outputs are rounded, timestep by timestep.
+        convolutions: the convolutions whose outputs are rounded, one per timestep.
         images: rainy images (H, W, 3) uint8 BGR.
 
     Raises:
-        InputError: there are no images, one is too small, or the graph takes only one size.
+        InputError: there are no images, an image is too small, or the graph does not take one
+            image of any size.
     """
     if (spec.batch, spec.height, spec.width) != (1, 0, 0):
         raise InputError(
-            "scales of integer convolutions are chosen on a graph of free size",
-            "make it int8 first and of fixed size then",
+            "INT8 scales can only be chosen on a graph for one image of any size",
+            "convert the graph to int8 first, then fix its size",
         )
     if not images:
         raise InputError(
-            "integer convolutions of ONNX Runtime need images to choose their scales by",
-            "give a folder of rainy images with --data",
+            "INT8 for ONNX Runtime needs rainy images to choose its scales",
+            "name a folder of rainy images with --data",
         )
     steps: dict[str, list[str]] = {}
     for convolution in convolutions:
@@ -76,7 +77,7 @@ def calibrate(
 
 
 def _sampled(model: onnx.ModelProto, tensors: list[str]) -> Tapped:
-    """The graph with a regular sample of some of its tensors (1, C, H, W) as outputs."""
+    """Returns the graph with every third pixel of some tensors (1, C, H, W) as outputs."""
     bounds = {"from": [0, 0], "to": [2**31] * 2, "axes": [2, 3], "every": [_EVERY] * 2}
     constants = [
         numpy_helper.from_array(np.array(value, np.int64), tap_name(name))
@@ -90,18 +91,18 @@ def _sampled(model: onnx.ModelProto, tensors: list[str]) -> Tapped:
 
 
 def _middle(image: Image, stride: int) -> Image:
-    """The middle of an image, at most 256x256, in multiples of the stride."""
+    """Cuts out the centre of an image, at most 256x256, with sides in multiples of the stride."""
     sides = [min(side, _LARGEST_SIDE) // stride * stride for side in image.shape[:2]]
     if 0 in sides:
         height, width = image.shape[:2]
         raise InputError(
-            f"no scales can be chosen on an image of {width}x{height}",
-            f"give images of at least {stride}x{stride} with --data",
+            f"an image of {width}x{height} is too small to choose INT8 scales",
+            f"use images of at least {stride}x{stride} with --data",
         )
     top, left = ((whole - side) // 2 for whole, side in zip(image.shape, sides, strict=False))
     return np.ascontiguousarray(image[top : top + sides[0], left : left + sides[1]])
 
 
 def _thinned(values: Floats) -> Floats:
-    """At most so many columns of (T, N) that choosing a scale takes a moment."""
+    """Keeps at most 8192 evenly spaced columns of (T, N), so that choosing a scale is fast."""
     return values[:, :: -(-values.shape[1] // _LARGEST_SAMPLE)]

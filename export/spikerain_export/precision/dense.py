@@ -1,9 +1,9 @@
-"""Finds the convolutions on spikes, and joins those that only together make a current.
+"""Finds the convolutions on spikes, and joins those whose outputs are added to one current.
 
-In the FP32 graph the block input is convolved once into all units of a dense block, and what
-earlier units emit is convolved separately and added. Where a convolution rounds its output to
-bytes, two roundings and a sum would cost accuracy and time: each unit is given one convolution over
-the concatenation of all spikes that it reads, as on paper.
+In the FP32 graph, one convolution computes the contribution of the block input to all units of a
+dense block; a second one per unit adds the contribution of earlier units. For integer convolutions,
+which round their outputs to bytes, that would cost two roundings and a sum. So each unit gets one
+convolution over the concatenation of all spikes that it reads, as in the paper.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import onnx
 from spikerain_edge.errors import ModelError
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.precision.graph import (
+    EXPORT_AGAIN,
     Array,
     SourceGraph,
     attributes,
@@ -30,13 +31,13 @@ class SpikingConvolution:
     """One timestep of a convolution on spikes.
 
     Attributes:
-        layer: its name, the same at every timestep.
-        output: tensor that holds its result in the FP32 graph.
+        layer: name of the convolution, the same at every timestep.
+        output: name of its output in the FP32 graph.
         spikes: spike tensors that it reads, in channel order.
         weight: float32 (outputs, inputs, k, k).
         bias: float32 (outputs,).
         settings: attributes of the node: `kernel_shape`, `strides`, `pads`.
-        only_neurons: whether nothing but neurons reads the result.
+        only_neurons: whether only neurons read the output.
     """
 
     layer: str
@@ -49,11 +50,11 @@ class SpikingConvolution:
 
 
 class SpikingConvolutions:
-    """The convolutions on spikes of an FP32 graph, joined.
+    """The joined convolutions on spikes of an FP32 graph.
 
     Attributes:
-        at: the convolution to emit in the place of a node, by the node's name: one, or several.
-        swallowed: names of the nodes that these stand for.
+        at: the convolutions to emit in place of a node, by the node's name.
+        replaced: names of the nodes that these convolutions replace.
     """
 
     def __init__(self, source: SourceGraph, spec: ModelSpec) -> None:
@@ -62,22 +63,22 @@ class SpikingConvolutions:
         self._neurons = neuron_nodes(source, spec)
         self._spikes = {name for layer in spec.neurons for name in layer.spikes}
         self.at: dict[str, list[SpikingConvolution]] = {}
-        self.swallowed: set[str] = set()
+        self.replaced: set[str] = set()
         for node in source.nodes:
             if node.op_type == "Split":
                 self._join_units(node)
         for node in source.nodes:
-            found = None if node.name in self.swallowed else self._single(node)
+            found = None if node.name in self.replaced else self._single(node)
             if found is not None:
                 self._emit_at(node, found)
 
     @property
     def all(self) -> list[SpikingConvolution]:
-        """All of them, timestep by timestep."""
+        """All convolutions, one per timestep."""
         return [found for group in self.at.values() for found in group]
 
     def leaves(self, tensor: str) -> tuple[str, ...]:
-        """The spike tensors that a tensor concatenates; none where it is anything else."""
+        """Returns the spike tensors that a tensor concatenates; empty if it holds anything else."""
         if tensor in self._spikes:
             return (tensor,)
         node = self._source.made_by.get(tensor)
@@ -89,11 +90,11 @@ class SpikingConvolutions:
     def _emit_at(self, node: onnx.NodeProto, found: SpikingConvolution) -> None:
         readers = self._readers[found.output]
         only_neurons = all(reader.name in self._neurons for reader in readers)
-        self.swallowed.add(node.name)
+        self.replaced.add(node.name)
         self.at.setdefault(node.name, []).append(replace(found, only_neurons=only_neurons))
 
     def _single(self, node: onnx.NodeProto) -> SpikingConvolution | None:
-        """A convolution on spikes as it stands; none where the node is no such thing."""
+        """Returns a node as a convolution on spikes; None if it is not one."""
         if node.op_type != "Conv" or not (leaves := self.leaves(node.input[0])):
             return None
         weight = self._source.constants[node.input[1]]
@@ -107,7 +108,7 @@ class SpikingConvolutions:
         )
 
     def _join_units(self, split: onnx.NodeProto) -> None:
-        """Gives every part of a convolution that is split its own, with what is added to it."""
+        """Makes one convolution of each part of a split one and of the convolution added to it."""
         entry_node = self._source.made_by[split.input[0]]
         entry = self._single(entry_node)
         if entry is None:
@@ -122,7 +123,7 @@ class SpikingConvolutions:
                 bias=entry.bias[mine],
             )
             self._add_recurrent(split, unit)
-        self.swallowed |= {entry_node.name, split.name}
+        self.replaced |= {entry_node.name, split.name}
 
     def _add_recurrent(self, split: onnx.NodeProto, unit: SpikingConvolution) -> None:
         sums = [node for node in self._readers[unit.output] if node.op_type == "Add"]
@@ -135,10 +136,11 @@ class SpikingConvolutions:
         recurrent = self._single(recurrent_node)
         if recurrent is None or recurrent.settings != unit.settings:
             raise ModelError(
-                f"{other} is not a convolution like the one that it is added to",
-                "export the model again with this version: spikerain-edge export CHECKPOINT",
+                f"{other} is not a spiking convolution with the settings of the one that it is "
+                "added to",
+                EXPORT_AGAIN,
             )
-        self.swallowed.add(recurrent_node.name)
+        self.replaced.add(recurrent_node.name)
         joined = replace(
             recurrent,
             output=total.output[0],

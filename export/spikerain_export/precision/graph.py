@@ -1,4 +1,4 @@
-"""What rewriting a graph takes: reading nodes and constants, and writing a new model."""
+"""Reads the nodes and constants of a graph to rewrite, and writes the new model."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ from spikerain_edge.spec import ModelSpec
 from spikerain_export.builder import GraphBuilder
 
 Array = npt.NDArray[Any]
+EXPORT_AGAIN = (
+    "export the model again with this version: spikerain-edge export CHECKPOINT, with its "
+    "checkpoint folder"
+)
+"""Remedy for graphs that other versions unrolled differently."""
 
 
 class SourceGraph:
-    """A graph to be rewritten: one of ours, in full precision.
+    """An unrolled FP32 graph that is to be rewritten.
 
     Attributes:
-        nodes: its nodes, each after those whose outputs it reads.
+        nodes: its nodes, each after the nodes whose outputs it reads.
         constants: its initializers by name.
-        made_by: the node that makes a tensor.
+        made_by: the node that produces each tensor.
 
     Args:
-        model: the model to read; its metadata are passed over.
+        model: the model to read; its metadata are ignored.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -37,7 +42,7 @@ class SourceGraph:
         self.made_by = {output: node for node in self.nodes for output in node.output}
 
     def readers(self) -> dict[str, list[onnx.NodeProto]]:
-        """The nodes that read each tensor."""
+        """Returns the nodes that read each tensor, by its name."""
         found: dict[str, list[onnx.NodeProto]] = {}
         for node in self.nodes:
             for name in node.input:
@@ -45,7 +50,7 @@ class SourceGraph:
         return found
 
     def ancestors(self, tensor: str) -> set[str]:
-        """Names of all nodes that a tensor depends on."""
+        """Returns the names of all nodes that a tensor depends on."""
         found: set[str] = set()
         waiting = [tensor]
         while waiting:
@@ -58,11 +63,11 @@ class SourceGraph:
     def finish(
         self, builder: GraphBuilder, domains: Mapping[str, int] | None = None
     ) -> onnx.ModelProto:
-        """A model of what `builder` collected, with this graph's name, inputs and outputs.
+        """Returns a model of the nodes in `builder` with this graph's name, inputs and outputs.
 
         Args:
             builder: nodes and constants of the new graph.
-            domains: versions of operator sets besides ONNX's own.
+            domains: versions of other operator sets than ONNX's own.
         """
         graph = self._model.graph
         opset = opset_of(self._model)
@@ -70,24 +75,24 @@ class SourceGraph:
 
 
 def opset_of(model: onnx.ModelProto) -> int:
-    """Version of ONNX's own operator set that a model is written in."""
+    """Returns the version of ONNX's own operator set that a model uses."""
     versions = {entry.domain: entry.version for entry in model.opset_import}
     return int(versions[""])
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """Attributes of a node by name, as Python values."""
+    """Returns the attributes of a node by name, as Python values."""
     return {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
 
 
 def layer_of(node: onnx.NodeProto) -> str:
-    """The layer a node belongs to: its name without the timestep."""
+    """Returns the layer that a node belongs to: its name without the timestep."""
     layer, _, step = str(node.name).rpartition("/")
     return layer if layer and step.isdigit() else str(node.name)
 
 
 def neuron_nodes(source: SourceGraph, spec: ModelSpec) -> dict[str, str]:
-    """The neuron layer of every node that computes a membrane potential, by the node's name."""
+    """Returns the layer of every node that computes potentials, by the node's name."""
     layers = {layer.name for layer in spec.neurons}
     spikes = {name for layer in spec.neurons for name in layer.spikes}
     pieces = ((node.name, node.name.rpartition("/")[0]) for node in source.nodes)
@@ -95,12 +100,11 @@ def neuron_nodes(source: SourceGraph, spec: ModelSpec) -> dict[str, str]:
     return {name: owner for name, owner in owners if owner in layers}
 
 
-def unknown_operator(node: onnx.NodeProto, precision: str) -> ModelError:
-    """What to raise about a node that a rewrite has no rule for."""
+def unknown_operator(node: onnx.NodeProto, precision: str, detail: str = "") -> ModelError:
+    """Returns the error to raise for a node that cannot be converted to a precision."""
+    place = " ".join(filter(None, (f"node {node.name or node.output[0]!r}", detail)))
     return ModelError(
-        f"no rule takes the operator {node.op_type} (node {node.name or node.output[0]!r}) to "
-        f"{precision}",
-        "export the model again with this version: spikerain-edge export CHECKPOINT",
+        f"the operator {node.op_type} ({place}) cannot be converted to {precision}", EXPORT_AGAIN
     )
 
 
@@ -108,10 +112,10 @@ def require_full_precision(precision: str, asked: str) -> None:
     """Checks that a graph is in FP32.
 
     Raises:
-        ModelError: it has been rewritten already.
+        ModelError: the graph has another precision.
     """
     if precision != "fp32":
         raise ModelError(
-            f"the model is {precision} already, {asked} is made from fp32",
-            "give the FP32 file: spikerain-edge export MODEL.onnx",
+            f"the graph is already {precision}; {asked} is made from fp32",
+            "export the FP32 file that it was made from: spikerain-edge export MODEL.onnx",
         )

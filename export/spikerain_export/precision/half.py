@@ -1,11 +1,11 @@
-"""FP16: half-precision tensors and casts, in the graph itself.
+"""FP16: writes half-precision tensors and casts into the graph.
 
-Strongly typed runtimes (TensorRT 11 knows no others) compute every tensor in the type the graph
-gives it, so what must not lose precision is said here, operator by operator.
+Strongly typed runtimes (TensorRT 11 has no other mode) compute every tensor in the type that the
+graph gives it. So the graph itself must keep FP32 where half precision would cost accuracy.
 
 Measured with `python benchmarks/precision_cost.py --images FOLDER` on the middle 256x256 pixels of
-ten real rainy photographs (`nano`, ONNX Runtime's CPU provider: kernels that exist in half run in
-half, all others in float32 between casts, of which it drops those that meet):
+ten real rainy photographs (`nano`, ONNX Runtime's CPU provider: it runs operators that have a half
+kernel in half, all others in float32 between casts, and drops pairs of casts that cancel):
 
 | in FP32                      | PSNR to FP32 | worst image | spikes that differ |
 |------------------------------|--------------|-------------|--------------------|
@@ -13,17 +13,17 @@ half, all others in float32 between casts, of which it drops those that meet):
 | means, picture (the default) | 48.41 dB     | 43.46 dB    | 1.27 %             |
 | these and all potentials     | 48.47 dB     | 43.46 dB    | 1.23 %             |
 
-* **Potentials** may be half precision: what they sum comes out of a convolution rounded to half
-  precision already, and a hard reset leaves little to accumulate over a few timesteps.
-* **Means** over whole feature maps stay in FP32, since a runtime may sum in the type it is given: a
-  running sum in half precision stands still when it is some thousand times as large as what is
-  added, and makes 0.032 of a mean of 0.120 over 65,536 pixels (NumPy, rectified noise of deviation
-  0.3), an error that ONNX Runtime's own summing hides.
-* **Picture**, the sum of bytes and residual up to its rounding: half precision has steps of 0.125
-  above 128, and one addition per byte is cheap.
+* **Potentials** may be half precision: their currents are already rounded to half precision by the
+  convolution, and with a hard reset little accumulates over a few timesteps.
+* **Means** over whole feature maps stay in FP32, because a runtime may sum in the type of the
+  tensor. A running sum in half precision stops growing once it is some thousand times larger than
+  its terms: over 65,536 pixels it gives 0.032 for a mean of 0.120 (NumPy, rectified noise of
+  deviation 0.3). ONNX Runtime hides this error by summing in another way.
+* **Picture**, the sum of bytes and residual up to its rounding, stays in FP32: above 128, half
+  precision has steps of 0.125, and one addition per byte is cheap.
 
-Firing rates of probe graphs are counted in FP32 for the same reason as means. Overflow would not
-show in such a run: `spikerain_export.precision.overflow` looks for it in the FP32 graph's values.
+Firing rates of probe graphs are counted in FP32 for the same reason as means. A CPU run does not
+reveal overflow: `spikerain_export.precision.overflow` checks the values of the FP32 graph for it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _ELEMENTWISE = {
     "Mean", "Mul", "Neg", "ReduceMax", "ReduceMean", "Relu", "Round", "Sigmoid", "Split", "Sub",
     "ThresholdedRelu", "Transpose",
 }  # fmt: skip
-# Of these, only the first input is computed with; the others are shapes, axes and scales.
+# Only the first input of these is data; the others are shapes, axes and scales.
 _FIRST_INPUT = {"Reshape", "Resize", "Unsqueeze"}
 _MEANS = {"GlobalAveragePool", "Mean"}
 _TYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.float16): TensorProto.FLOAT16}
@@ -69,16 +69,16 @@ def to_half(
     source_sha256: str = "",
     keep: Collection[str] = KEPT,
 ) -> tuple[onnx.ModelProto, ModelSpec]:
-    """A graph or probe graph in FP16; image and firing rates keep their types.
+    """Converts a graph or probe graph to FP16; image and firing rates keep their types.
 
     Args:
         model: FP32 graph.
         spec: its description.
-        source_sha256: digest of the file it comes from.
+        source_sha256: SHA-256 of the file that it was read from.
         keep: groups of tensors that stay in FP32: `neurons`, `means`, `picture`.
 
     Raises:
-        ModelError: the graph is not FP32, or has an operator that no rule is known for.
+        ModelError: the graph is not FP32, or has an operator that cannot be converted.
     """
     require_full_precision(spec.precision, "fp16")
     writer = HalfWriter(SourceGraph(model), spec, keep)
@@ -96,7 +96,7 @@ class HalfWriter:
     """Copies a graph node by node, each in the type of its group; see `to_half`.
 
     Attributes:
-        half_constants: the constants that are rounded to half precision, in FP32, by name.
+        half_constants: FP32 values of the constants that are rounded to half precision, by name.
 
     Args:
         source: FP32 graph.
@@ -121,13 +121,13 @@ class HalfWriter:
 
     @property
     def half_tensors(self) -> tuple[str, ...]:
-        """Names, in the FP32 graph, of the tensors that become half or are read as halves."""
+        """Names, in the FP32 graph, of the tensors that become half precision or are cast to it."""
         made = [name for name, kind in self._types.items() if kind == np.float16]
         read = [name for name, kind in self._casts if kind == np.float16]
         return tuple(dict.fromkeys([*made, *read]))
 
     def write(self) -> onnx.ModelProto:
-        """The rewritten model."""
+        """Returns the rewritten model."""
         for node in self._source.nodes:
             self._node(node)
         return self._source.finish(self._builder)
@@ -150,7 +150,7 @@ class HalfWriter:
                 self._types[output] = precision
 
     def _precision(self, node: onnx.NodeProto) -> np.dtype[np.floating]:
-        """FP32 for the groups that are kept, and for all that only probes read."""
+        """Returns FP32 for nodes of a kept group and nodes that only probes read, else FP16."""
         layer = self._groups.get(node.name)
         if node.name not in self._picture:
             return np.dtype(np.float32)
@@ -167,7 +167,7 @@ class HalfWriter:
         self._types[node.output[0]] = precision
 
     def _read(self, name: str, precision: np.dtype[np.floating], node: onnx.NodeProto) -> str:
-        """A tensor or constant in the type that a node computes in, cast once for all readers."""
+        """Returns a tensor or constant in the type of a node, cast once for all readers."""
         if name in self._source.constants:
             return self._constant(name, precision, node)
         if self._types.get(name, precision) == precision:
@@ -185,18 +185,18 @@ class HalfWriter:
         if value.dtype != np.float32 or precision == np.float32:
             return self._builder.constant(name, value)
         self.half_constants[name] = value
-        with np.errstate(over="ignore"):  # an export that overflows is refused by its proof
+        with np.errstate(over="ignore"):  # `require_half_range` rejects an export that overflows
             return self._builder.constant(f"{name}/half", value.astype(np.float16))
 
     def _plain(self, name: str) -> str:
-        """An input that is no feature: a shape, axes, scales, or none."""
+        """Returns an input that is not data (a shape, axes, scales, or empty) unchanged."""
         if name not in self._source.constants:
             return name
         return self._builder.constant(name, self._source.constants[name])
 
 
 def _groups(source: SourceGraph, spec: ModelSpec, keep: Collection[str]) -> dict[str, str]:
-    """The layer of every node that belongs to a kept group, by the node's name."""
+    """Returns the layer of every node of a kept group, by the node's name."""
     found: dict[str, str] = {}
     if NEURONS in keep:
         found |= neuron_nodes(source, spec)
@@ -208,7 +208,7 @@ def _groups(source: SourceGraph, spec: ModelSpec, keep: Collection[str]) -> dict
 
 
 def _picture_nodes(source: SourceGraph, spec: ModelSpec) -> dict[str, str]:
-    """Bytes to numbers, and the sum of image and residual up to its conversion to bytes."""
+    """Returns the nodes from image bytes and residual to the rounded, clipped sum, with layers."""
     found: dict[str, str] = {}
     node = source.made_by[source.made_by[spec.image_output].input[0]]
     while node.op_type in {"Clip", "Round", "Add"}:

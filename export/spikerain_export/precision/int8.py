@@ -1,11 +1,11 @@
-"""Spike-exact INT8: spikes are 0 or 1, so as bytes they lose nothing; only weights are rounded.
+"""INT8 with exact spikes: spikes are 0 or 1 and exact as bytes; weights are rounded.
 
-Both targets round weights per output channel to symmetric signed bytes and leave the analogue ends
-(patch embedding, attention, enhancement, output) in float32. They differ in what their integer
-convolutions return: TensorRT's give float32, so nothing else is rounded and no images are needed;
-ONNX Runtime's fast one rounds its output to bytes too, with a scale chosen on images.
+Both targets round weights per output channel to symmetric signed bytes and leave the analogue
+layers (patch embedding, attention, enhancement, output) in float32. Integer convolutions of
+TensorRT return float32, so nothing else is rounded and no images are needed. Fast integer
+convolutions of ONNX Runtime also round their output to bytes, with a scale chosen on images.
 
-What that costs `nano` on real rainy photographs, by
+Cost for `nano` on real rainy photographs, measured with
 `python benchmarks/precision_cost.py --images FOLDER` (the middle 256x256 pixels of ten, scales
 chosen on four others, both run by ONNX Runtime):
 
@@ -45,19 +45,19 @@ def to_int8(
     source_sha256: str = "",
     scales: dict[str, OutputScale] | None = None,
 ) -> tuple[onnx.ModelProto, ModelSpec]:
-    """A graph or probe graph whose spiking convolutions are integer ones.
+    """Converts the spiking convolutions of a graph or probe graph to integers.
 
     Args:
         model: FP32 graph.
         spec: its description.
-        target: runtime to make it for.
-        images: for `onnxruntime`: rainy images (H, W, 3) uint8 BGR to choose scales by.
-        source_sha256: digest of the file it comes from.
-        scales: for `onnxruntime`: what `output_scales` returned, in the place of images.
+        target: runtime that will run it.
+        images: for `onnxruntime`: rainy images (H, W, 3) uint8 BGR to choose scales on.
+        source_sha256: SHA-256 of the file that it was read from.
+        scales: for `onnxruntime`: the result of `output_scales`, instead of images.
 
     Raises:
-        InputError: scales are needed, and there are no images.
-        ModelError: the graph is not FP32, or has an operator that no rule is known for.
+        InputError: scales must be chosen, but there are no images.
+        ModelError: the graph is not FP32, or has an operator that cannot be converted.
     """
     require_full_precision(spec.precision, "int8")
     source = SourceGraph(model)
@@ -83,11 +83,16 @@ def to_int8(
 def output_scales(
     model: onnx.ModelProto, spec: ModelSpec, images: Sequence[Image]
 ) -> dict[str, OutputScale]:
-    """How ONNX Runtime's integer convolutions are to round their outputs, by layer.
+    """Chooses the output scales of ONNX Runtime's integer convolutions, by layer.
 
-    Chosen once, it serves the graph and its probe graph alike.
+    The same scales serve the graph and its probe graph.
+
+    Args:
+        model: FP32 graph.
+        spec: its description.
+        images: rainy images (H, W, 3) uint8 BGR.
 
     Raises:
-        InputError: there are no images.
+        InputError: there are no images, or an image is too small.
     """
     return calibrate(model, spec, SpikingConvolutions(SourceGraph(model), spec).all, images)

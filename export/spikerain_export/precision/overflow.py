@@ -1,8 +1,8 @@
 """Checks that the values of a graph fit into half precision.
 
-ONNX Runtime's CPU provider does not show it: what has no kernel in half it computes in float32
-between casts, and casts that meet it drops, so that values beyond half precision live on. A GPU
-makes infinities of them. So the FP32 graph is looked at.
+Running the FP16 graph on a CPU does not show an overflow: ONNX Runtime's CPU provider computes
+operators without a half kernel in float32 and drops casts between them, so that larger values
+survive. On a GPU they become infinite. So the values of the FP32 graph are checked.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from spikerain_export.precision.graph import SourceGraph
 from spikerain_export.precision.half import HalfWriter
 from spikerain_export.precision.taps import Tapped
 
-# What these make is no larger than what they read, which is looked at, or than a byte or 1.
+# Outputs of these are not larger than their inputs, which are checked, or than 255.
 _BOUNDED = {
     "Cast", "Clip", "Concat", "DepthToSpace", "Neg", "Relu", "Reshape", "Resize", "Sigmoid",
     "Split", "ThresholdedRelu", "Transpose", "Unsqueeze",
 }  # fmt: skip
 LARGEST = float(np.finfo(np.float16).max)
-"""Largest finite half, 65504."""
+"""Largest finite number in half precision, 65504."""
 
 
 def require_half_range(
     model: onnx.ModelProto, spec: ModelSpec, images: Iterable[Image]
 ) -> dict[str, float]:
-    """Checks that constants and, on these images, tensors fit into half precision.
+    """Checks that all constants, and all tensors on these images, fit into half precision.
 
     Args:
-        model: FP32 graph of free size, which `to_half` takes to half precision.
+        model: FP32 graph of free size that `to_half` can convert.
         spec: its description.
-        images: rainy images (H, W, 3) uint8 BGR; what exceeds a multiple of the stride is cut off.
+        images: rainy images (H, W, 3) uint8 BGR, cropped to multiples of the stride.
 
     Returns:
-        The largest absolute value of every constant and computed tensor that becomes half.
+        The largest absolute value of every constant and tensor that becomes half precision.
 
     Raises:
-        ModelError: something does not fit; names what exceeds half precision by most.
+        ModelError: a value does not fit; the message names the tensor with the largest value.
     """
     source = SourceGraph(model)
     writer = HalfWriter(source, spec)
@@ -60,15 +60,15 @@ def require_half_range(
     worst = max(peaks, key=peaks.__getitem__)
     if peaks[worst] >= LARGEST:
         raise ModelError(
-            f"{worst} of {spec.name} reaches {peaks[worst]:.6g} in FP32, half precision ends at "
-            f"{LARGEST:.0f}",
+            f"{worst} of {spec.name} reaches {peaks[worst]:.6g}, but the largest number in half "
+            f"precision is {LARGEST:.0f}",
             "nothing was written; export it without --fp16, or add --no-verify to write it anyway",
         )
     return peaks
 
 
 def _finite(value: float) -> float:
-    """What is no number fits into nothing."""
+    """Replaces NaN by infinity, so that it counts as an overflow."""
     return value if np.isfinite(value) else float("inf")
 
 

@@ -1,4 +1,4 @@
-"""INT8 for TensorRT: a QuantizeLinear/DequantizeLinear pair before every spiking convolution."""
+"""INT8 for TensorRT: adds QuantizeLinear/DequantizeLinear pairs before spiking convolutions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from spikerain_export.precision.scales import quantise_weight
 
 
 def with_pairs(source: SourceGraph, spec: ModelSpec) -> onnx.ModelProto:
-    """The graph with signed 8-bit spikes and weights into every spiking convolution.
+    """Returns the graph with signed 8-bit spikes and weights for every spiking convolution.
 
-    Spikes have scale 1 and zero point 0, weights a scale per output channel and zero point 0, as
-    TensorRT asks for: its INT8 is symmetric and signed. Nothing else changes: a convolution fed by
-    such pairs gives float32, with its bias in float32. Spikes are exact, only weights are rounded.
+    Spikes have scale 1 and zero point 0; weights have one scale per output channel and zero point
+    0, as TensorRT's symmetric signed INT8 requires. A convolution that reads such pairs returns
+    float32 and adds its bias in float32, so only weights are rounded.
     """
     writer = _PairWriter(source, spec)
     for node in source.nodes:
@@ -26,7 +26,7 @@ def with_pairs(source: SourceGraph, spec: ModelSpec) -> onnx.ModelProto:
 
 
 class _PairWriter:
-    """Copies a graph and puts pairs in front of its spiking convolutions."""
+    """Copies a graph and adds pairs before its spiking convolutions."""
 
     def __init__(self, source: SourceGraph, spec: ModelSpec) -> None:
         self.builder = GraphBuilder()
@@ -35,7 +35,7 @@ class _PairWriter:
         self._pairs: dict[str, str] = {}
 
     def add(self, node: onnx.NodeProto) -> None:
-        """Adds a node, and pairs where it is a convolution on spikes."""
+        """Adds a node, with pairs before it if it is a convolution on spikes."""
         if node.op_type == "Conv" and self._leaves(node.input[0]):
             spikes, weight, *bias = node.input
             inputs = [self._spikes(spikes), self._weight(weight), *map(self._known, bias)]
@@ -49,7 +49,7 @@ class _PairWriter:
         return name
 
     def _spikes(self, tensor: str) -> str:
-        """Spikes through signed bytes, once for all convolutions that read them."""
+        """Passes spikes through signed bytes, once for all convolutions that read them."""
         if tensor not in self._pairs:
             one = self.builder.scalar(1.0)
             zero = self.builder.constant("spike/zero", np.int8(0))

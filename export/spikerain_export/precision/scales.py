@@ -15,26 +15,26 @@ Floats = npt.NDArray[np.float32]
 
 _LEVELS = 255
 _LARGEST = 127
-# How many steps of the weights a bias may count: a quarter of what an accumulator of 32 bits holds,
-# and where there are no weights, as many as float32 tells apart.
+# Largest bias in steps of the weights: a quarter of the range of a 32-bit accumulator. A channel
+# without weights gets a step with which float32 represents the bias exactly.
 _MOST_BIAS, _USUAL_BIAS = 1 << 30, 1 << 20
 _TAILS = (0.0, 1e-3, 5e-3, 0.02, 0.05, 0.1, 0.2)
 
 
 @dataclass(frozen=True)
 class OutputScale:
-    """How a convolution's output is rounded to unsigned bytes: `q = clip(round(x / scale) + zero)`.
+    """How a convolution rounds its output to unsigned bytes: `q = clip(round(x / scale) + zero)`.
 
     Attributes:
         scale: step between two levels.
-        zero: the byte that stands for 0.
+        zero: the byte that represents 0.
     """
 
     scale: float
     zero: int
 
     def round(self, values: Floats) -> Floats:
-        """What is left of `values` after rounding to bytes and back."""
+        """Rounds values to bytes and converts them back."""
         levels = np.clip(np.rint(values / np.float32(self.scale)) + self.zero, 0, _LEVELS)
         rounded: Floats = ((levels - self.zero) * np.float32(self.scale)).astype(np.float32)
         return rounded
@@ -42,13 +42,13 @@ class OutputScale:
 
 @dataclass(frozen=True)
 class Neuron:
-    """What decides whether a current makes a spike: `V = decay * R + I`, fired at the threshold."""
+    """A LIF neuron: `V = decay * R + I`; it fires if `V` reaches the threshold."""
 
     decay: float
     threshold: float
 
     def spikes(self, currents: Floats) -> npt.NDArray[np.bool_]:
-        """Spikes (T, N) of the currents (T, N); the potential is reset to 0 by a spike."""
+        """Returns the spikes (T, N) of currents (T, N); a spike resets the potential to 0."""
         rest = np.zeros_like(currents[0])
         fired = []
         for current in currents:
@@ -61,12 +61,12 @@ class Neuron:
 def quantise_weight(
     weight: Array, bias: Array | None = None
 ) -> tuple[npt.NDArray[np.int8], Floats]:
-    """Symmetric signed bytes per output channel.
+    """Rounds weights to symmetric signed bytes, with one scale per output channel.
 
     Args:
         weight: float32 (outputs, inputs, k, k).
-        bias: float32 (outputs,), where it is counted in steps of the weights in 32 bits: a channel
-            of weak weights then gets steps that its bias can be counted in.
+        bias: float32 (outputs,), if the runtime adds it as 32-bit integers in steps of the
+            weights. A channel with small weights then gets steps large enough for its bias.
 
     Returns:
         int8 of the same shape in -127..127, and float32 (outputs,): `weight ~ bytes * scale`.
@@ -76,7 +76,7 @@ def quantise_weight(
     scale = np.where(
         peak > 0, np.maximum(peak / _LARGEST, offset / _MOST_BIAS), offset / _USUAL_BIAS
     )
-    # A channel without weights and bias may have any scale but 0.
+    # A channel without weights and bias may have any scale except 0.
     scale = np.where((peak > 0) | (offset > 0), scale, 1)
     scale = np.maximum(scale, np.finfo(np.float32).tiny).astype(np.float32)
     levels = np.rint(weight / scale[:, None, None, None])
@@ -84,7 +84,7 @@ def quantise_weight(
 
 
 def scale_for_features(values: Floats) -> OutputScale:
-    """The scale that rounds `values` with the least mean square error."""
+    """Returns the scale that rounds `values` with the least mean square error."""
     return min(
         (_scale(low, high) for low, high in _ranges(values)),
         key=lambda scale: float(np.square(scale.round(values) - values).mean()),
@@ -92,14 +92,14 @@ def scale_for_features(values: Floats) -> OutputScale:
 
 
 def scale_for_neurons(currents: Floats, neuron: Neuron) -> OutputScale:
-    """The scale with which the fewest spikes differ; far from the threshold it may saturate.
+    """Returns the scale with which the fewest spikes differ; distant values may saturate.
 
-    The threshold lies half-way between two levels. A potential that starts from rest is then
-    rounded to the side of the threshold on which it lies, and its spike is exact.
+    The threshold is half-way between two levels, so that rounding the first current after rest
+    never moves it across the threshold: its spike is exact.
 
     Args:
-        currents: (T, N), what flows into N neurons.
-        neuron: what they feed.
+        currents: float32 (T, N), the input currents of N neurons.
+        neuron: the neurons that read them.
     """
     expected = neuron.spikes(currents)
 
@@ -113,7 +113,7 @@ def scale_for_neurons(currents: Floats, neuron: Neuron) -> OutputScale:
 
 
 def _ranges(values: Floats) -> Iterator[tuple[float, float]]:
-    """Ranges that leave out more and more of the tails; all contain 0."""
+    """Yields ranges (low, high) that leave out ever larger tails; all contain 0."""
     lows = np.minimum(np.quantile(values, _TAILS), 0.0)
     highs = np.maximum(np.quantile(values, [1 - tail for tail in _TAILS]), 0.0)
     return product(np.unique(lows).tolist(), np.unique(highs).tolist())
@@ -125,7 +125,7 @@ def _scale(low: float, high: float) -> OutputScale:
 
 
 def _align(scale: OutputScale, threshold: float) -> OutputScale:
-    """A scale near `scale` with `threshold` half-way between two levels and inside the range."""
+    """Moves a scale so that the threshold is in its range, half-way between two levels."""
     steps = min(max(round(threshold / scale.scale - 0.5), 0), _LEVELS - 1) + 0.5
     room = int(steps + 0.5)
     return OutputScale(float(np.float32(threshold / steps)), min(scale.zero, _LEVELS - room))

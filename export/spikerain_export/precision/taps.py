@@ -1,4 +1,4 @@
-"""Runs a graph for what flows through it instead of for its picture."""
+"""Runs a graph and returns summaries of inner tensors instead of the picture."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from spikerain_edge.images import Image
 
 Floats = npt.NDArray[np.float32]
 Summary = Callable[[str, str], list[onnx.NodeProto]]
-"""The nodes that make of a tensor, by its name, what is looked at, under another name."""
+"""Returns the nodes that compute a summary of a tensor, from its name and the summary's name."""
 
 
 class Tapped:
     """A graph whose outputs are summaries of its tensors.
 
     Args:
-        model: a graph of one image.
-        tensors: names of float32 tensors in it.
-        summary: what to make of each.
+        model: a graph that takes one image.
+        tensors: names of the float32 tensors to summarise.
+        summary: returns the nodes of one summary.
         constants: initializers that the summaries read.
     """
 
@@ -40,7 +40,7 @@ class Tapped:
         tapped.graph.initializer.extend(constants)
         for name in self._tensors:
             tapped.graph.node.extend(summary(name, tap_name(name)))
-            # Without a shape: ONNX Runtime knows it.
+            # Without a shape: ONNX Runtime infers it.
             tapped.graph.output.append(
                 onnx.helper.make_tensor_value_info(tap_name(name), onnx.TensorProto.FLOAT, None)
             )
@@ -51,7 +51,11 @@ class Tapped:
         )
 
     def __call__(self, image: Image) -> dict[str, Floats]:
-        """The summary of each tensor for an image (H, W, 3) uint8 BGR, sides in strides."""
+        """Returns the summary of each tensor by the tensor's name.
+
+        Args:
+            image: (H, W, 3) uint8 BGR, its sides multiples of the stride.
+        """
         (source,) = self._session.get_inputs()
         outputs = [tap_name(name) for name in self._tensors]
         values = self._session.run(outputs, {source.name: image[None]})
@@ -59,5 +63,5 @@ class Tapped:
 
 
 def tap_name(name: str) -> str:
-    """What a tensor that is added to a graph for tapping is called."""
+    """Returns the name of a tensor that is added to a graph for a summary."""
     return f"tap/{name}"
