@@ -1,4 +1,4 @@
-"""Small graphs that build in a fraction of a second: one neuron, one convolution on its spikes."""
+"""Small graphs of one neuron and one convolution, which build in a fraction of a second."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ LAYER = "layer"
 
 
 def real_library() -> Library:
-    """NVIDIA's builder, which needs no GPU; skips where it is not installed."""
+    """Returns NVIDIA's builder, which needs no GPU; skips the test if it is not installed."""
     try:
         return find_library(TENSORRT_RTX)
     except InputError as error:
-        pytest.skip(f"no engine is built: {error}")
+        pytest.skip(f"no engine can be built: {error}")
 
 
 def small_spec(precision: Precision, full_precision: tuple[str, ...] = ()) -> ModelSpec:
-    """Description of what `small_graph` makes."""
+    """The description of the graph that `small_graph` makes."""
     return ModelSpec(
         name="small",
         variant="small",
@@ -56,12 +56,12 @@ def small_graph(
     layer: str = LAYER,
     shift: str = "Round",
 ) -> tuple[bytes, ModelSpec]:
-    """An ONNX file that keeps image and shape, and its description.
+    """Makes an ONNX file whose output has the shape of its input, and its description.
 
     Args:
-        kind: precision that the graph really has.
-        spec: what it says of itself; the truth unless given.
-        quantised: what is quantised in an `int8` graph.
+        kind: actual precision of the graph.
+        spec: description to store; by default the correct one.
+        quantised: which inputs are quantised in an `int8` graph.
         layer: name of the convolution.
         shift: operator after the convolution.
     """

@@ -1,4 +1,4 @@
-"""The builder, on small graphs and with NVIDIA's own library."""
+"""Builds small graphs with NVIDIA's own library."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spikerain_edge.engine_header import AHEAD_OF_TIME, MAX_PROFILES, Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.tensorrt_library import TENSORRT, TENSORRT_RTX, Library
 from spikerain_export.tensorrt import BuildSettings, build_engine, target
-from spikerain_export.tensorrt.builder import check_profiles
+from spikerain_export.tensorrt.requirements import check_profiles
 from spikerain_export.tensorrt.target import find_target, workspace_bytes
 from spikerain_export.tensorrt.timing import load_timings, save_timings
 
@@ -40,7 +40,7 @@ def settings(*profiles: Profile, **changed: Any) -> BuildSettings:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profiles", [(FIXED,), (FREE,), (FIXED, Profile.fixed_at((32, 32)), FREE)])
-def test_an_engine_says_what_it_is(library: Library, profiles: tuple[Profile, ...]) -> None:
+def test_the_header_describes_the_engine(library: Library, profiles: tuple[Profile, ...]) -> None:
     content, spec = small_graph("fp32")
     built = build_engine(content, spec, settings(*profiles), library=library)
     header = parse_engine_file(built.to_bytes(), "x").header
@@ -51,7 +51,7 @@ def test_an_engine_says_what_it_is(library: Library, profiles: tuple[Profile, ..
     assert header.source_sha256 == hashlib.sha256(content).hexdigest()
     assert not header.inspected, "there is no GPU that could load it"
     assert (header.spec.height, header.spec.width) == ((16, 24) if profiles == (FIXED,) else (0, 0))
-    # NVIDIA's own mark at the beginning of a plan.
+    # Every plan begins with NVIDIA's magic number.
     assert built.plan[:4] == b"vtrt"
 
 
@@ -74,19 +74,19 @@ def test_another_gpu_gives_another_engine(library: Library) -> None:
 
 
 @pytest.mark.slow
-def test_progress_is_told_step_by_step(library: Library) -> None:
+def test_progress_is_reported_step_by_step(library: Library) -> None:
     content, spec = small_graph("fp32")
-    told: list[tuple[str, int, int]] = []
+    calls: list[tuple[str, int, int]] = []
 
     def progress(phase: str, done: int, steps: int) -> bool:
-        told.append((phase, done, steps))
+        calls.append((phase, done, steps))
         return True
 
     build_engine(content, spec, settings(), library=library, progress=progress)
-    assert len({phase for phase, _, _ in told}) > 3
-    assert all(0 <= done <= steps for _, done, steps in told)
-    outermost = told[0][0]
-    assert [done for phase, done, _ in told if phase == outermost] == list(range(told[0][2] + 1))
+    assert len({phase for phase, _, _ in calls}) > 3
+    assert all(0 <= done <= steps for _, done, steps in calls)
+    outermost, _, steps = calls[0]
+    assert [done for phase, done, _ in calls if phase == outermost] == list(range(steps + 1))
 
 
 @pytest.mark.slow
@@ -102,11 +102,11 @@ def test_a_build_can_be_cancelled(library: Library, after: int) -> None:
 
     with pytest.raises(InputError, match="was cancelled"):
         build_engine(content, spec, settings(), library=library, progress=progress)
-    assert calls == after + 1, "it is not asked again"
+    assert calls == after + 1, "called again after it had cancelled"
 
 
 @pytest.mark.slow
-def test_what_the_caller_raises_comes_back_to_him(library: Library) -> None:
+def test_an_exception_of_the_progress_function_reaches_the_caller(library: Library) -> None:
     content, spec = small_graph("fp32")
 
     def progress(phase: str, done: int, steps: int) -> bool:
@@ -119,19 +119,19 @@ def test_what_the_caller_raises_comes_back_to_him(library: Library) -> None:
 @pytest.mark.slow
 def test_ctrl_c_ends_a_build(library: Library) -> None:
     content, spec = small_graph("fp32")
-    told: list[str] = []
+    phases: list[str] = []
     before = signal.getsignal(signal.SIGINT)
 
     def progress(phase: str, done: int, steps: int) -> bool:
-        told.append(phase)
-        if len(told) == 3:
+        phases.append(phase)
+        if len(phases) == 3:
             signal.raise_signal(signal.SIGINT)
         return True
 
     with pytest.raises(KeyboardInterrupt):
         build_engine(content, spec, settings(), library=library, progress=progress)
 
-    assert len(told) < 50, "the build went on"
+    assert len(phases) < 50, "the build continued"
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -151,7 +151,7 @@ def test_building_needs_neither_torch_nor_onnx() -> None:
 
 
 @pytest.mark.slow
-def test_an_operator_that_tensorrt_does_not_know_is_named_with_its_node(library: Library) -> None:
+def test_the_error_about_an_unknown_operator_names_its_node(library: Library) -> None:
     model = reopened(small_graph("fp32", shift="Identity")[0])
     next(node for node in model.graph.node if node.name == "whole").op_type = "Det"
     with pytest.raises(ModelError) as raised:
@@ -163,26 +163,26 @@ def test_an_operator_that_tensorrt_does_not_know_is_named_with_its_node(library:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"<html>404: not found</html>", b"\x08\x08garbage"])
-def test_what_is_no_graph_is_refused(library: Library, content: bytes) -> None:
+def test_content_that_is_not_a_graph_is_rejected(library: Library, content: bytes) -> None:
     with pytest.raises(ModelError) as raised:
         build_engine(content, small_spec("fp32"), settings(), library=library)
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.slow
-def test_a_graph_with_other_tensors_than_it_says_is_refused(library: Library) -> None:
+def test_a_graph_with_other_tensors_than_its_description_is_rejected(library: Library) -> None:
     content, spec = small_graph("fp32")
-    with pytest.raises(ModelError, match="maps image to derained, its description says image to x"):
+    with pytest.raises(ModelError, match="output derained, but its description names image and x"):
         build_engine(content, replace(spec, image_output="x"), settings(), library=library)
 
 
-def test_a_probe_graph_is_refused() -> None:
+def test_a_probe_graph_is_rejected() -> None:
     content, spec = small_graph("fp32")
     with pytest.raises(InputError, match="is a probe graph"):
         build_engine(content, replace(spec, probe=True), settings())
 
 
-def test_a_graph_for_onnx_runtime_is_refused() -> None:
+def test_a_graph_for_onnx_runtime_is_rejected() -> None:
     content, spec = small_graph("fp32")
     with pytest.raises(InputError, match="was made for ONNX Runtime"):
         build_engine(content, replace(spec, target="onnxruntime"), settings())
@@ -193,26 +193,26 @@ def test_a_graph_for_onnx_runtime_is_refused() -> None:
     [
         ((), "1 to 16 profiles, not 0"),
         ((FIXED,) * (MAX_PROFILES + 1), "1 to 16 profiles"),
-        ((Profile.fixed_at((20, 24)),), "cannot take 24x20; give multiples of 8"),
-        ((Profile((8, 8), (16, 16), (36, 32)),), "cannot take 32x36"),
-        ((Profile((32, 32), (16, 16), (8, 8)),), "sizes out of order"),
-        ((Profile((8, 8), (64, 8), (32, 32)),), "sizes out of order"),
-        ((Profile.fixed_at((0, 8)),), "sizes out of order"),
+        ((Profile.fixed_at((20, 24)),), "cannot take images of 24x20; use multiples of 8"),
+        ((Profile((8, 8), (16, 16), (36, 32)),), "cannot take images of 32x36"),
+        ((Profile((32, 32), (16, 16), (8, 8)),), "out of order"),
+        ((Profile((8, 8), (64, 8), (32, 32)),), "out of order"),
+        ((Profile.fixed_at((0, 8)),), "out of order"),
     ],
 )
-def test_sizes_that_cannot_be_built_are_refused(profiles: tuple[Profile, ...], reason: str) -> None:
+def test_impossible_sizes_are_rejected(profiles: tuple[Profile, ...], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         check_profiles(small_spec("fp32"), profiles)
 
 
-def test_a_graph_of_one_size_is_built_for_it_only() -> None:
+def test_a_graph_of_fixed_size_can_only_be_built_for_that_size() -> None:
     spec = replace(small_spec("fp32"), height=16, width=24)
     check_profiles(spec, (FIXED,))
-    with pytest.raises(InputError, match="takes 24x16 only, not 8x8 to 32x32"):
+    with pytest.raises(InputError, match="only takes 24x16, not 8x8 to 32x32"):
         check_profiles(spec, (FREE,))
 
 
-def test_the_workspace_is_half_of_what_is_free_unless_given() -> None:
+def test_the_workspace_defaults_to_half_of_the_free_memory() -> None:
     assert workspace_bytes(None, 6 * GIB) == 3 * GIB
     assert workspace_bytes(None, None) is None
     assert workspace_bytes(1.5, 6 * GIB) == 3 * GIB // 2
@@ -222,13 +222,13 @@ def test_the_workspace_is_half_of_what_is_free_unless_given() -> None:
 @pytest.mark.parametrize(
     ("gib", "free"), [(0, None), (-1, None), (8, 6 * GIB), (float("nan"), None)]
 )
-def test_a_workspace_that_cannot_be_had_is_refused(gib: float, free: int | None) -> None:
-    with pytest.raises(InputError, match="cannot be had"):
+def test_an_impossible_workspace_is_rejected(gib: float, free: int | None) -> None:
+    with pytest.raises(InputError, match="is not possible"):
         workspace_bytes(gib, free)
 
 
 @pytest.mark.slow
-def test_a_workspace_reaches_tensorrt(library: Library) -> None:
+def test_tensorrt_receives_the_workspace(library: Library) -> None:
     content, spec = small_graph("fp32")
     limits: list[int] = []
 
@@ -251,15 +251,15 @@ def test_a_workspace_reaches_tensorrt(library: Library) -> None:
 
 
 @pytest.mark.slow
-def test_a_capability_that_is_not_offered_is_answered_with_those_that_are(
+def test_the_error_about_an_unknown_capability_lists_the_known_ones(
     library: Library,
 ) -> None:
-    with pytest.raises(InputError, match=r"capability 3\.0 .*choose one of .*8\.6, 8\.9, 12\.0"):
+    with pytest.raises(InputError, match=r"capability 3\.0; choose one of .*8\.6, 8\.9, 12\.0"):
         find_target(library, "3.0")
 
 
 @pytest.mark.slow
-def test_without_a_gpu_the_way_ahead_of_time_is_shown(
+def test_the_error_about_a_missing_gpu_mentions_ahead_of_time_builds(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def absent(device: int) -> None:
@@ -271,12 +271,12 @@ def test_without_a_gpu_the_way_ahead_of_time_is_shown(
 
 
 def test_tensorrt_itself_does_not_build_ahead_of_time() -> None:
-    with pytest.raises(InputError, match="builds on the GPU that runs the engine"):
+    with pytest.raises(InputError, match="cannot build engines ahead of time"):
         find_target(Library(SimpleNamespace(), TENSORRT, "10.3.0"), "8.7")
 
 
 class Config:
-    """What keeps timings in a build with TensorRT itself, whose libraries are not to be had."""
+    """Stands in for the builder configuration of TensorRT itself, which is not installed here."""
 
     def __init__(self, refused: bytes | None = None) -> None:
         self.given: bytes | None = None
@@ -296,34 +296,34 @@ class Config:
         return SimpleNamespace(serialize=lambda: b"times")
 
 
-def test_timings_of_one_build_serve_the_next(tmp_path: Path) -> None:
+def test_timings_of_one_build_are_used_by_the_next(tmp_path: Path) -> None:
     kept = tmp_path / "kept" / "x.timings"
     first, second, refusing = Config(), Config(), Config(refused=b"times")
     load_timings(first, kept)
-    assert first.given == b"", "the first begins with none"
+    assert first.given == b"", "the first build has no timings"
     save_timings(first, kept)
     load_timings(second, kept)
     assert second.given == b"times"
     load_timings(refusing, kept)
-    assert refusing.given == b"", "those of another GPU are not used"
+    assert refusing.given == b"", "timings of another GPU are not used"
 
 
 @pytest.mark.parametrize("damage", [b"", b"short", b"0" * 100])
-def test_damaged_timings_do_no_harm(tmp_path: Path, damage: bytes) -> None:
+def test_damaged_timings_are_ignored(tmp_path: Path, damage: bytes) -> None:
     kept, config = tmp_path / "x.timings", Config()
     kept.write_bytes(damage)
     load_timings(config, kept)
     assert config.given == b""
 
 
-def test_timings_that_cannot_be_written_are_lost(tmp_path: Path) -> None:
+def test_timings_that_cannot_be_written_do_not_fail_the_build(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     save_timings(Config(), tmp_path / "file" / "x.timings")
     assert (tmp_path / "file").read_bytes() == b""
 
 
 @pytest.mark.slow
-def test_tensorrt_for_rtx_keeps_no_timings(library: Library, tmp_path: Path) -> None:
+def test_tensorrt_for_rtx_writes_no_timings(library: Library, tmp_path: Path) -> None:
     content, spec = small_graph("fp32")
     build_engine(content, spec, settings(timings=tmp_path / "x.timings"), library=library)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""NVIDIA's own builder, without a GPU, makes engines of every model in every precision."""
+"""Builds engines of every model in every precision with NVIDIA's own builder, without a GPU."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def library() -> Library:
 
 @pytest.fixture(scope="module", params=["nano", "tiny", "s"])
 def model(request: pytest.FixtureRequest) -> tuple[onnx.ModelProto, ModelSpec]:
-    """The shipped `nano`; the others untrained, since types and shapes do not depend on weights."""
+    """The shipped `nano`, and untrained variants: types and shapes do not depend on weights."""
     name = str(request.param)
     if name == "nano":
         content = find_model(name).graph.read()
@@ -70,12 +70,12 @@ def graph(request: pytest.FixtureRequest, model: tuple[onnx.ModelProto, ModelSpe
     return Graph(*seal(*made))
 
 
-def test_every_model_becomes_an_engine_in_every_precision(library: Library, graph: Graph) -> None:
+def test_every_model_can_be_built_in_every_precision(library: Library, graph: Graph) -> None:
     def build(profile: Profile) -> EngineFile:
         settings = BuildSettings((profile,), capability="8.6")
         return build_engine(graph.content, graph.spec, settings, library=library)
 
-    # The builder leaves Python while it works: two cores build both at once.
+    # The builder releases Python's lock, so that two threads build in parallel.
     with ThreadPoolExecutor() as pool:
         files = dict(zip(PROFILES, pool.map(build, PROFILES.values()), strict=True))
     for shapes, file in files.items():
@@ -88,7 +88,7 @@ def test_every_model_becomes_an_engine_in_every_precision(library: Library, grap
     assert files["static"].plan != files["dynamic"].plan
 
 
-def test_the_typed_network_shows_the_precision_where_it_should(
+def test_convolutions_of_the_parsed_network_have_the_requested_types(
     library: Library, graph: Graph
 ) -> None:
     module, spec = library.module, graph.spec
@@ -101,7 +101,7 @@ def test_the_typed_network_shows_the_precision_where_it_should(
     found = list(convolutions(network, module))
     reading = [each for each in found if each.name.rpartition("/")[0] in spiking]
     others = [each for each in found if each not in reading]
-    # Every spiking convolution is there once per timestep.
+    # Every spiking convolution occurs once per timestep.
     assert len(reading) == spec.timesteps * len(spiking)
     assert others
     if spec.precision == "int8":

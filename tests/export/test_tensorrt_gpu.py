@@ -1,4 +1,4 @@
-"""Engines that run, on a machine with a GPU; elsewhere these tests skip and say why."""
+"""Runs engines on a GPU; without one, these tests skip and print the reason."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def gpu() -> Cuda:
         find_library()
         return open_cuda()
     except InputError as error:
-        pytest.skip(f"no engine is run: {error}")
+        pytest.skip(f"no engine can be run: {error}")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_an_engine_agrees_with_onnx_runtime(
             assert psnr(engine.infer(images), oracle.infer(images)) > 40
 
 
-def test_an_engine_file_is_run_like_any_model(
+def test_an_engine_file_runs_like_any_other_model(
     gpu: Cuda, cache: EngineCache, derainer: Derainer, picture: Callable[..., Image], tmp_path: Path
 ) -> None:
     content = find_model("nano").graph.read()
@@ -81,7 +81,7 @@ def test_an_engine_file_is_run_like_any_model(
         assert psnr(found(image), derainer(image)) > 50
 
 
-def test_a_header_that_lies_about_the_plan_is_found_out(
+def test_a_header_that_contradicts_its_plan_is_rejected(
     gpu: Cuda, cache: EngineCache, derainer: Derainer
 ) -> None:
     content = find_model("nano").graph.read()
@@ -91,7 +91,7 @@ def test_a_header_that_lies_about_the_plan_is_found_out(
         TensorRTEngine(lying, cuda=gpu)
 
 
-def test_memory_is_measured(gpu: Cuda) -> None:
+def test_free_gpu_memory_is_reported(gpu: Cuda) -> None:
     free = gpu.free_memory()
     assert free > 1 << 20
     assert math.isfinite(free)

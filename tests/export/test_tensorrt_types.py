@@ -1,4 +1,4 @@
-"""Precision is delivered or the build fails: checked on networks that NVIDIA's parser made."""
+"""Engines have the requested precision or the build fails, checked with NVIDIA's parser."""
 
 from __future__ import annotations
 
@@ -56,18 +56,18 @@ def test_a_graph_in_another_precision_is_not_built(
     content, spec = small_graph(real, spec=small_spec(claimed))
     message = refusal(library, content, spec)
     assert f"the convolution {LAYER}/0 reads {read}" in message
-    assert f"but {claimed} was asked for" in message
+    assert f"but {claimed} was requested; export it again from the FP32 model" in message
 
 
 @pytest.mark.parametrize("quantised", [("spikes",), ("weight",)])
-def test_spikes_and_weights_both_have_to_be_bytes(
+def test_int8_needs_both_spikes_and_weights_in_int8(
     library: Library, quantised: tuple[str, ...]
 ) -> None:
     content, spec = small_graph("int8", quantised=quantised)
-    assert "but int8 was asked for" in refusal(library, content, spec)
+    assert "but int8 was requested" in refusal(library, content, spec)
 
 
-def test_what_the_description_keeps_may_stay_in_full_precision(library: Library) -> None:
+def test_only_layers_that_the_description_lists_may_stay_in_fp32(library: Library) -> None:
     nothing_half, spec = small_graph("fp32", spec=small_spec("fp16", (LAYER,)))
     message = refusal(library, nothing_half, spec)
     assert "no convolution runs in half precision" in message
@@ -75,9 +75,10 @@ def test_what_the_description_keeps_may_stay_in_full_precision(library: Library)
     assert "reads HALF" in refusal(library, kept, spec)
 
 
-def test_a_convolution_that_cannot_be_found_is_not_taken_on_trust(library: Library) -> None:
+def test_a_missing_convolution_is_rejected(library: Library) -> None:
     content, spec = small_graph("int8", layer="renamed")
-    assert f"no convolution {LAYER}, which its description lists" in refusal(library, content, spec)
+    message = refusal(library, content, spec)
+    assert f"lacks the convolution {LAYER}, which its description lists" in message
 
 
 def test_types_are_read_from_the_parsed_network(library: Library) -> None:
@@ -91,7 +92,7 @@ def test_types_are_read_from_the_parsed_network(library: Library) -> None:
 
 
 def engine_layer(kind: str, **changed: Any) -> dict[str, Any]:
-    """A layer as EngineInspector describes it at detailed verbosity."""
+    """A layer in the format of EngineInspector at detailed verbosity."""
     return {
         "Name": f"{LAYER}/0 + something",
         "LayerType": "CaskConvolution",
@@ -116,30 +117,30 @@ def test_layer_information_confirms_a_precision_in_any_spelling(precision: Preci
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_layer_information_that_contradicts_is_refused(precision: Precision) -> None:
+def test_layer_information_that_contradicts_the_precision_is_rejected(precision: Precision) -> None:
     for other in set(PRECISIONS) - {precision}:
         for spelling in SPELLINGS[other]:
             with pytest.raises(ModelError, match=f"runs {LAYER} in {other}, but {precision} was"):
                 check_layers([engine_layer(spelling)], small_spec(precision))
 
 
-def test_a_fused_layer_is_known_by_its_metadata() -> None:
+def test_a_fused_layer_is_recognised_by_its_metadata() -> None:
     fused = engine_layer("Int8", Name="__myl_Conv_0x1", LayerType="gemm")
     assert check_layers([fused], small_spec("int8"))
 
 
-def test_what_layer_information_does_not_name_it_does_not_confirm() -> None:
+def test_unnamed_layers_do_not_confirm_the_precision() -> None:
     spec = small_spec("int8")
     assert not check_layers([], spec)
     assert not check_layers(["only a name"], spec)
     assert not check_layers([engine_layer("Int8", Name="__myl", Metadata="")], spec)
-    # A layer whose name only begins alike is another.
+    # The name of another layer may begin with the same text.
     longer = engine_layer("Int8", Name=f"{LAYER}.2/0", Metadata=f"[ONNX Layer: {LAYER}.2/0]")
     assert not check_layers([longer], spec)
     second = replace(spec, operations=(*spec.operations, operation("more", 1.0, 0, ("neuron",))))
     assert not check_layers([engine_layer("Int8")], second)
 
 
-def test_reformatting_beside_a_convolution_does_not_speak_for_it() -> None:
+def test_the_type_of_a_reformat_layer_is_ignored() -> None:
     reformat = engine_layer("Row major linear FP32", LayerType="Reformat", Name=f"to {LAYER}/0")
     assert check_layers([reformat, engine_layer("Int8")], small_spec("int8"))

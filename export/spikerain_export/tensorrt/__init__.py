@@ -1,4 +1,4 @@
-"""Builds TensorRT engines from SpikeRain's ONNX files; needs neither torch nor onnx."""
+"""Builds TensorRT engines from exported ONNX files; needs neither torch nor onnx."""
 
 from spikerain_export.tensorrt.builder import BuildSettings, build_engine
 from spikerain_export.tensorrt.cache import EngineCache, build_cached

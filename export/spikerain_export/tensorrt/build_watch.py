@@ -1,4 +1,4 @@
-"""Shows how a build gets on, and lets it be cancelled."""
+"""Reports the progress of an engine build and allows cancelling it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _Built = TypeVar("_Built")
 
 
 class BuildWatch:
-    """What the build reported.
+    """Passes the progress of a build on, and remembers whether and why to cancel it.
 
     Args:
-        progress: whom to tell; nobody where none.
+        progress: called with each step; None for no reports.
     """
 
     def __init__(self, progress: Progress | None) -> None:
@@ -29,28 +29,30 @@ class BuildWatch:
         self._raised: BaseException | None = None
 
     def start(self, phase: str, steps: int) -> None:
-        """A phase begins."""
+        """Reports that a phase begins."""
         self._steps[phase] = steps
         self._tell(phase, 0)
 
     def step(self, phase: str, done: int) -> bool:
-        """A step is done; whether the build shall go on."""
+        """Reports that a step is done; returns whether the build should continue."""
         self._tell(phase, done)
         return not self._stopped
 
     def finish(self, phase: str) -> None:
-        """A phase is over; it may have needed fewer steps than announced."""
+        """Reports that a phase has ended, possibly after fewer steps than announced."""
         self._tell(phase, self._steps.get(phase, 0))
 
     def stop(self, reason: BaseException) -> None:
-        """Ends the build at its next step; `reason` is raised then."""
+        """Cancels the build at its next step; `require_finished` then raises `reason`."""
         self._raised, self._stopped = reason, True
 
     def require_finished(self) -> None:
-        """Raises what the caller's function raised, such as Ctrl-C.
+        """Checks that the build was not cancelled.
 
         Raises:
-            InputError: the build was cancelled.
+            InputError: `progress` returned False, which cancels the build.
+            BaseException: the exception that `progress` raised or that was given to `stop`, such
+                as KeyboardInterrupt.
         """
         if self._raised is not None:
             raise self._raised
@@ -61,23 +63,23 @@ class BuildWatch:
         if self._progress is None or self._stopped:
             return
         try:
-            # Another thread may stop it meanwhile: that must not be overwritten.
+            # Only ever set to True: another thread may call `stop` at the same time.
             if not self._progress(phase, done, self._steps.get(phase, done)):
                 self._stopped = True
-        except BaseException as error:  # noqa: BLE001  C++ calls this: nothing may pass through it
+        except BaseException as error:  # noqa: BLE001  called from C++, which cannot pass it on
             self._raised, self._stopped = error, True
 
 
 def cancellable(build: Callable[[], _Built], watch: BuildWatch) -> _Built:
-    """Runs a build that Ctrl-C cancels.
+    """Runs a build that Ctrl-C can cancel.
 
-    TensorRT calls Python back at every step, and Python handles signals there; but an exception
-    raised inside such a call would be swallowed. So the signal is noted, the next step ends the
-    build, and only then is `KeyboardInterrupt` raised. Outside the main thread, which alone may
-    handle signals, the build simply runs.
+    TensorRT calls Python at every step, where Python handles signals, but drops exceptions raised
+    in such a call. So the signal is only recorded, the next step ends the build, and
+    `require_finished` raises KeyboardInterrupt. In other threads than the main thread, which
+    cannot handle signals, the build runs unchanged.
 
     Raises:
-        BaseException: whatever ended the build.
+        BaseException: any exception that `build` raises.
     """
     if threading.current_thread() is not threading.main_thread():
         return build()
@@ -93,7 +95,7 @@ def cancellable(build: Callable[[], _Built], watch: BuildWatch) -> _Built:
 
 
 def make_monitor(library: Library, watch: BuildWatch) -> Any:
-    """TensorRT's own progress monitor, telling a watch."""
+    """Creates a TensorRT progress monitor that reports to a watch."""
     base: Any = library.module.IProgressMonitor
 
     class Monitor(base):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""From an ONNX file to a TensorRT engine, on the GPU that is here or ahead of time for another."""
+"""Builds a TensorRT engine from an ONNX file, for this GPU or ahead of time for another one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from spikerain_edge.engine_file import EngineFile
-from spikerain_edge.engine_header import AHEAD_OF_TIME, MAX_PROFILES, EngineHeader, Profile
-from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.engine_header import AHEAD_OF_TIME, EngineHeader, Profile
+from spikerain_edge.errors import ModelError
 from spikerain_edge.inference.cuda import open_cuda
 from spikerain_edge.inference.tensorrt_library import Library, Messages, make_logger
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.progress import Progress
 from spikerain_export.tensorrt.build_watch import BuildWatch, cancellable, make_monitor
+from spikerain_export.tensorrt.requirements import check_graph, check_profiles
 from spikerain_export.tensorrt.target import (
     Target,
     capabilities,
@@ -31,16 +32,16 @@ _CHANNELS = 3
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """What to build.
+    """Settings of an engine build.
 
     Attributes:
-        profiles: image sizes; one fixed one makes an engine of fixed shape.
-        workspace: GiB that a layer may take while it runs; half of what is free unless given.
-        capability: compute capability to build for ahead of time, such as `8.6`; the GPU that is
-            here unless given. Needs TensorRT for RTX.
+        profiles: ranges of image sizes; a single fixed size makes an engine of fixed shape.
+        workspace: GiB that a layer may use while it runs; None for half of the free memory.
+        capability: compute capability to build for ahead of time, such as `8.6`, which needs
+            TensorRT for RTX; None for the GPU of this machine.
         device: number of the GPU to build on.
-        timings: file that keeps how long kernels took, so that the next build need not measure
-            again; none where not wanted. TensorRT for RTX measures nothing and keeps none.
+        timings: file that keeps kernel timings for the next build, or None. TensorRT for RTX
+            measures no timings and ignores it.
     """
 
     profiles: tuple[Profile, ...]
@@ -62,16 +63,17 @@ def build_engine(
     """Builds an engine.
 
     Args:
-        content: ONNX file; its precision is the engine's.
+        content: ONNX file; the engine gets its precision.
         spec: its description.
-        settings: what to build.
-        progress: told how the build gets on.
-        library: TensorRT; found unless given.
-        target: where the engine will run; found unless given.
+        settings: settings of the build.
+        progress: called with each step of the build.
+        library: TensorRT; None to find it.
+        target: GPU that the engine will run on; None to find it.
 
     Raises:
-        InputError: the settings cannot be served, something is missing, or it was cancelled.
-        ModelError: TensorRT cannot build the graph, or would not run it in its precision.
+        InputError: the engine cannot be built with these settings, TensorRT or the GPU is
+            missing, or the build was cancelled.
+        ModelError: TensorRT cannot build the graph, or does not run it in its precision.
     """
     check_graph(spec)
     check_profiles(spec, settings.profiles)
@@ -95,51 +97,6 @@ def build_engine(
     return EngineFile.seal(header, plan)
 
 
-def check_graph(spec: ModelSpec) -> None:
-    """Checks that a graph is one that engines are built from.
-
-    Raises:
-        InputError: it is not.
-    """
-    if spec.probe:
-        raise InputError(
-            f"{spec.name} is a probe graph, engines are built from the graph beside it",
-            "name the file without .probe",
-        )
-    if spec.target == "onnxruntime":
-        raise InputError(
-            f"the {spec.precision} graph of {spec.name} was made for ONNX Runtime",
-            "export it for TensorRT, as in: spikerain-edge export nano --format engine --int8",
-        )
-
-
-def check_profiles(spec: ModelSpec, profiles: Sequence[Profile]) -> None:
-    """Checks that a graph can be built for these image sizes.
-
-    Raises:
-        InputError: it cannot.
-    """
-    if not 0 < len(profiles) <= MAX_PROFILES:
-        raise InputError(
-            f"an engine has 1 to {MAX_PROFILES} profiles, not {len(profiles)}", "give fewer sizes"
-        )
-    for profile in profiles:
-        sizes = (profile.minimum, profile.optimum, profile.maximum)
-        odd = [size for size in sizes if size[0] % spec.stride or size[1] % spec.stride]
-        if odd:
-            raise InputError(
-                f"an engine of {spec.name} cannot take {odd[0][1]}x{odd[0][0]}",
-                f"give multiples of {spec.stride}, such as --imgsz 640x480",
-            )
-        if not (profile.serves(profile.optimum) and min(profile.minimum) > 0):
-            raise InputError(f"sizes out of order: {sizes}", "give smallest, usual and largest")
-        if spec.height and sizes != ((spec.height, spec.width),) * 3:
-            raise InputError(
-                f"the graph of {spec.name} takes {spec.width}x{spec.height} only, not {profile}",
-                "export it with free sizes, or build for this one",
-            )
-
-
 def _build(
     library: Library,
     content: bytes,
@@ -148,11 +105,11 @@ def _build(
     target: Target,
     watch: BuildWatch,
 ) -> tuple[bytes, bool]:
-    """The plan, and whether its own layer information confirms its precision."""
+    """Returns the plan, and whether the engine's layer information confirms its precision."""
     here = target.gpu != AHEAD_OF_TIME
     if here:
-        open_cuda(settings.device).use()  # CUDA keeps the current GPU per thread
-    # TensorRT keeps no reference: logger and monitor must live until the plan is made.
+        open_cuda(settings.device).use()  # the current GPU is a setting of the thread
+    # TensorRT holds no reference to logger and monitor: both must live until the plan is built.
     logger, messages = make_logger(library)
     builder = library.module.Builder(logger)
     network = _parse(library, builder, logger, messages, content)
@@ -171,14 +128,14 @@ def _build(
 
 
 def _parse(library: Library, builder: Any, logger: Any, messages: Messages, content: bytes) -> Any:
-    # Networks are strongly typed by request in TensorRT 10, in later ones anyway.
+    # TensorRT 10 needs a flag for strong typing; later versions have no other mode.
     flag = getattr(library.module.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
     network = builder.create_network(0 if flag is None else 1 << int(flag))
     parser = library.module.OnnxParser(network, logger)
     if not parser.parse(content):
         raise ModelError(
             f"{library.name} {library.version} cannot read the graph ({_parser_error(parser)})",
-            "export it again, with another --opset if it names an operator",
+            "export it again; if the error names an operator, try another --opset",
         )
     messages.errors.clear()
     return network
@@ -188,24 +145,24 @@ def _parser_error(parser: Any) -> str:
     if not parser.num_errors:
         return "it is not an ONNX file"
     error = parser.get_error(0)
-    # Without a node the error is about the file as a whole.
+    # An error without a node concerns the whole file.
     node = f"node {error.node_name()}: " if error.node_name() else ""
     return node + " ".join(error.desc().split())[:300]
 
 
 def _check_tensors(network: Any, spec: ModelSpec) -> None:
-    """The graph must have exactly the input and the output that its description names.
+    """Checks that a graph has exactly the input and the output that its description names.
 
     Raises:
-        ModelError: it has others.
+        ModelError: the graph has other inputs or outputs.
     """
     inputs = [network.get_input(number).name for number in range(network.num_inputs)]
     outputs = [network.get_output(number).name for number in range(network.num_outputs)]
     if inputs != [spec.image_input] or outputs != [spec.image_output]:
         raise ModelError(
-            f"the graph maps {', '.join(inputs)} to {', '.join(outputs)}, its description says "
-            f"{spec.image_input} to {spec.image_output}",
-            "export it again: spikerain-edge export CHECKPOINT",
+            f"the graph has the input {', '.join(inputs)} and the output {', '.join(outputs)}, but "
+            f"its description names {spec.image_input} and {spec.image_output}",
+            "export it again from its checkpoint folder: spikerain-edge export CHECKPOINT",
         )
 
 
@@ -218,9 +175,9 @@ def _configure(
     target: Target,
 ) -> Any:
     module, config = library.module, builder.create_builder_config()
-    # TF32 would round float32 to ten bits of mantissa: less than was asked for.
+    # TF32 would round float32 to a mantissa of ten bits, less than the requested precision.
     config.clear_flag(module.BuilderFlag.TF32)
-    # So that a finished engine says which types its layers have.
+    # Needed for `inspect_layers`, which reads the types of the layers.
     config.profiling_verbosity = module.ProfilingVerbosity.DETAILED
     if target.gpu == AHEAD_OF_TIME:
         config.num_compute_capabilities = 1
@@ -249,13 +206,13 @@ def _add_profiles(
         ranges.set_shape(image.name, *map(shape, sizes))
         if config.add_optimization_profile(ranges) < 0:
             raise ModelError(
-                f"TensorRT does not take images of {profile} for {spec.name}",
-                "give another size with --imgsz",
+                f"TensorRT cannot build {spec.name} for images of {profile}",
+                "choose another size with --imgsz",
             )
 
 
 def _shaped(spec: ModelSpec, profiles: Sequence[Profile]) -> ModelSpec:
-    """The description of the engine: of one size where it takes one only."""
+    """Returns the description of the engine, with its image size if that is fixed."""
     if len(profiles) == 1 and profiles[0].fixed:
         height, width = profiles[0].optimum
         return replace(spec, height=height, width=width)
@@ -263,9 +220,9 @@ def _shaped(spec: ModelSpec, profiles: Sequence[Profile]) -> ModelSpec:
 
 
 def _inspect(library: Library, plan: bytes, spec: ModelSpec) -> bool:
-    """Loads the engine and asks it which types its layers have; needs its GPU."""
+    """Loads the engine, which needs its GPU, and checks the types of its layers."""
     logger, messages = make_logger(library)
     runtime = library.module.Runtime(logger)
     engine = runtime.deserialize_cuda_engine(plan)
-    messages.require(engine, "cannot load what it has just built")
+    messages.require(engine, "cannot load the engine that it has just built")
     return check_layers(inspect_layers(engine, library.module), spec)

@@ -1,7 +1,7 @@
-"""Finds engines that were built before.
+"""Keeps built engines, because a build takes minutes on a board.
 
-Building takes minutes on a board. An engine is found again by everything that it depends on; the
-key is its file name and its header must say the same, so that nothing stale or damaged is used.
+The key of an engine is a digest of everything that it depends on. The key is the file name and must
+match the header of the file, so that no stale or damaged engine is used.
 """
 
 from __future__ import annotations
@@ -23,12 +23,8 @@ from spikerain_edge.files import write_whole
 from spikerain_edge.inference.tensorrt_library import Library
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.progress import Progress
-from spikerain_export.tensorrt.builder import (
-    BuildSettings,
-    build_engine,
-    check_graph,
-    check_profiles,
-)
+from spikerain_export.tensorrt.builder import BuildSettings, build_engine
+from spikerain_export.tensorrt.requirements import check_graph, check_profiles
 from spikerain_export.tensorrt.target import Target, choose_library, find_target
 
 MAX_ENGINES = 32
@@ -37,24 +33,24 @@ _log = logging.getLogger(__name__)
 
 
 def default_folder() -> Path:
-    """Where engines are kept: `spikerain-edge/engines` in the user's cache folder (XDG)."""
+    """Returns `spikerain-edge/engines` in the user's cache folder (XDG base directories)."""
     root = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(root) if root.startswith("/") else Path.home() / ".cache"
     return base / "spikerain-edge" / "engines"
 
 
 class EngineCache:
-    """Engines in a folder; of more than `MAX_ENGINES` those not used for longest are deleted.
+    """A folder of engines; beyond `MAX_ENGINES`, the least recently used ones are deleted.
 
     Args:
-        folder: where they are; the user's cache folder unless given.
+        folder: the folder; None for the user's cache folder.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_folder()
 
     def find(self, key: str) -> EngineFile | None:
-        """An engine by its key; one that is damaged or says something else is deleted."""
+        """Returns the engine of a key, or None; deletes it if it is damaged or has another key."""
         path = self.path(key)
         try:
             found = read_engine_file(path)
@@ -70,15 +66,15 @@ class EngineCache:
         return found
 
     def forget(self, key: str) -> None:
-        """Deletes an engine, if it is there."""
+        """Deletes the engine of a key, if it exists."""
         with suppress(OSError):
             self.path(key).unlink()
 
     def store(self, file: EngineFile) -> Path:
-        """Keeps an engine and returns its place.
+        """Writes an engine to the cache and returns its path.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: the engine cannot be written.
         """
         path = self.path(header_key(file.header))
         try:
@@ -87,17 +83,17 @@ class EngineCache:
         except OSError as error:
             raise InputError(
                 f"cannot write {path.parent}: {error.strerror}",
-                "set XDG_CACHE_HOME to a folder that can be written",
+                "set XDG_CACHE_HOME to a folder that you can write to",
             ) from error
         self._forget(keep=path)
         return path
 
     def path(self, key: str) -> Path:
-        """Where the engine of a key is kept."""
+        """Returns the path of the engine of a key."""
         return self.folder / f"{key}{SUFFIX}"
 
     def timings(self, library: Library, target: Target) -> Path:
-        """Where the timings of kernels are kept for a library and a GPU."""
+        """Returns the path of the kernel timings for a library and a GPU."""
         name = f"{library.name} {library.version} {target.gpu} {target.capability}"
         return self.folder / f"{re.sub(r'[^A-Za-z0-9.]+', '-', name)}.timings"
 
@@ -121,20 +117,22 @@ def build_cached(
     library: Library | None = None,
     accept: Callable[[EngineFile], None] = lambda file: None,
 ) -> EngineFile:
-    """The engine from the cache, or built and kept there; see `build_engine`.
+    """Returns the engine from the cache, or builds it and adds it; see `build_engine`.
 
     Args:
-        content: ONNX file; its precision is the engine's.
+        content: ONNX file; the engine gets its precision.
         spec: its description.
-        settings: what to build.
-        cache: where engines are kept; one that cannot be written costs no engine.
-        progress: told how the build gets on.
-        library: TensorRT; found unless given.
-        accept: called with the engine, found or built; what it raises an error about is not kept.
+        settings: settings of the build.
+        cache: the cache; if it cannot be written, the engine is still returned.
+        progress: called with each step of the build.
+        library: TensorRT; None to find it.
+        accept: called with the found or built engine; if it raises an error, the engine is not
+            kept.
 
     Raises:
-        InputError: the settings cannot be served, something is missing, or it was cancelled.
-        ModelError: TensorRT cannot build the graph, or would not run it in its precision.
+        InputError: the engine cannot be built with these settings, TensorRT or the GPU is
+            missing, or the build was cancelled.
+        ModelError: TensorRT cannot build the graph, or does not run it in its precision.
     """
     check_graph(spec)
     check_profiles(spec, settings.profiles)
@@ -157,7 +155,7 @@ def build_cached(
     try:
         cache.store(built)
     except SpikeRainError as error:
-        _log.warning("the engine is not kept for the next time: %s", error)
+        _log.warning("the engine cannot be cached and must be built again next time: %s", error)
     return built
 
 
@@ -168,7 +166,7 @@ def engine_key(
     library: Library,
     target: Target,
 ) -> str:
-    """Digest of everything that an engine depends on."""
+    """Returns the key of an engine: the digest of everything that it depends on."""
     return header_key(
         EngineHeader(
             spec=spec,
@@ -184,7 +182,7 @@ def engine_key(
 
 
 def header_key(header: EngineHeader) -> str:
-    """The key of an engine that exists."""
+    """Returns the key of an existing engine from its header."""
     parts = [
         *(header.source_sha256, header.spec.precision, header.spec.batch),
         [asdict(profile) for profile in header.profiles],

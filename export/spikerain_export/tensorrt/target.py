@@ -1,4 +1,4 @@
-"""Where an engine will run, and what it may take there."""
+"""Chooses the TensorRT library, the GPU to build for and the size of the workspace."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Target:
-    """Where an engine will run.
+    """The GPU that an engine will run on.
 
     Attributes:
         gpu: name of the GPU, or `AHEAD_OF_TIME`.
         capability: its compute capability, such as `8.7`.
-        free: bytes that are free on it; none where it is not here.
+        free: its free memory in bytes; None if it is not in this machine.
     """
 
     gpu: str
@@ -29,49 +29,53 @@ class Target:
 
 
 def choose_library(capability: str | None) -> Library:
-    """TensorRT; TensorRT for RTX where it has to build ahead of time for a compute capability.
+    """Returns TensorRT, or TensorRT for RTX if the engine is built ahead of time.
+
+    Args:
+        capability: compute capability to build for ahead of time, or None.
 
     Raises:
-        InputError: it is missing or too old.
+        InputError: the library is not installed or too old.
     """
     return find_library(TENSORRT_RTX if capability else None)
 
 
 def find_target(library: Library, capability: str | None, device: int = 0) -> Target:
-    """Where the engine will run.
+    """Finds the GPU that the engine will run on.
 
     Args:
         library: TensorRT.
-        capability: compute capability to build for ahead of time; none for the GPU that is here.
-        device: number of that GPU.
+        capability: compute capability to build for ahead of time; None for a GPU of this machine.
+        device: number of the GPU in this machine.
 
     Raises:
-        InputError: there is no such GPU, or the library cannot build for it.
+        InputError: there is no such GPU, or the library cannot build for this capability.
     """
     if capability is None:
         try:
             cuda = open_cuda(device)
         except InputError as error:
-            elsewhere = ", or build ahead of time for one: --capability X.Y"
+            elsewhere = ", or build ahead of time for another GPU: --capability X.Y"
             raise InputError(error.cause, error.remedy + elsewhere) from error
         return Target(cuda.gpu.name, cuda.gpu.capability, cuda.free_memory())
     if not library.ahead_of_time:
         raise InputError(
-            f"{library.name} builds on the GPU that runs the engine, not ahead of time",
-            f"build it there, or with {TENSORRT_RTX}",
+            f"{library.name} cannot build engines ahead of time",
+            f"build it on the machine that will run it, without --capability, or use "
+            f"{TENSORRT_RTX}",
         )
     known = capabilities(library.module)
     if capability not in known:
         raise InputError(
-            f"{library.name} {library.version} does not build for compute capability "
-            f"{capability} ahead of time",
-            f"choose one of {', '.join(known)}",
+            f"{library.name} {library.version} cannot build ahead of time for compute capability "
+            f"{capability}",
+            f"choose one of --capability {', '.join(known)}",
         )
     return Target(AHEAD_OF_TIME, capability)
 
 
 def capabilities(module: Any) -> dict[str, Any]:
-    """Compute capabilities that engines can be built for ahead of time: `8.6` is SM86."""
+    """Returns the compute capabilities for ahead-of-time builds by name: `8.6` is SM86."""
     members = module.ComputeCapability.__members__
     return {
         f"{name[2:-1]}.{name[-1]}": value for name, value in members.items() if name[:2] == "SM"
@@ -79,23 +83,23 @@ def capabilities(module: Any) -> dict[str, Any]:
 
 
 def workspace_bytes(gib: float | None, free: int | None) -> int | None:
-    """Limit of the workspace; none to leave it to TensorRT.
+    """Returns the limit of the workspace in bytes; None leaves it to TensorRT.
 
-    Half of what is free: weights and images between layers need the rest.
+    The default is half of the free memory: weights and feature maps need the rest.
 
     Args:
-        gib: what the user asked for.
-        free: bytes that are free on the GPU, where it is known.
+        gib: the limit that the user chose in GiB, or None.
+        free: free memory of the GPU in bytes, or None if it is not known.
 
     Raises:
-        InputError: the user asked for nothing, or for more than there is.
+        InputError: the limit is not positive, or exceeds the free memory.
     """
     if gib is None:
         return None if free is None else free // 2
     if not gib > 0 or (free is not None and gib * _GIB > free):
-        there = "" if free is None else f", {free / _GIB:.1f} are free"
+        there = "" if free is None else f": {free / _GIB:.1f} GiB of GPU memory are free"
         raise InputError(
-            f"a workspace of {gib:g} GiB cannot be had{there}",
-            "give less, such as --workspace 0.5, or leave it out",
+            f"a workspace of {gib:g} GiB is not possible{there}",
+            "choose a smaller positive number, for example --workspace 0.5, or leave it out",
         )
     return int(gib * _GIB)

@@ -1,4 +1,4 @@
-"""Keeps how long kernels took, so that the next build need not measure them again."""
+"""Keeps kernel timings of TensorRT, so that the next build is faster."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 def load_timings(config: Any, path: Path) -> None:
-    """Gives a build the timings of earlier ones; a damaged file or one of others is passed over.
+    """Loads the timings of earlier builds; ignores a file that is damaged or does not fit.
 
-    Timings only save time: TensorRT itself refuses those of another version or GPU.
+    Timings only save time. TensorRT itself rejects timings of another version or GPU.
 
     Args:
         config: TensorRT's `IBuilderConfig`.
@@ -31,7 +31,7 @@ def load_timings(config: Any, path: Path) -> None:
 
 
 def save_timings(config: Any, path: Path) -> None:
-    """Keeps the timings of a finished build; where they cannot be written they are lost."""
+    """Saves the timings of a finished build; gives up silently if the file cannot be written."""
     timings = config.get_timing_cache()
     if timings is None:
         return
@@ -42,7 +42,7 @@ def save_timings(config: Any, path: Path) -> None:
 
 
 def _read(path: Path) -> bytes:
-    """The timings behind their digest; nothing where the file is missing, damaged or too large."""
+    """Returns the timings; empty if the file is missing, damaged or too large."""
     try:
         if path.stat().st_size > MAX_TIMING_BYTES:
             return b""

@@ -1,8 +1,7 @@
-"""Holds TensorRT to the precision that was asked for.
+"""Checks that TensorRT runs an engine in the requested precision.
 
-Networks are strongly typed: TensorRT takes the types of the ONNX graph and adds none. So what the
-parsed network says is what will run, unless something was lost on the way into the graph. A
-finished engine can be asked again where there is a GPU to load it.
+Networks are strongly typed: TensorRT uses exactly the types of the ONNX graph. So the types of the
+parsed network are those that will run. On its GPU, a finished engine can be inspected as well.
 """
 
 from __future__ import annotations
@@ -16,8 +15,10 @@ from typing import Any
 from spikerain_edge.errors import ModelError
 from spikerain_edge.spec import ModelSpec
 
-_REMEDY = "export it again from the FP32 model, as in: spikerain-edge export nano --format engine"
-# How layer information spells types; the spellings changed between versions.
+_REMEDY = (
+    "export it again from the FP32 model, for example: spikerain-edge export nano --format engine"
+)
+# Spellings of types in layer information, which differ between versions of TensorRT.
 _SPELLINGS = {"int8": r"\bint8\b", "fp16": r"\b(fp16|half)\b", "fp32": r"\b(fp32|float)\b"}
 
 
@@ -27,10 +28,10 @@ class Convolution:
 
     Attributes:
         name: its name in the ONNX graph.
-        source: type of what it reads.
-        result: type of what it makes.
-        coded: types of data and weights before a dequantisation directly in front; empty where
-            there is none.
+        source: type of its input.
+        result: type of its output.
+        coded: types of input and weights before the dequantisation just before it; empty if there
+            is none.
     """
 
     name: str
@@ -39,40 +40,40 @@ class Convolution:
     coded: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"the convolution {self.name} reads {self.source} and makes {self.result}"
+        return f"the convolution {self.name} reads {self.source} and returns {self.result}"
 
 
 def check_types(network: Any, module: Any, spec: ModelSpec) -> None:
     """Checks that a parsed network has the precision of its description.
 
-    `fp32`: every convolution reads and makes FLOAT. `fp16`: every one HALF, but those whose layer
-    the description keeps in full precision. `int8`: every spiking one reads spikes and weights
-    that were INT8 directly before.
+    `fp32`: every convolution reads and returns FLOAT. `fp16`: every convolution reads and returns
+    HALF, except layers that the description lists as full precision. `int8`: every spiking
+    convolution reads dequantised INT8 spikes and weights.
 
     Args:
         network: TensorRT's `INetworkDefinition`.
         module: TensorRT's Python module.
-        spec: what the graph was made to be.
+        spec: the description of the graph.
 
     Raises:
-        ModelError: it has not; names the first convolution that differs.
+        ModelError: a convolution is missing or has another precision; the message names the first.
     """
     found = list(convolutions(network, module))
     named = {_operation(each.name) for each in found}
     missing = [each.name for each in spec.operations if each.spiking and each.name not in named]
     if missing:
         raise ModelError(
-            f"the network has no convolution {missing[0]}, which its description lists", _REMEDY
+            f"the graph lacks the convolution {missing[0]}, which its description lists", _REMEDY
         )
     wrong = next((each for each in found if not _delivered(each, spec)), None)
     if wrong is not None:
-        raise ModelError(f"{wrong}, but {spec.precision} was asked for", _REMEDY)
+        raise ModelError(f"{wrong}, but {spec.precision} was requested", _REMEDY)
     if spec.precision == "fp16" and not any(each.source == "HALF" for each in found):
-        raise ModelError("no convolution runs in half precision, but fp16 was asked for", _REMEDY)
+        raise ModelError("no convolution runs in half precision, but fp16 was requested", _REMEDY)
 
 
 def convolutions(network: Any, module: Any) -> Iterator[Convolution]:
-    """Every convolution of a parsed network."""
+    """Yields every convolution of a parsed network."""
     layers = [network.get_layer(number) for number in range(network.num_layers)]
     made_by = {
         layer.get_output(number).name: layer
@@ -96,15 +97,15 @@ def check_layers(layers: Sequence[Any], spec: ModelSpec) -> bool:
     """Compares a finished engine's layer information with its description.
 
     Args:
-        layers: the list `Layers` that `EngineInspector` gives in JSON at detailed verbosity.
-        spec: what the engine was made to be.
+        layers: the list `Layers` in the JSON of `EngineInspector` at detailed verbosity.
+        spec: the description of the engine.
 
     Returns:
-        Whether the information shows every spiking convolution in the precision, and so confirms
-        it. Fused layers may lose their names, and nothing is known then.
+        Whether the information confirms the precision of every spiking convolution. False if
+        fused layers have lost their names, so that some are unknown.
 
     Raises:
-        ModelError: it contradicts the description.
+        ModelError: the information contradicts the description.
     """
     confirmed = True
     for operation in spec.operations:
@@ -116,15 +117,15 @@ def check_layers(layers: Sequence[Any], spec: ModelSpec) -> bool:
         ):
             raise ModelError(
                 f"the engine runs {operation.name} in {', '.join(sorted(set().union(*types)))}, "
-                f"but {spec.precision} was asked for",
-                "report this with your version of TensorRT, and build another precision meanwhile",
+                f"but {spec.precision} was requested",
+                "build another precision, and report this with your version of TensorRT",
             )
         confirmed = confirmed and any(spec.precision in each for each in types)
     return confirmed
 
 
 def inspect_layers(engine: Any, module: Any) -> list[Any]:
-    """Layer information of a deserialised engine; needs a GPU."""
+    """Returns the layer information of a deserialised engine; needs a GPU."""
     inspector = engine.create_engine_inspector()
     text = inspector.get_engine_information(module.LayerInformationFormat.JSON)
     layers: list[Any] = json.loads(text).get("Layers", [])
@@ -142,12 +143,12 @@ def _delivered(found: Convolution, spec: ModelSpec) -> bool:
 
 
 def _operation(layer: str) -> str:
-    """The operation that a node belongs to: its last part is a timestep."""
+    """Returns the operation that a node belongs to: its name without the timestep."""
     return layer.rpartition("/")[0]
 
 
 def _concerns(layer: Any, operation: str) -> bool:
-    """Whether a layer of an engine holds a convolution, by its name or that of its ONNX nodes."""
+    """Whether an engine's layer runs the convolutions of an operation, by its name or metadata."""
     if not isinstance(layer, dict):
         return False
     text = f"{layer.get('Name', '')} {layer.get('Metadata', '')}"
@@ -156,7 +157,7 @@ def _concerns(layer: Any, operation: str) -> bool:
 
 
 def _types(layer: Any) -> set[str]:
-    """Types of what a layer of an engine reads."""
+    """Returns the types of the inputs of an engine's layer."""
     spelled = " ".join(
         str(tensor.get("Format/Datatype", tensor.get("Datatype", "")))
         for tensor in layer.get("Inputs", [])
