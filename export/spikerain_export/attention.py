@@ -8,7 +8,11 @@ from spikerain_export.layers import Feature, LayerEmitter, each_step
 
 
 def attend(emit: LayerEmitter, name: str, features: Feature) -> Feature:
-    """MDSA. Means of gated features follow from the means of the features: no extra pass."""
+    """Emits MDSA.
+
+    Computes the means of the gated features from the means of the features, which saves a pass
+    over the feature maps.
+    """
     graph = emit.graph
     means = each_step(
         lambda t, step: graph.node("GlobalAveragePool", [step], f"{name}/mean/{t}"),
@@ -33,7 +37,7 @@ def attend(emit: LayerEmitter, name: str, features: Feature) -> Feature:
 
 
 def _temporal_gates(emit: LayerEmitter, name: str, means: Sequence[str]) -> tuple[str, ...]:
-    """Sigmoid of an affine of the mean, per timestep or pooled over all of them."""
+    """Emits sigmoid(slope * mean + offset), per timestep or on the mean of all timesteps."""
     graph = emit.graph
     slope = graph.constant(
         f"{name}.temporal/weight", emit.array(f"{name}.temporal.weight").reshape(())
@@ -60,7 +64,7 @@ def _temporal_gates(emit: LayerEmitter, name: str, means: Sequence[str]) -> tupl
 
 
 def enhance(emit: LayerEmitter, source: str) -> str:
-    """ARFE on fused features: `g * ca + (1 - g) * sa + x`."""
+    """Emits ARFE on the fused features: `g * ca + (1 - g) * sa + x`."""
     graph = emit.graph
     mean = graph.node("GlobalAveragePool", [source], "enhance/mean")
     channel = emit.squeeze_excite(
@@ -76,7 +80,7 @@ def enhance(emit: LayerEmitter, source: str) -> str:
     joined = graph.node("Concat", everything, "enhance/joined", axis=1)
     logits = emit.apply("enhance.gate", joined, "enhance.gate/out")
     gate = graph.node("Sigmoid", [logits], "enhance/gate")
-    # g * ca + (1 - g) * sa  =  sa + g * (ca - sa), one product less per pixel
+    # g * ca + (1 - g) * sa = sa + g * (ca - sa) saves one product per pixel.
     difference = graph.node("Sub", [by_channel, by_place], "enhance/difference")
     gated = graph.node("Mul", [gate, difference], "enhance/gated")
     mixed = graph.node("Add", [by_place, gated], "enhance/mixed")

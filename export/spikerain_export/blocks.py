@@ -10,10 +10,10 @@ from spikerain_export.layers import Feature, LayerEmitter, SpikeInput, each_step
 
 
 def dense_block(emit: LayerEmitter, name: str, features: Feature) -> Feature:
-    """DSRB. Each feature is turned into spikes once and read by all later units.
+    """Emits a DSRB. Each feature becomes spikes once; all later units read these spikes.
 
-    All units read the block input, mostly the widest part of what they read: one convolution
-    takes it to all of them, and only what the units emit themselves is gathered.
+    All units read the block input, usually the widest part of their input. One convolution
+    computes its contribution to all of them, so only spikes of earlier units are concatenated.
     """
     entry = emit.fire(f"{name}.neurons.0", features)
     currents = _enter_units(emit, name, entry)
@@ -30,7 +30,7 @@ def dense_block(emit: LayerEmitter, name: str, features: Feature) -> Feature:
 
 
 def _enter_units(emit: LayerEmitter, name: str, entry: SpikeInput) -> list[Feature]:
-    """What the block input and the biases contribute to the current of each unit."""
+    """Emits what the block input and the biases contribute to the current of each unit."""
     width = sum(layer.channels for layer in entry.layers)
     folded = [
         fold_batch_norm(emit.weights, f"{name}.units.{unit}") for unit in range(emit.config.units)
@@ -55,7 +55,7 @@ def _add_recurrent(emit: LayerEmitter, name: str, current: Feature, emitted: Spi
 
 
 def up(emit: LayerEmitter, name: str, features: Feature) -> Feature:
-    """Bilinear doubling with half-pixel centres, neuron, convolution."""
+    """Emits bilinear doubling with half-pixel centres, then a neuron, then a convolution."""
     scales = emit.graph.constant("doubling", np.array([1, 1, 2, 2], np.float32))
     doubled = each_step(
         lambda t, step: emit.graph.node(
@@ -72,9 +72,9 @@ def up(emit: LayerEmitter, name: str, features: Feature) -> Feature:
 
 
 def merge(emit: LayerEmitter, name: str, decoded: Feature, skipped: Feature) -> Feature:
-    """Joins decoder and skip connection and brings the width back down.
+    """Concatenates decoder and skip connection and reduces the channels to the decoder's width.
 
-    Spikes of a concatenation are the concatenation of spikes: only spikes are joined.
+    Firing acts per channel, so the spikes are concatenated instead of the features.
     """
     joined = emit.gather(
         f"{name}.spikes",
@@ -85,7 +85,7 @@ def merge(emit: LayerEmitter, name: str, decoded: Feature, skipped: Feature) -> 
 
 
 def fuse(emit: LayerEmitter, features: Feature) -> str:
-    """Temporal fusion: after training, a sum with constant weights."""
+    """Emits the temporal fusion: after training, a sum with constant weights."""
     raw = emit.weights["fuse.weights"].astype(np.float64)
     weights = np.exp(raw - raw.max())
     weights /= weights.sum()

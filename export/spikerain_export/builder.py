@@ -14,21 +14,21 @@ Array = npt.NDArray[Any]
 
 
 class GraphBuilder:
-    """Collects the nodes of one graph; every tensor is known by the name of what made it."""
+    """Collects the nodes of one graph; each tensor has the name of the node that produces it."""
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._initializers: dict[str, onnx.TensorProto] = {}
 
     def node(self, operator: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
-        """Adds a node with one output; returns the output's name, which is `name`."""
+        """Adds a node with one output, called `name`, and returns that name."""
         self._nodes.append(
             helper.make_node(operator, list(inputs), [name], name=name, **attributes)
         )
         return name
 
     def copy(self, node: onnx.NodeProto, inputs: Sequence[str], **changed: Any) -> str:
-        """Adds a node like `node` that reads `inputs`, with some attributes changed.
+        """Adds a copy of `node` that reads `inputs`, with some attributes changed.
 
         Returns:
             The name of its first output.
@@ -44,17 +44,17 @@ class GraphBuilder:
         return str(node.output[0])
 
     def split(self, source: str, names: Sequence[str]) -> tuple[str, ...]:
-        """Cuts a tensor (1, C, H, W) into equal parts along its channels."""
+        """Splits a tensor (1, C, H, W) into equal parts along its channels."""
         self._nodes.append(
             helper.make_node("Split", [source], list(names), name=f"{source}/split", axis=1)
         )
         return tuple(names)
 
     def constant(self, name: str, value: Array) -> str:
-        """Adds an initializer once; a second call under the same name must agree.
+        """Adds an initializer; repeated calls with the same name and value add nothing.
 
         Raises:
-            ValueError: another value is already known under this name.
+            ValueError: another value already has this name.
         """
         tensor = numpy_helper.from_array(np.asarray(value, order="C"), name)
         known = self._initializers.setdefault(name, tensor)
@@ -63,7 +63,7 @@ class GraphBuilder:
         return name
 
     def scalar(self, value: float) -> str:
-        """A float32 scalar, shared by all its readers."""
+        """Adds a float32 scalar, shared by all nodes that read it."""
         return self.constant(f"scalar/{value:g}", np.float32(value))
 
     def convolution(
@@ -82,11 +82,11 @@ class GraphBuilder:
         Args:
             source: tensor (1, C, H, W) to read.
             name: name of the output.
-            layer: name under which weights are kept.
+            layer: prefix of the names of weight and bias.
             weight: (outputs, inputs, k, k).
-            bias: (outputs,) or none.
-            stride: step between outputs.
-            padding: zeros on each side; half the kernel unless given.
+            bias: (outputs,), or None.
+            stride: stride in both directions.
+            padding: zeros on each side; by default half the kernel.
         """
         kernel = weight.shape[-1]
         inputs = [source, self.constant(f"{layer}/weight", weight)]
@@ -110,14 +110,14 @@ class GraphBuilder:
         opset: int,
         domains: Mapping[str, int] | None = None,
     ) -> onnx.ModelProto:
-        """The finished model, checked, with nothing in it that nobody reads.
+        """Returns the finished model after checking it with `onnx.checker`.
 
         Args:
-            name: of the graph.
-            inputs: what it reads.
-            outputs: what it makes.
+            name: name of the graph.
+            inputs: inputs of the graph.
+            outputs: outputs of the graph.
             opset: version of ONNX's own operator set.
-            domains: versions of other operator sets that the nodes come from.
+            domains: versions of the other operator sets that nodes use.
         """
         graph = helper.make_graph(
             self._nodes, name, list(inputs), list(outputs), list(self._initializers.values())
@@ -136,5 +136,5 @@ class GraphBuilder:
 
 
 def image_value(name: str) -> onnx.ValueInfoProto:
-    """One BGR image of free height and width, uint8 (1, height, width, 3)."""
+    """Declares one BGR image of free height and width, uint8 (1, height, width, 3)."""
     return helper.make_tensor_value_info(name, TensorProto.UINT8, [1, "height", "width", 3])

@@ -1,7 +1,7 @@
-"""Counts what the convolutions and global poolings of a graph cost.
+"""Counts the cost of the convolutions and global poolings of a graph.
 
-Shapes are inferred at two image sizes. Everything counted is a share per pixel and a rest per
-image, so two sizes tell both, and they hold for every multiple of the stride.
+Every count is `a * pixels + b`. Shapes are inferred at two image sizes, which determines `a` and
+`b` for every size that is a multiple of the stride.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from spikerain_edge.parts import Elements, Operation, Pooling
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.shapes import TensorType, infer_tensors
 
-# Where a convolution has its weight among its inputs. A product with a matrix is a 1x1
-# convolution of features whose channels come last.
+# Position of the weight among the inputs. MatMul is a 1x1 convolution of features whose channels
+# come last.
 _WEIGHTS = {"Conv": 1, "QLinearConv": 3, "MatMul": 1}
 _BIASES = {"Conv": 2, "QLinearConv": 8}
-# What multiplies besides these, or hides it: such a graph would be counted too low.
+# Other operators that multiply or contain subgraphs: their cost would be missing from the count.
 _UNCOUNTED = frozenset(
     (
         *("ConvInteger", "ConvTranspose"),
@@ -30,30 +30,30 @@ _UNCOUNTED = frozenset(
         *("GRU", "If", "Loop", "LSTM", "RNN", "Scan"),
     )
 )
-# These hand on the values they read, or codes for them.
+# These pass on the values they read, possibly quantised or in another type.
 _TRANSPARENT = frozenset(("Cast", "DequantizeLinear", "Identity", "QuantizeLinear"))
-# How the first half of a pooling in two steps is named, after the second.
+# Suffix of the first step of a pooling in two steps; the rest is the name of the second step.
 _ROWS = "/rows"
 
 
 def counted(model: onnx.ModelProto, spec: ModelSpec) -> ModelSpec:
-    """A description with the operations and poolings of its graph, in the graph's order.
+    """Returns a description with the operations and poolings of its graph, in the graph's order.
 
     A convolution costs `elements of the output * elements of the weight / output channels`
-    multiply-accumulates. It belongs to the operation that its weight is named after
-    (`OPERATION/weight`), and reads the neurons whose spike tensors reach it unchanged.
+    multiply-accumulates. Its weight is called `OPERATION/weight` after the operation that the
+    convolution belongs to. It reads the neurons whose spike tensors reach it unchanged.
 
     Args:
-        model: graph or probe graph, one image of free size.
-        spec: its description; what it says of operations and poolings is replaced.
+        model: graph or probe graph for one image of free size.
+        spec: its description; its operations and poolings are replaced.
 
     Raises:
-        ValueError: the graph multiplies in ways that are not counted, or the convolutions of one
-            operation read different neurons.
+        ValueError: the graph has an operator that multiplies but is not counted, or the
+            convolutions of one operation read different neurons.
     """
     uncounted = {node.op_type for node in model.graph.node} & _UNCOUNTED
     if uncounted:
-        raise ValueError(f"{', '.join(sorted(uncounted))} nodes are not counted")
+        raise ValueError(f"cannot count the cost of {', '.join(sorted(uncounted))} nodes")
     graph = _Graph(model, spec)
     operations: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
@@ -67,7 +67,7 @@ def counted(model: onnx.ModelProto, spec: ModelSpec) -> ModelSpec:
 
 
 class _Graph:
-    """A graph with the types of its tensors at two sizes, the second of twice as many pixels."""
+    """A graph with its tensor types at two image sizes; the second has twice as many pixels."""
 
     def __init__(self, model: onnx.ModelProto, spec: ModelSpec) -> None:
         self._nodes = model.graph.node
@@ -82,14 +82,14 @@ class _Graph:
         self._large = infer_tensors(model, image, side, 2 * side)
 
     def name_of(self, convolution: onnx.NodeProto) -> str:
-        """The operation that a convolution belongs to."""
+        """Returns the operation that a convolution belongs to."""
         weight = convolution.input[_WEIGHTS[convolution.op_type]]
         while weight in self._made_by and self._made_by[weight].op_type in _TRANSPARENT:
             weight = self._made_by[weight].input[0]
         return str(weight).partition("/")[0]
 
     def operation(self, name: str, nodes: Sequence[onnx.NodeProto]) -> Operation:
-        """The convolutions of all timesteps together."""
+        """Counts the convolutions of all timesteps of one operation."""
         neurons = {self._neurons(node.input[0]) or () for node in nodes}
         if len(neurons) > 1:
             raise ValueError(f"the convolutions of {name} read different neurons")
@@ -109,9 +109,9 @@ class _Graph:
         )
 
     def pools(self) -> tuple[Pooling, ...]:
-        """Global average poolings; those of one layer differ in name by the timestep at the end.
+        """Counts the global average poolings, grouped by layer: names end in the timestep.
 
-        Where channels come last they are a mean over rows, named so, and one over columns.
+        With channels last, a pooling is a mean over rows (`.../rows`), then one over columns.
         """
         layers: dict[str, list[tuple[str, str]]] = {}
         for node in self._nodes:
@@ -131,7 +131,7 @@ class _Graph:
         )
 
     def _parameters(self, convolution: onnx.NodeProto) -> list[str]:
-        """The constants that hold its weight and, where it has one, its bias."""
+        """Returns the names of the constants that hold the weight and the bias, if there is one."""
         kind = convolution.op_type
         weight = self._held(convolution, _WEIGHTS[kind])
         if kind == "MatMul":
@@ -139,20 +139,21 @@ class _Graph:
         return [weight, *convolution.input[_BIASES[kind] :]]
 
     def _biased(self, convolution: onnx.NodeProto, parameters: Sequence[str]) -> bool:
-        """Whether it has a bias; one in integers always does, zeros for want of one."""
+        """Whether a convolution has a bias. A QLinearConv always has one, possibly all zeros."""
         if convolution.op_type == "QLinearConv":
             return bool(self._constants[parameters[1]].any())
         return len(parameters) > 1
 
     def _added(self, product: str) -> list[str]:
-        """The bias that is added to a product with a matrix; nothing where none is."""
+        """Returns the names of the bias that is added to a matrix product; empty if none is."""
         sums = (node for node in self._nodes if node.op_type == "Add" and product in node.input)
         return [name for node in sums for name in node.input if name in self._constants]
 
     def _held(self, convolution: onnx.NodeProto, place: int) -> str:
-        """An input of a convolution: its codes where a runtime computes with them.
+        """Returns the tensor that a runtime reads for an input of a convolution.
 
-        It does where the weight is given in codes too.
+        That is the quantised tensor if both weight and input are dequantised just before: a
+        runtime then computes with the quantised values.
         """
         weight, given = (convolution.input[at] for at in (_WEIGHTS[convolution.op_type], place))
         makers = [self._made_by.get(name) for name in (weight, given)]
@@ -161,7 +162,7 @@ class _Graph:
         return str(given)
 
     def _elements(self, tensors: Sequence[str]) -> Elements:
-        """Elements of all of these, which have one type."""
+        """Counts the elements of tensors of one type."""
         (element_bytes,) = {self._small[name].element_bytes for name in tensors}
         line = self._line(
             [self._small[name].elements for name in tensors],
@@ -170,12 +171,15 @@ class _Graph:
         return Elements(*line, element_bytes)
 
     def _line(self, small: Sequence[int], large: Sequence[int]) -> tuple[float, int]:
-        """What a count is per pixel and per image, from its terms at both sizes."""
+        """Returns a count per pixel and per image, from its terms at both sizes."""
         difference = sum(large) - sum(small)
         return difference / self._pixels, sum(small) - difference
 
     def _neurons(self, tensor: str) -> tuple[str, ...] | None:
-        """Neuron layers whose spikes a tensor holds, in channel order; none if it holds others."""
+        """Returns the neuron layers whose spikes a tensor holds, in channel order.
+
+        None if the tensor holds anything else.
+        """
         if tensor in self._layer_of:
             return (self._layer_of[tensor],)
         maker = self._made_by.get(tensor)
@@ -195,7 +199,7 @@ class _Graph:
 
 
 def _macs(convolution: onnx.NodeProto, tensors: Mapping[str, TensorType]) -> int:
-    # A matrix is (inputs, outputs), a kernel (outputs, inputs, k, k).
+    # A matrix has shape (inputs, outputs), a kernel (outputs, inputs, k, k).
     shape = tensors[convolution.input[_WEIGHTS[convolution.op_type]]].shape
     per_output = shape[:1] if convolution.op_type == "MatMul" else shape[1:]
     return tensors[convolution.output[0]].elements * math.prod(per_output)

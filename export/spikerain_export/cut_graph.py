@@ -1,9 +1,10 @@
-"""Evaluates a graph in double precision, cut wherever a value decides instead of being passed on.
+"""Evaluates a graph in double precision, cut into pieces at every non-linear function.
 
-A graph of spikes cannot be compared end to end: a potential within rounding of the threshold flips
-its spike, and that moves others. So the graph is cut at the membrane potentials, before each ReLU
-and gate, and before the picture is rounded. Each piece is told the values before it and computes
-those after it: rounding does not add up, and what a piece computes is seen before it is gated away.
+A spiking graph cannot be compared end to end: a rounding error next to the threshold flips a
+spike, which changes all later ones. So the graph is cut at the membrane potentials, before each
+ReLU and gate, and before the picture is rounded. Each piece is given the values at the cuts before
+it and computes the values at the cuts after it. Rounding errors then do not add up, and the input
+of a ReLU or gate can be compared before that function hides it.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ _WEIGHT = "/weight"
 
 @dataclass(frozen=True)
 class Cuts:
-    """Values at the cuts of a graph, either told to it or computed by it.
+    """Values at the cuts of a graph, either given to it or computed by it.
 
     Attributes:
         potentials: membrane potentials before the reset, float64 (1, C, H, W), by the name of the
-            spikes that they decide.
-        hidden: what goes into a ReLU or a gate, float64 (1, C, H, W), by the module that computes
-            it, of modules that run once.
-        picture: float64 (1, H, W, 3) BGR in levels, neither rounded nor clipped.
+            spike tensor computed from them.
+        hidden: inputs of ReLUs and gates, float64 (1, C, H, W), by the module that computes them;
+            only modules that run once.
+        picture: float64 (1, H, W, 3) BGR in levels 0..255, neither rounded nor clipped.
     """
 
     potentials: Mapping[str, Doubles]
@@ -47,14 +48,14 @@ class Cuts:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a graph computed from what it was told.
+    """The values that a graph computed from the values given at its cuts.
 
     Attributes:
-        cuts: the values at its cuts.
-        spikes: float64 (1, C, H, W) of 0 and 1, by their name.
+        cuts: the computed values at its cuts.
+        spikes: float64 (1, C, H, W) of 0 and 1, by the name of the tensor.
         derained: uint8 (1, H, W, 3) BGR.
-        firing_rates: float64 (layers, T); none unless it is a probe graph.
-        silent_channels: float64 (layers,); likewise.
+        firing_rates: float64 (layers, T); None unless it is a probe graph.
+        silent_channels: float64 (layers,); None unless it is a probe graph.
     """
 
     cuts: Cuts
@@ -65,24 +66,24 @@ class Evaluation:
 
 
 class CutGraph:
-    """A graph in double precision that is told the values at its cuts.
+    """A graph in double precision that is given the values at its cuts.
 
     Args:
         model: FP32 graph of free size, or its probe graph.
         spec: its description.
 
     Attributes:
-        hidden: modules that run once and whose values go into a ReLU or a gate.
+        hidden: modules that run once and whose output a ReLU or a gate reads.
 
     Raises:
-        ModelError: it has no neuron or no rounding where the description says so.
+        ModelError: the graph lacks a neuron or the rounding that its description names.
     """
 
     def __init__(self, model: onnx.ModelProto, spec: ModelSpec) -> None:
         self._spec = spec
         double = in_double_precision(model)
         made_by = {output: node for node in double.graph.node for output in node.output}
-        # A graph of ours keeps its potentials negated.
+        # Unrolled graphs store negated potentials.
         self._negated = {
             spikes: _source_of(spikes, ("Cast", "LessOrEqual"), made_by)
             for layer in spec.neurons
@@ -96,15 +97,15 @@ class CutGraph:
         double.graph.output.extend(map(_double, [*self._negated, *tensors]))
         self._evaluator = ReferenceEvaluator(double)
 
-    def __call__(self, image: Bytes, told: Cuts) -> Evaluation:
+    def __call__(self, image: Bytes, given: Cuts) -> Evaluation:
         """Evaluates all pieces of the graph.
 
         Args:
             image: (1, H, W, 3) uint8 BGR, its sides multiples of the stride.
-            told: the values at its cuts.
+            given: the values at its cuts.
         """
         spec = self._spec
-        values = self._evaluator.run(None, {spec.image_input: image, **self._inputs(told)})
+        values = self._evaluator.run(None, {spec.image_input: image, **self._inputs(given)})
         found: dict[str, Any] = dict(zip(self._evaluator.output_names, values, strict=True))
         return Evaluation(
             Cuts(
@@ -118,21 +119,24 @@ class CutGraph:
             found.get(spec.silent_output),
         )
 
-    def _inputs(self, told: Cuts) -> dict[str, Doubles]:
+    def _inputs(self, given: Cuts) -> dict[str, Doubles]:
         return {
-            **{_told(name): -told.potentials[spikes] for spikes, name in self._negated.items()},
-            **{_told(name): told.hidden[module] for module, name in self._hidden.items()},
-            _told(self._picture): told.picture,
+            **{_given(name): -given.potentials[spikes] for spikes, name in self._negated.items()},
+            **{_given(name): given.hidden[module] for module, name in self._hidden.items()},
+            _given(self._picture): given.picture,
         }
 
 
 def in_double_precision(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A graph whose float32 constants, casts and outputs are float64; values stay what they are."""
+    """Returns a copy of a graph whose float32 constants, casts and outputs are float64.
+
+    The values of the constants do not change.
+    """
     made = onnx.ModelProto()
     made.CopyFrom(model)
     graph = made.graph
     del graph.value_info[:]
-    # The factors of a Resize are float32 in any graph.
+    # ONNX requires the scales of a Resize to be float32.
     factors = {node.input[2] for node in graph.node if node.op_type == "Resize"}
     for tensor in graph.initializer:
         if tensor.data_type == TensorProto.FLOAT and tensor.name not in factors:
@@ -149,7 +153,10 @@ def in_double_precision(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _hidden(graph: onnx.GraphProto, made_by: Mapping[str, onnx.NodeProto]) -> dict[str, str]:
-    """What each ReLU and sigmoid reads, by the module whose weights compute it."""
+    """Returns the input tensor of each ReLU and sigmoid, by the module that computes it.
+
+    Leaves out modules that run several times.
+    """
     read = [node.input[0] for node in graph.node if node.op_type in {"Relu", "Sigmoid"}]
     modules = [
         (made_by[name].input[1].removesuffix(_WEIGHT), name)
@@ -161,31 +168,41 @@ def _hidden(graph: onnx.GraphProto, made_by: Mapping[str, onnx.NodeProto]) -> di
 
 
 def _source_of(tensor: str, operators: Sequence[str], made_by: Mapping[str, onnx.NodeProto]) -> str:
-    """What a chain of operators reads that ends in a tensor, the last operator first."""
+    """Follows a chain of operators back from a tensor and returns the tensor that it starts from.
+
+    Args:
+        tensor: the output of the last operator.
+        operators: the chain, its last operator first.
+        made_by: the node that produces each tensor.
+
+    Raises:
+        ModelError: other operators produce the tensor.
+    """
     name = tensor
     for operator in operators:
         node = made_by.get(name)
         if node is None or node.op_type != operator:
             raise ModelError(
-                f"the graph does not compute {tensor} by {operator} as its description says",
-                "export it again: spikerain-edge export CHECKPOINT",
+                f"the graph does not compute {tensor} with the operator {operator}, as its "
+                "description requires",
+                "export it again from its checkpoint folder: spikerain-edge export CHECKPOINT",
             )
         name = node.input[0]
     return name
 
 
 def _cut(model: onnx.ModelProto, tensors: Sequence[str]) -> None:
-    """Lets the readers of some tensors read inputs of the graph instead."""
+    """Replaces tensors, wherever they are read, by inputs of the graph."""
     cut = set(tensors)
     for node in model.graph.node:
         for place, name in enumerate(node.input):
             if name in cut:
-                node.input[place] = _told(name)
-    model.graph.input.extend(_double(_told(name)) for name in tensors)
+                node.input[place] = _given(name)
+    model.graph.input.extend(_double(_given(name)) for name in tensors)
 
 
-def _told(name: str) -> str:
-    return f"told/{name}"
+def _given(name: str) -> str:
+    return f"given/{name}"
 
 
 def _double(name: str) -> onnx.ValueInfoProto:

@@ -1,4 +1,4 @@
-"""What needs torch: networks from checkpoints, unrolled into graphs."""
+"""Loads networks from checkpoints and unrolls them into graphs; needs torch."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from spikerain_training.network import SpikeRain, start_near_identity
 
 
 def open_checkpoint(checkpoint: Path) -> SpikeRain:
-    """The network of a checkpoint folder, in evaluation mode.
+    """Loads the network of a checkpoint folder, in evaluation mode.
 
     Raises:
-        InputError: there is no checkpoint.
-        CheckpointError: it is damaged; a `ModelError`.
+        InputError: the folder has no checkpoint.
+        CheckpointError: the checkpoint is damaged; a kind of `ModelError`.
     """
     return load_network(checkpoint)
 
 
 def untrained(variant: str) -> SpikeRain:
-    """A network of random weights, always the same, that hardly changes an image."""
+    """Creates a network with fixed random weights that hardly changes an image."""
     torch.manual_seed(0)
     network = SpikeRain(variants()[variant])
     start_near_identity(network)
@@ -35,7 +35,7 @@ def untrained(variant: str) -> SpikeRain:
 def unrolled(
     network: SpikeRain, name: str = ""
 ) -> tuple[tuple[onnx.ModelProto, ModelSpec], tuple[onnx.ModelProto, ModelSpec]]:
-    """The graph of a network and its probe graph, with their descriptions."""
+    """Unrolls a network into its graph and its probe graph, each with its description."""
     weights = {key: value.cpu().numpy() for key, value in network.state_dict().items()}
     name = name or network.config.variant
     graph = unroll(network.config, weights, name=name)

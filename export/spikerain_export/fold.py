@@ -1,4 +1,4 @@
-"""Rewrites trained weights into what the unrolled graph multiplies by. Each step is exact."""
+"""Folds trained weights into the constants of the unrolled graph; exact up to rounding."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ _NORM_EPSILON = 1e-5
 
 
 def fold_batch_norm(weights: Weights, prefix: str) -> tuple[Array, Array]:
-    """Weight and bias of a convolution with the batch norm after it folded in.
+    """Folds the batch norm after a convolution into its weight and bias.
 
     Args:
         weights: the network's tensors.
-        prefix: name of the pair; reads `{prefix}.conv.weight` and `{prefix}.norm.*`.
+        prefix: name of the module; reads `{prefix}.conv.weight` and `{prefix}.norm.*`.
+
+    Returns:
+        Weight (outputs, inputs, k, k) and bias (outputs,), float32.
     """
     kernel = weights[f"{prefix}.conv.weight"].astype(np.float64)
     scale, shift, mean, variance = (
@@ -31,14 +34,17 @@ def fold_batch_norm(weights: Weights, prefix: str) -> tuple[Array, Array]:
 
 
 def embedding_for_bytes(kernel: npt.NDArray[np.generic], shuffle: int) -> Array:
-    """Patch embedding that reads BGR bytes, (C, 3, 3s, 3s), to be applied with stride `s`.
+    """Rewrites the patch embedding so that it reads BGR bytes with stride `s`.
 
-    Reorders RGB to BGR, divides by 255, and swallows the pixel-unshuffle by `s` before it: a 3x3
+    Reorders RGB to BGR, divides by 255, and absorbs the pixel-unshuffle by `s` before it: a 3x3
     convolution over the `s*s` phases of each channel is a 3s x 3s convolution over the pixels.
 
     Args:
         kernel: trained weights (C, 3*s*s, 3, 3) on unshuffled RGB in [0, 1].
         shuffle: the unshuffle factor `s`.
+
+    Returns:
+        Weights (C, 3, 3s, 3s), float32.
     """
     width = kernel.shape[0]
     phases = kernel.astype(np.float64).reshape(width, 3, shuffle, shuffle, 3, 3)
@@ -49,12 +55,15 @@ def embedding_for_bytes(kernel: npt.NDArray[np.generic], shuffle: int) -> Array:
 def output_for_bytes(
     kernel: npt.NDArray[np.generic], bias: npt.NDArray[np.generic], shuffle: int
 ) -> tuple[Array, Array]:
-    """Output convolution that speaks BGR bytes: channels reordered, values times 255.
+    """Rewrites the output convolution to BGR in 0..255: reorders channels, multiplies by 255.
 
     Args:
         kernel: trained weights (3*s*s, C, 3, 3), RGB-major.
         bias: (3*s*s,).
-        shuffle: the pixel-shuffle factor `s` after it.
+        shuffle: the factor `s` of the pixel-shuffle after it.
+
+    Returns:
+        Weight and bias of the same shapes, float32.
     """
 
     def reorder(values: npt.NDArray[np.generic]) -> Array:

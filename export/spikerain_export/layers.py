@@ -1,8 +1,7 @@
 """Emits SpikeRain's layers, timestep by timestep.
 
-What acts on one timestep alone is emitted T times with shared weights; only neurons and the
-attention's means link timesteps. Names follow the PyTorch modules, so that a tensor of the graph
-can be found in the network and the other way round.
+Layers that act on one timestep are emitted T times with shared weights; only neurons and the means
+of the attention link timesteps. Tensors are named after the PyTorch modules that they come from.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ _Source = TypeVar("_Source", str, tuple[str, str])
 
 @dataclass(frozen=True)
 class Feature:
-    """Analogue feature map: one tensor name (1, C, H, W) per timestep, the same where equal.
+    """An analogue feature map, one tensor (1, C, H, W) per timestep.
 
     Attributes:
-        steps: tensor names.
+        steps: tensor names; timesteps with equal values share one tensor.
         channels: `C`.
         reduction: image pixels per feature pixel.
     """
@@ -39,7 +38,12 @@ class Feature:
 
 @dataclass(frozen=True)
 class SpikeInput:
-    """Spikes of the neuron layers that a convolution reads, in channel order."""
+    """Spikes of one or more neuron layers that a convolution reads, in channel order.
+
+    Attributes:
+        steps: tensor names, one per timestep.
+        layers: the neuron layers.
+    """
 
     steps: tuple[str, ...]
     layers: tuple[NeuronLayer, ...]
@@ -51,9 +55,9 @@ class SpikeInput:
 
 
 def each_step(emit: Callable[[int, _Source], str], sources: Sequence[_Source]) -> tuple[str, ...]:
-    """Calls `emit(t, source)` for every timestep; a source that comes again is not emitted again.
+    """Calls `emit(t, source)` for every timestep, but only once for each different source.
 
-    The image is the same at every timestep, and so is all that follows before the first neuron.
+    The image is the same at every timestep, and so is every feature before the first neuron.
     """
     made: dict[_Source, str] = {}
     for t, source in enumerate(sources):
@@ -63,10 +67,10 @@ def each_step(emit: Callable[[int, _Source], str], sources: Sequence[_Source]) -
 
 
 class LayerEmitter:
-    """Emits layers into a graph and keeps account of neurons.
+    """Emits layers into a graph and records their neurons.
 
     Args:
-        graph: where nodes go.
+        graph: builder that receives the nodes.
         config: shape of the network.
         weights: its tensors by `state_dict` name.
     """
@@ -78,15 +82,15 @@ class LayerEmitter:
         self.neurons: list[NeuronLayer] = []
 
     def array(self, name: str) -> Array:
-        """A tensor of the network as float32."""
+        """Returns a tensor of the network as float32."""
         return self.weights[name].astype(np.float32)
 
     def fire(self, name: str, currents: Feature) -> SpikeInput:
-        """LIF neurons, kept as their negated membrane potential `N = -V`.
+        """Emits LIF neurons that store their negated membrane potential `N = -V`.
 
-        `N = decay * R - I`, `S = N <= -threshold`, and the reset is one pass over memory instead
-        of two: `R = ThresholdedRelu(N, -threshold)` keeps what lies above `-threshold` and clears
-        the rest, which is what fired.
+        `N = decay * R - I` and `S = N <= -threshold`. Negated, the reset takes one pass over
+        memory instead of two: `R = ThresholdedRelu(N, -threshold)` keeps potentials above
+        `-threshold` and sets the others, those of neurons that fired, to 0.
         """
         graph, last = self.graph, len(currents.steps) - 1
         level = float(np.float32(self.config.threshold))
@@ -111,12 +115,12 @@ class LayerEmitter:
         return SpikeInput(layer.spikes, (layer,))
 
     def normed(self, name: str, spikes: SpikeInput, stride: int = 1) -> Feature:
-        """Convolution on spikes with the batch norm after it folded in."""
+        """Emits a convolution on spikes with the batch norm after it folded in."""
         weight, bias = fold_batch_norm(self.weights, name)
         return self.convolve(name, spikes, weight, bias, stride)
 
     def join(self, name: str, first: Feature, second: Feature) -> Feature:
-        """Concatenation over channels."""
+        """Emits a concatenation over channels."""
         pairs = list(zip(first.steps, second.steps, strict=True))
         steps = each_step(
             lambda t, pair: self.graph.node("Concat", pair, f"{name}/{t}", axis=1), pairs
@@ -124,13 +128,13 @@ class LayerEmitter:
         return Feature(steps, first.channels + second.channels, first.reduction)
 
     def add(self, name: str, first: Feature, second: Feature) -> Feature:
-        """Sum, timestep by timestep."""
+        """Emits a sum, timestep by timestep."""
         pairs = list(zip(first.steps, second.steps, strict=True))
         steps = each_step(lambda t, pair: self.graph.node("Add", pair, f"{name}/{t}"), pairs)
         return Feature(steps, first.channels, first.reduction)
 
     def apply(self, name: str, source: str, output: str) -> str:
-        """Convolution (or linear layer, as a 1x1 convolution) with the weights called `name`."""
+        """Emits a convolution (or a linear layer as a 1x1 convolution) with the weights `name`."""
         weight = self.array(f"{name}.weight")
         kernel = weight.reshape(*weight.shape, *[1] * (4 - weight.ndim))
         return self.graph.convolution(source, output, name, kernel, self.array(f"{name}.bias"))
@@ -143,7 +147,7 @@ class LayerEmitter:
         bias: Array | None = None,
         stride: int = 1,
     ) -> Feature:
-        """Convolution on spikes; timesteps share the weights called `name`."""
+        """Emits a convolution on spikes; all timesteps share the weights `name`."""
         reduction = spikes.reduction * stride**2
         steps = each_step(
             lambda t, spike: self.graph.convolution(
@@ -154,7 +158,7 @@ class LayerEmitter:
         return Feature(steps, weight.shape[0], reduction)
 
     def gather(self, name: str, *groups: SpikeInput) -> SpikeInput:
-        """Spikes of several groups of layers, concatenated over channels."""
+        """Emits the concatenation, over channels, of the spikes of several groups of layers."""
         steps = [
             self.graph.node("Concat", parts, f"{name}/{t}", axis=1)
             for t, parts in enumerate(zip(*(group.steps for group in groups), strict=True))
@@ -163,7 +167,7 @@ class LayerEmitter:
         return SpikeInput(tuple(steps), layers)
 
     def squeeze_excite(self, name: str, mean: str, squeeze: str, excite: str) -> str:
-        """Sigmoid(excite(ReLU(squeeze(mean)))) on means (1, C, 1, 1)."""
+        """Emits `sigmoid(excite(ReLU(squeeze(mean))))` on means (1, C, 1, 1)."""
         hidden = self.apply(squeeze, mean, f"{name}/squeezed")
         active = self.graph.node("Relu", [hidden], f"{name}/squeezed_active")
         logits = self.apply(excite, active, f"{name}/channel_logits")

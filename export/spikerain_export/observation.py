@@ -1,4 +1,4 @@
-"""Runs a PyTorch network in double precision and notes what decides about its features."""
+"""Runs a PyTorch network in double precision and records its potentials, spikes and gate inputs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Neurons:
-    """What the neurons of one layer did, everything (T, C, H, W).
+    """Recorded values of the neurons of one layer, all (T, C, H, W).
 
     Attributes:
-        added: currents that were added to those of the network, float64.
+        added: extra currents that `observe` added to the network's, float64.
         potentials: membrane potentials before the reset, float64.
-        fired: whether there was a spike.
+        fired: whether the neuron fired.
     """
 
     added: Doubles
@@ -38,11 +38,11 @@ class Neurons:
 
 @dataclass(frozen=True)
 class Hidden:
-    """What a module gave to the ReLU or gate after it, everything float64 (1, C, H, W).
+    """Recorded output of a module before a ReLU or gate, all float64 (1, C, H, W).
 
     Attributes:
-        added: what was added to its output.
-        values: its output with that.
+        added: extra values that `observe` added to the output.
+        values: the output including the extra values.
     """
 
     added: Doubles
@@ -51,12 +51,12 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a network did with an image.
+    """Recorded values of one run of a network.
 
     Attributes:
-        neurons: by the name of their module.
-        hidden: by the name of the module.
-        picture: float64 (H, W, 3) BGR in levels, neither rounded nor clipped.
+        neurons: values of its neurons, by the name of their module.
+        hidden: outputs of modules before a ReLU or gate, by the name of the module.
+        picture: float64 (H, W, 3) BGR in levels 0..255, neither rounded nor clipped.
     """
 
     neurons: dict[str, Neurons]
@@ -65,7 +65,7 @@ class Observation:
 
 
 def in_double_precision(network: SpikeRain) -> SpikeRain:
-    """A copy of a network on the CPU in float64."""
+    """Returns a copy of a network on the CPU in float64."""
     return copy.deepcopy(network).cpu().double().eval()
 
 
@@ -73,14 +73,14 @@ def in_double_precision(network: SpikeRain) -> SpikeRain:
 def observe(
     network: SpikeRain, image: Bytes, hidden: Iterable[str] = (), *, excited: bool = False
 ) -> Observation:
-    """Runs a network once.
+    """Runs a network once and records its values.
 
     Args:
-        network: in float64.
+        network: the network, in float64.
         image: (H, W, 3) uint8 BGR, its sides multiples of the stride.
-        hidden: modules that run once and whose output a ReLU or a gate reads.
-        excited: adds random values to the current of every neuron and to these outputs, so that no
-            channel is silent and no weight behind one goes unseen.
+        hidden: names of the modules that run once and whose output a ReLU or a gate reads.
+        excited: whether to add random values to the current of every neuron and to these outputs.
+            Every channel then fires, so that every weight affects the result.
     """
     neurons: dict[str, Neurons] = {}
     units: dict[str, Hidden] = {}
@@ -105,7 +105,7 @@ def _watched_neurons(
         current: Tensor = inputs[0].unflatten(0, (layer.timesteps, -1))[:, 0]
         added = torch.zeros_like(current)
         if random is not None:
-            # Beyond the channel's own and the threshold: any channel fires at some place.
+            # Larger than the channel's currents plus the threshold: every channel fires somewhere.
             reach = 2 * (layer.threshold + current.abs().amax(dim=(0, 2, 3), keepdim=True))
             added = reach * (2 * _uniform(current, random) - 1)
         potentials, spikes = charge_and_fire(
@@ -130,7 +130,7 @@ def _watched_units(
         if random is not None:
             added = output.abs() - output + _uniform(output, random)
         values = output + added
-        # A linear layer has no height and width; its graph has both, of one pixel.
+        # The output of a linear layer is (1, C); the graph computes it as (1, C, 1, 1).
         shape = (*output.shape, *[1] * (4 - output.ndim))
         noted[name] = Hidden(added.reshape(shape).numpy(), values.reshape(shape).numpy())
         return values

@@ -1,4 +1,4 @@
-"""Takes a graph from ONNX's operator set 17, in which it is written, to a newer one."""
+"""Converts a graph from ONNX's operator set 17 to a newer one."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from onnx import helper, numpy_helper
 from spikerain_export.precision.graph import attributes, opset_of
 
 OPSET = 17
-"""What networks are unrolled to, and other precisions are made from."""
+"""Operator set that networks are unrolled to and that other precisions are made from."""
 NEWEST = 21
 
 
 def at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
-    """A graph of ours in another operator set, 17 to 21; itself where it is in that one.
+    """Converts an unrolled graph to another operator set, 17 to 21.
 
-    From 18 on, `ReduceMean` and `ReduceMax` read their axes as an input, and `Split` is told how
-    many parts it makes. Nothing else that a graph of ours uses differs.
+    Returns the graph itself if it already has this operator set. From 18 on, `ReduceMean` and
+    `ReduceMax` read their axes as an input, and `Split` has the attribute `num_outputs`. All other
+    operators of unrolled graphs are the same in these sets.
 
     Raises:
-        ValueError: it is in a newer one already.
+        ValueError: the graph has a newer operator set, or `opset` is outside 17 to 21.
     """
     if opset_of(model) == opset:
         return model
     if not OPSET == opset_of(model) < opset <= NEWEST:
-        raise ValueError(f"no way from operator set {opset_of(model)} to {opset}")
+        raise ValueError(f"cannot convert operator set {opset_of(model)} to {opset}")
     made = onnx.ModelProto()
     made.CopyFrom(model)
     for node in made.graph.node:

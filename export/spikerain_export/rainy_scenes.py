@@ -1,4 +1,4 @@
-"""Draws rainy scenes whose truth is known: views of the demo's street and textures, in any rain."""
+"""Generates rainy scenes with known clean images: views of the demo's street, and textures."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.weather.kinds import sample_weather
 from spikerain_export.truth import Scene
 
-# Frames of the demo, far enough apart that its traffic has moved.
+# Frames of the demo, far enough apart that the traffic differs.
 _MOMENTS = (0, 30, 60, 90, 120, 150)
-# One scene in so many shows a texture instead of the street.
+# Every fourth scene shows a texture instead of the street.
 _TEXTURE_EVERY = 4
 _SMALLEST_VIEW = 0.4
 
 
 def draw_scenes(count: int, size: tuple[int, int], seed: int = 0) -> list[Scene]:
-    """Draws scenes that differ in place, scale, side, exposure and rain.
+    """Generates scenes that differ in position, scale, mirroring, exposure and rain.
 
     Args:
-        count: how many scenes.
-        size: their height and width in pixels.
-        seed: same seed, count and size, same scenes.
+        count: number of scenes.
+        size: height and width in pixels.
+        seed: equal seed, count and size give equal scenes.
     """
     rng = np.random.default_rng(seed)
     street = DemoScene()
@@ -41,7 +41,7 @@ def _scene(number: int, frame: Image, size: tuple[int, int], rng: np.random.Gene
 
 
 def _view(frame: Image, rng: np.random.Generator) -> Image:
-    """A part of a frame in its own proportions, mirrored half of the time."""
+    """Cuts out a part of a frame with the same aspect ratio and mirrors half of the parts."""
     share = rng.uniform(_SMALLEST_VIEW, 1.0)
     height, width = (max(1, round(share * side)) for side in frame.shape[:2])
     top = int(rng.integers(frame.shape[0] - height + 1))
@@ -51,7 +51,7 @@ def _view(frame: Image, rng: np.random.Generator) -> Image:
 
 
 def _texture(size: tuple[int, int], rng: np.random.Generator) -> Image:
-    """Coloured noise whose coarse patterns are stronger than its fine ones, as in nature."""
+    """Generates coloured noise with stronger coarse than fine patterns, as in natural images."""
     height, width = size
     light = np.zeros((height, width, 3), np.float32)
     for octave in range(1, 7):
@@ -61,7 +61,7 @@ def _texture(size: tuple[int, int], rng: np.random.Generator) -> Image:
 
 
 def _exposed(image: Image, rng: np.random.Generator) -> Image:
-    """The image as another camera at another hour would show it."""
+    """Changes brightness and gamma, as another camera or time of day would."""
     gain, gamma = rng.uniform(0.6, 1.25), rng.uniform(0.7, 1.4)
     levels = np.linspace(0, 1, 256) ** gamma * gain
     return np.asarray(cv2.LUT(image, np.clip(255 * levels, 0, 255).astype(np.uint8)), np.uint8)

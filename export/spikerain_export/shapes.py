@@ -1,4 +1,4 @@
-"""Infers the shape and the type of every tensor of a graph, without running it."""
+"""Infers the shape and type of every tensor of a graph without running it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TO_FIRST, _TO_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 
 @dataclass(frozen=True)
 class TensorType:
-    """What a tensor is.
+    """Shape and element size of a tensor.
 
     Attributes:
         shape: its dimensions.
@@ -38,17 +38,17 @@ class TensorType:
 def infer_tensors(
     model: onnx.ModelProto, image: str, height: int, width: int
 ) -> dict[str, TensorType]:
-    """The tensors of a graph by name, initializers included.
+    """Returns the types of all tensors of a graph by name, including initializers.
 
     Args:
         model: a graph of free size.
         image: name of its input (1, H, W, 3).
-        height: rows, a multiple of the model's stride.
-        width: columns, likewise.
+        height: rows of the image, a multiple of the model's stride.
+        width: columns of the image, a multiple of the model's stride.
 
     Raises:
         onnx.shape_inference.InferenceError: the nodes do not fit together.
-        ValueError: the shape of a tensor depends on values.
+        ValueError: the shape of a tensor depends on values, so that it cannot be inferred.
     """
     sized = onnx.ModelProto()
     sized.CopyFrom(model)
@@ -74,9 +74,9 @@ def infer_tensors(
 
 
 def _standard(node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
-    """A node in ONNX's own operators, since `onnx` infers nothing about ONNX Runtime's.
+    """Yields a node in ONNX's own operators: `onnx` cannot infer the shapes of other operators.
 
-    The only one of those in our graphs is the convolution of integers, channels last.
+    The only other operator in exported graphs is ONNX Runtime's QLinearConv, channels last.
     """
     if (node.domain, node.op_type) != ("com.microsoft", "QLinearConv"):
         yield node

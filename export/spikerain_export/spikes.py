@@ -14,19 +14,19 @@ from spikerain_edge.images import Image
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.origin import Graph
 
-# Spikes of all layers are held at once: 128x128 pixels of `l` are half a gigabyte.
+# The spikes of all layers are in memory at once: half a gigabyte for `l` at 128x128 pixels.
 _SIDE = 128
 _IMAGES = 2
 
 
 @dataclass(frozen=True)
 class LayerDifference:
-    """Share of a layer's neurons, over all timesteps, that fire in one graph and not in the other.
+    """Share of a layer's neurons, over all timesteps, that fire in only one of two graphs.
 
     Attributes:
         layer: the neuron layer.
-        share: 0 where all spikes are the same.
-        rate: firing rate in the first graph, beside which the share is to be seen.
+        share: the share in 0..1; 0 if all spikes are equal.
+        rate: firing rate in the first graph, to compare the share with.
     """
 
     layer: str
@@ -37,12 +37,12 @@ class LayerDifference:
 def spike_differences(
     first: Graph, second: Graph, images: Sequence[Image]
 ) -> tuple[LayerDifference, ...]:
-    """How many spikes differ between two graphs on the middle of some images.
+    """Compares the spikes of two graphs on the centres of the first two images.
 
     Args:
         first: an FP32 graph of free size.
         second: another graph of the same network.
-        images: (H, W, 3) uint8 BGR; two are enough.
+        images: (H, W, 3) uint8 BGR; only the first two are used.
     """
     differing: dict[str, list[tuple[float, float]]] = {}
     sessions = [_tapped(graph) for graph in (first, second)]
@@ -64,12 +64,12 @@ def spike_differences(
 
 
 def _tapped(graph: Graph) -> tuple[onnxruntime.InferenceSession, list[str]]:
-    """A session whose outputs are the spike tensors."""
+    """Creates a session whose outputs are the spike tensors, and returns their names too."""
     names = [name for layer in graph.spec.neurons for name in layer.spikes]
     model = onnx.ModelProto()
     model.CopyFrom(graph.model)
     del model.graph.output[:]
-    # Without a type: ONNX Runtime knows it, and it is another one in each precision.
+    # Without a type, which depends on the precision: ONNX Runtime infers it.
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -80,9 +80,9 @@ def _tapped(graph: Graph) -> tuple[onnxruntime.InferenceSession, list[str]]:
 
 
 def _channels_first(spikes: npt.NDArray[np.generic], spec: ModelSpec) -> npt.NDArray[np.bool_]:
-    """Spikes as (1, C, H, W); graphs made for ONNX Runtime have the channels last.
+    """Returns spikes as booleans (1, C, H, W); INT8 graphs for ONNX Runtime have (1, H, W, C).
 
-    Shapes alone do not tell: 16 channels of 16x16 are the same either way.
+    The shape alone does not tell the layout: 16 channels of 16x16 look the same in both.
     """
     fired = spikes != 0
     return np.moveaxis(fired, -1, 1) if spec.target == "onnxruntime" else fired

@@ -1,4 +1,4 @@
-"""The proof of an export as a table for a terminal."""
+"""The measurements of an export as a table for the terminal."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from spikerain_export.verification import ITSELF, Proof
 
 
 def proof_table(proofs: Sequence[Proof]) -> Table:
-    """A row per graph: agreement, loss against the truth, spikes, size and time.
+    """Makes a table with one row per graph: agreement, loss, spikes, file size and latency.
 
-    Where the FP32 graph has no reference but itself, its row shows no agreement.
+    The row of an FP32 graph that was read from a file shows no agreement: it has no reference.
 
     Args:
-        proofs: what was measured, the FP32 graph first.
+        proofs: the measurements, FP32 graph first.
     """
     full = proofs[0]
     table = Table(box=None, header_style="bold", title_justify="left", pad_edge=False)
-    beside = "" if full.reference == ITSELF else f"fp32 beside {full.reference}, "
-    table.title = f"agreement of {beside}others beside fp32; spikes that differ hang on rounding"
+    beside = "" if full.reference == ITSELF else f"fp32 with {full.reference}, "
+    table.title = f"agreement (PSNR) of {beside}other graphs with fp32"
     sizes = list(full.psnr)
     headings = ("graph", *(f"dB at {size}" for size in sizes), "worst dB", "PSNR-Y lost (95 %)")
     milliseconds = f"ms at {sizes[0]} (spread)"

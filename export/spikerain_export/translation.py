@@ -1,12 +1,12 @@
-"""Proves in double precision that a graph is the network that it was unrolled from.
+"""Checks in double precision that a graph equals the network that it was unrolled from.
 
-Graph and network are evaluated in float64, so that nothing is left between them but the rounding of
-the graph's constants to float32. The graph is cut at its membrane potentials (see `cut_graph`) and
-told those of the network. If every piece then agrees, the whole does, for any weights.
+Graph and network are evaluated in float64, so that they differ only by the rounding of the graph's
+constants to float32. The graph is cut into pieces (see `cut_graph`), and each piece is given the
+network's values as its inputs. If every piece agrees with the network, the whole graph does.
 
-Two runs: the network as it is, and with random values added to the currents of its neurons and to
-what its ReLUs and gates read. The second lets every channel fire, so that no weight goes unseen
-because what it is multiplied by is silent on the picture.
+The comparison runs twice: with the network as it is, and with random values added to the currents
+of its neurons and to the inputs of its ReLUs and gates. In the second run every channel fires, so
+that a wrong weight is noticed even if its input is silent in the first run.
 """
 
 from __future__ import annotations
@@ -28,29 +28,33 @@ from spikerain_export.observation import Hidden, Neurons, Observation, in_double
 from spikerain_training.network import SpikeRain
 
 VALUE = 1e-6
-"""How far a membrane potential may be off, in units of the largest of its layer, or of 1."""
+"""Largest allowed error of a membrane potential, relative to the largest of its layer or to 1."""
 PICTURE = 1e-4
-"""How far a picture may be off before it is rounded, in levels, or of its largest level in 255."""
+"""Largest allowed error of a picture before rounding, in levels 0..255.
+
+If the picture exceeds 255 levels, the limit grows in proportion.
+"""
 _COUNTS = 1e-9
-# Pixels of the coarsest features: enough for all taps of a convolution to meet pixels.
+# Height and width of the coarsest features: large enough that every weight of a 3x3 kernel
+# meets pixels.
 _COARSE = (6, 8)
-# Levels before rounding that reach beyond those of a picture on both sides.
+# Range of the levels given to the rounding: beyond 0..255 on both sides, to test the clipping.
 _LEVELS = (-20.0, 275.0)
 _SEED = 0
 
 
 @dataclass(frozen=True)
 class Translation:
-    """How near the graphs of an export come to their network in double precision.
+    """Differences between the graphs of an export and their network in double precision.
 
     Attributes:
-        potential: largest difference of a membrane potential, in units of the largest of its
-            layer, or of 1.
+        potential: largest difference of a membrane potential, relative to the largest of its
+            layer or to 1.
         picture: largest difference of a picture before rounding, in levels.
-        spikes: how many were compared and are equal.
-        near: how many potentials lay within 1e-6 of the threshold, where a spike may go either way.
+        spikes: number of compared spikes, all of them equal.
+        near: number of potentials within 1e-6 of the threshold, where rounding decides the spike.
         size: height and width of the picture in pixels.
-        seconds: that the proof took.
+        seconds: duration of the comparison.
     """
 
     potential: float
@@ -62,14 +66,14 @@ class Translation:
 
 
 def prove_translation(network: SpikeRain, files: Sequence[bytes]) -> Translation:
-    """Compares the graphs that are about to be written with their network.
+    """Checks that the graphs of an export equal their network.
 
     Args:
-        network: what was unrolled.
-        files: FP32 ONNX file of free size, and its probe graph's.
+        network: the network that was unrolled.
+        files: the FP32 ONNX file of free size, and the file of its probe graph.
 
     Raises:
-        ModelError: a graph is not the network; names the first difference.
+        ModelError: a graph differs from the network; the message names the first difference.
     """
     begin = time.perf_counter()
     comparisons = [_Comparison(*unseal(content, "the graph in memory")) for content in files]
@@ -90,16 +94,16 @@ def prove_translation(network: SpikeRain, files: Sequence[bytes]) -> Translation
 
 
 def _noise(stride: int) -> Bytes:
-    """Random bytes: all levels and colours beside each other, nothing that repeats."""
+    """Generates an image (H, W, 3) uint8 of random levels in every channel."""
     height, width = (side * stride for side in _COARSE)
     return np.random.default_rng(_SEED).integers(0, 256, (height, width, 3), np.uint8)
 
 
 class _Comparison:
-    """Compares one graph with what its network did, and keeps the largest differences.
+    """Compares one graph with its network and keeps the largest differences.
 
     Attributes:
-        hidden: modules of the network that run once, before a ReLU or a gate.
+        hidden: modules of the network that run once and whose output a ReLU or a gate reads.
         potential: see `Translation`.
         picture: see `Translation`.
         spikes: see `Translation`.
@@ -114,10 +118,10 @@ class _Comparison:
         self.spikes = self.near = 0
 
     def require_equal(self, image: Bytes, seen: Observation) -> None:
-        """Evaluates the graph on what the network was given.
+        """Evaluates the graph on the network's image and compares all values.
 
         Raises:
-            ModelError: it does something else.
+            ModelError: the graph differs from the network.
         """
         neurons = {
             layer.name: part
@@ -125,7 +129,7 @@ class _Comparison:
             for layer, part in _parts(name, whole, self._spec)
         }
         levels = np.random.default_rng(_SEED).uniform(*_LEVELS, seen.picture.shape)
-        made = self._graph(image[None], self._told(neurons, seen, levels))
+        made = self._graph(image[None], self._given(neurons, seen, levels))
         for layer in self._spec.neurons:
             self._compare_neurons(layer, neurons[layer.name], made)
         for name in self.hidden:
@@ -134,8 +138,8 @@ class _Comparison:
         if self._spec.probe:
             _compare_counts(made, [neurons[layer.name].fired for layer in self._spec.neurons])
 
-    def _told(self, neurons: dict[str, Neurons], seen: Observation, levels: Doubles) -> Cuts:
-        """What the graph is told: the network's own values, and a picture beyond all levels."""
+    def _given(self, neurons: dict[str, Neurons], seen: Observation, levels: Doubles) -> Cuts:
+        """Returns the inputs of the pieces: the network's values, and levels beyond 0..255."""
         potentials = {
             spikes: potential[None]
             for layer in self._spec.neurons
@@ -150,7 +154,7 @@ class _Comparison:
         unit = _unit(neurons.potentials)
         self.near += int(_near(neurons, self._spec.threshold).sum())
         for step, spikes in enumerate(layer.spikes):
-            # The graph knows nothing of the current that was added to the network's.
+            # Only the network received the added current.
             expected = neurons.potentials[step] - neurons.added[step]
             off = _largest(made.cuts.potentials[spikes][0], expected) / unit
             place = f"{layer.name} at timestep {step}"
@@ -185,11 +189,12 @@ def _compare_counts(made: Evaluation, fired: Sequence[npt.NDArray[np.bool_]]) ->
 
 
 def _parts(module: str, neurons: Neurons, spec: ModelSpec) -> Iterator[tuple[NeuronLayer, Neurons]]:
-    """The layers of a graph that stand for one of a network, which may be split by channels."""
+    """Splits a module's neurons by channels into the layers of the graph that compute them."""
     layers = [each for each in spec.neurons if f"{each.name}.".startswith(f"{module}.")]
     ends = np.cumsum([layer.channels for layer in layers]).tolist()
     whole = neurons.fired.shape[1]
-    _require(bool(layers) and ends[-1] == whole, f"it has not the {whole} channels of {module}")
+    complete = bool(layers) and ends[-1] == whole
+    _require(complete, f"some of the {whole} channels of {module} are missing")
     for layer, end in zip(layers, ends, strict=True):
         part = slice(end - layer.channels, end)
         yield (
@@ -199,24 +204,24 @@ def _parts(module: str, neurons: Neurons, spec: ModelSpec) -> Iterator[tuple[Neu
 
 
 def _near(neurons: Neurons, threshold: float) -> npt.NDArray[np.bool_]:
-    """Where the rounding of the threshold itself to float32 may decide about a spike."""
+    """Whether potentials are so near the threshold that rounding it to float32 flips spikes."""
     near: npt.NDArray[np.bool_] = np.abs(neurons.potentials - threshold) < VALUE
     return near
 
 
 def _decided(neurons: Neurons, threshold: float) -> Doubles:
-    """Potentials of which none is nearer to the threshold than 1e-6; the network's spikes stay."""
+    """Moves potentials at least 1e-6 away from the threshold, without changing any spike."""
     decided = threshold + np.where(neurons.fired, VALUE, -VALUE)
     return np.where(_near(neurons, threshold), decided, neurons.potentials)
 
 
 def _unit(values: Doubles) -> float:
-    """What differences are measured by: rounding grows with the values it happens to."""
+    """Returns the unit for differences, because rounding errors grow with the values."""
     return max(1.0, float(np.abs(values).max()))
 
 
 def _largest(one: npt.NDArray[np.generic], two: npt.NDArray[np.generic]) -> float:
-    """The largest difference of two arrays; infinite where they cannot be compared."""
+    """Returns the largest difference of two arrays; infinity if they cannot be compared."""
     if one.shape != two.shape:
         return np.inf
     off = np.abs(one.astype(np.float64) - two.astype(np.float64)).max(initial=0.0)
@@ -226,6 +231,7 @@ def _largest(one: npt.NDArray[np.generic], two: npt.NDArray[np.generic]) -> floa
 def _require(holds: bool, difference: str) -> None:
     if not holds:
         raise ModelError(
-            f"the graph is not the network in double precision: {difference}",
-            "nothing was written; report this checkpoint, or add --no-verify to write it anyway",
+            f"the graph differs from its PyTorch network in double precision: {difference}",
+            "nothing was written; report this checkpoint as a bug, or add --no-verify to write it "
+            "anyway",
         )

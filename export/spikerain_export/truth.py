@@ -1,4 +1,4 @@
-"""What a graph loses against the truth, as a mean with its uncertainty."""
+"""The accuracy that a graph loses against clean images, as a mean with its uncertainty."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import psnr_luma
 
-# Of two pictures that are nearer to the truth than this, none is the better one.
+# PSNR in dB from which on a picture counts as perfect.
 _PERFECT = 100.0
 _CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A rainy image (H, W, 3) uint8 BGR and, where it is known, the same without rain."""
+    """A rainy image (H, W, 3) uint8 BGR and the same image without rain, if it is known."""
 
     rainy: Image
     clean: Image | None = None
@@ -27,13 +27,13 @@ class Scene:
 
 @dataclass(frozen=True)
 class Loss:
-    """PSNR on MATLAB luma that is lost against the truth, in dB; negative where it is gained.
+    """Loss of PSNR on MATLAB luma against clean images, in dB; negative values are gains.
 
     Attributes:
-        mean: over all scenes.
-        low: lower end of the 95 % confidence interval of the mean; minus infinity of one scene.
-        high: its upper end.
-        scenes: how many there were.
+        mean: mean over all scenes.
+        low: lower end of the 95 % confidence interval of the mean; minus infinity for one scene.
+        high: upper end of the interval; infinity for one scene.
+        scenes: number of scenes.
     """
 
     mean: float
@@ -43,7 +43,7 @@ class Loss:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Loss:
-        """The mean of a loss per scene, with Student's confidence interval."""
+        """Computes the mean of the losses of all scenes, with Student's confidence interval."""
         count, mean = len(values), float(np.mean(values))
         if count == 1:
             return cls(mean, -math.inf, math.inf, count)
@@ -52,17 +52,19 @@ class Loss:
 
 
 def psnr_lost(truth: Image, before: Image, after: Image) -> float:
-    """How much PSNR on luma `after` has less than `before`, in dB, up to 100 dB of each."""
+    """Returns PSNR(before) - PSNR(after) on luma, in dB, with each PSNR limited to 100 dB."""
     kept, left = (min(psnr_luma(image, truth), _PERFECT) for image in (before, after))
     return kept - left
 
 
 def student_quantile(freedom: int) -> float:
-    """The value that Student's t stays within, on both sides, with 95 % confidence.
+    """Returns the two-sided 95 % quantile of Student's t.
+
+    Uses the expansion 26.7.5 of Abramowitz and Stegun, Handbook of Mathematical Functions. It is
+    accurate to 0.1 % from 6 degrees of freedom on and too small below.
 
     Args:
-        freedom: degrees of freedom; the expansion of Abramowitz and Stegun, 26.7.5, is good to
-            0.1 % from 6 on and too small below.
+        freedom: degrees of freedom.
     """
     z = NormalDist().inv_cdf(0.5 + _CONFIDENCE / 2)
     terms = (

@@ -25,17 +25,17 @@ IMAGE, DERAINED, RATES, SILENT = "image", "derained", "firing_rates", "silent_ch
 def unroll(
     config: NetworkConfig, weights: Weights, *, name: str, probe: bool = False
 ) -> tuple[onnx.ModelProto, ModelSpec]:
-    """The network as one stateless graph, and its description.
+    """Unrolls a network into one stateless graph with its description.
 
     Batch norm is folded, each feature is turned into spikes once, the patch embedding runs once,
-    and layout, scaling and rounding of images are part of the graph.
+    and the graph itself converts between bytes and the network's numbers.
 
     Args:
         config: shape of the network.
         weights: its tensors by `state_dict` name.
-        name: what the model is called.
-        probe: adds the outputs `firing_rates`, float32 (layers, T), and `silent_channels`,
-            float32 (layers,).
+        name: name of the model.
+        probe: whether to add the outputs `firing_rates`, float32 (layers, T), and
+            `silent_channels`, float32 (layers,).
 
     Returns:
         The model, input `image` and output `derained` both uint8 (1, height, width, 3) BGR with
@@ -84,7 +84,10 @@ def unroll(
 
 
 def weights_digest(weights: Weights) -> str:
-    """SHA-256 over names, shapes and values of all tensors, independent of their file."""
+    """Returns the SHA-256 of the names, shapes and values of all tensors.
+
+    It does not depend on the file that they are stored in.
+    """
     digest = hashlib.sha256()
     for name in sorted(weights):
         tensor = np.ascontiguousarray(weights[name])
@@ -94,7 +97,7 @@ def weights_digest(weights: Weights) -> str:
 
 
 def _network(emit: LayerEmitter, planes: str) -> str:
-    """From BGR planes (1, 3, H, W) in 0..255 to what is added to them."""
+    """Emits the network from BGR planes (1, 3, H, W) in 0..255 to the residual to add to them."""
     config, graph = emit.config, emit.graph
     shuffle, area = config.shuffle, config.shuffle**2
 
@@ -135,7 +138,7 @@ def _blocks(emit: LayerEmitter, name: str, count: int, feature: Feature) -> Feat
 
 
 def _firing_rates(graph: GraphBuilder, neurons: list[NeuronLayer], shape: list[int]) -> None:
-    """Mean of every spike tensor; sums of zeros and ones are exact in float32."""
+    """Emits the mean of every spike tensor; sums of zeros and ones are exact in float32."""
     means = [
         graph.node("ReduceMean", [spikes], f"{spikes}/rate", keepdims=0)
         for layer in neurons
@@ -149,7 +152,7 @@ def _firing_rates(graph: GraphBuilder, neurons: list[NeuronLayer], shape: list[i
 
 
 def _silent_channels(graph: GraphBuilder, neurons: list[NeuronLayer]) -> None:
-    """Share of the channels in which no neuron fires at any timestep, per layer."""
+    """Emits, per layer, the share of channels in which no neuron fires at any timestep."""
     axis, one = graph.constant("rates/axis", np.array([0], np.int64)), graph.scalar(1.0)
     rows = []
     for layer in neurons:
@@ -165,6 +168,6 @@ def _silent_channels(graph: GraphBuilder, neurons: list[NeuronLayer]) -> None:
 
 
 def _parameters(weights: Weights) -> int:
-    """Trainable values: everything but the running statistics of batch norm."""
+    """Counts the trainable values: all but the running statistics of batch norm."""
     statistics = ("running_mean", "running_var", "num_batches_tracked")
     return sum(tensor.size for name, tensor in weights.items() if not name.endswith(statistics))

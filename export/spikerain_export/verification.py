@@ -1,4 +1,4 @@
-"""Measures graphs: their pictures, their spikes and their time beside the FP32 model's."""
+"""Measures graphs: their pictures, spikes and latency compared with the FP32 model."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from spikerain_export.truth import Loss, Scene, psnr_lost
 
 Derain = Callable[[Image], Image]
 PYTORCH, FULL, ITSELF = "pytorch", "onnx fp32", "itself"
-"""What a graph was compared with: its network, the FP32 graph, or nothing else."""
+"""Reference of a graph: its PyTorch network, the FP32 graph, or none but itself."""
 _ROUNDS = 5
 
 
 @dataclass(frozen=True)
 class LatencySpread:
-    """Milliseconds per image of one size: median, least and most of several rounds in turn."""
+    """Milliseconds per image of one size: median, minimum and maximum of several rounds."""
 
     median: float
     least: float
@@ -35,20 +35,22 @@ class LatencySpread:
 
 @dataclass(frozen=True)
 class Proof:
-    """What was measured of one graph.
+    """Measurements of one graph.
 
     Attributes:
         precision: number format of its convolutions.
         target: runtime that it was made for.
-        size_bytes: of the file.
+        size_bytes: size of its file.
         reference: what it was compared with: `pytorch`, `onnx fp32` or `itself`.
-        psnr: agreement with the reference in dB per image size, over all images together.
-        worst: lowest agreement of a single image in dB.
-        psnr_loss: what it loses against the truth beside the reference; none without truth.
-        ssim_loss: the same of SSIM on luma, mean over images.
-        spikes: share of spikes that differ from the FP32 graph's, per neuron layer. They hang on
-            rounding: what it costs is told by the loss.
-        timing: ONNX Runtime on the CPU, at the first of the sizes.
+        psnr: PSNR against the reference in dB, by image size, over all images of that size.
+        worst: lowest PSNR of a single image against the reference, in dB.
+        psnr_loss: loss of PSNR against the clean images, compared with the reference; None if no
+            clean image is known.
+        ssim_loss: mean loss of SSIM on luma against the clean images, compared with the
+            reference; None if no clean image is known.
+        spikes: share of spikes that differ from the FP32 graph, per neuron layer. Rounding alone
+            flips spikes; `psnr_loss` tells what that costs.
+        timing: latency with ONNX Runtime on the CPU, at the first size.
     """
 
     precision: Precision
@@ -70,17 +72,17 @@ def measure(
     network: Derain | None = None,
     progress: Progress | None = None,
 ) -> tuple[Proof, ...]:
-    """Measures the FP32 graph and what was made from it, side by side.
+    """Measures the FP32 graph and the graphs that were made from it, side by side.
 
     Args:
         full: the FP32 graph of free size.
-        others: graphs of lower precision, of free size too, compared with the FP32 graph.
-        sizes: scenes at several sizes; those of one size have one shape.
-        network: the PyTorch network to compare the FP32 graph with, where there is one.
-        progress: told how many graphs have run.
+        others: graphs of lower precision and free size, compared with the FP32 graph.
+        sizes: scenes grouped by size; all scenes of a group have the same shape.
+        network: the PyTorch network to compare the FP32 graph with, or None.
+        progress: called with the number of measured graphs.
 
     Returns:
-        A proof per graph, the FP32 graph's first.
+        One proof per graph, the FP32 graph first.
 
     Raises:
         ModelError: a graph cannot be run.
@@ -109,7 +111,7 @@ def measure(
 def time_in_turn(
     derainers: Sequence[Derainer], image: Image, rounds: int = _ROUNDS
 ) -> tuple[LatencySpread, ...]:
-    """How long each takes for one image, measured in turn so that all meet the same machine."""
+    """Measures the latency of each for one image, alternating so that all share disturbances."""
     taken: list[list[float]] = [[] for _ in derainers]
     for derainer in derainers:
         derainer(image)

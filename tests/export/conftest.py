@@ -9,7 +9,7 @@ from spikerain_training.network import SpikeRain
 
 
 def small_residual(config: NetworkConfig) -> SpikeRain:
-    """A random network; untrained residuals would fill the whole range, trained ones are small."""
+    """A random network with a small residual, like a trained one."""
     network = randomised(config)
     with torch.no_grad():
         network.output.weight.mul_(0.2)
@@ -23,7 +23,7 @@ def nano() -> SpikeRain:
 
 @pytest.fixture(scope="session")
 def published() -> SpikeRain:
-    """The published layout (no shuffle, pooled gate, no finest merge), small."""
+    """A small network of the published layout (no shuffle, pooled gate, no finest merge)."""
     return small_residual(
         NetworkConfig(
             "small", 16, growth=8, units=2, timesteps=3, encoder=(2, 1, 1), decoder=(1, 1, 1)

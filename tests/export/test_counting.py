@@ -1,4 +1,4 @@
-"""Counts of a description beside the arrays that a run of its graph really makes."""
+"""Compares the counts of a description with the arrays of a run of its graph."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def origin() -> Origin:
 
 @pytest.fixture(scope="module", params=["nano", "nano-int8", "tiny", "tiny-int8", *MADE])
 def described(request: pytest.FixtureRequest, origin: Origin) -> Described:
-    """A shipped graph, or one that is made of nano now."""
+    """A shipped graph, or a graph converted from nano by this test."""
     if request.param not in MADE:
         return unseal(find_model(request.param).graph.read(), request.param)
     precision, _, target = request.param.partition(" for ")
@@ -45,7 +45,7 @@ def described(request: pytest.FixtureRequest, origin: Origin) -> Described:
 
 
 def run(model: onnx.ModelProto, names: set[str], size: tuple[int, int]) -> Arrays:
-    """These tensors of a graph, on a black image."""
+    """Runs a graph on a black image and returns the tensors of these names."""
     shown = onnx.ModelProto()
     shown.CopyFrom(model)
     del shown.graph.output[:]
@@ -61,7 +61,7 @@ def run(model: onnx.ModelProto, names: set[str], size: tuple[int, int]) -> Array
 
 
 def convolutions(model: onnx.ModelProto) -> list[tuple[str, str, str, tuple[int, ...]]]:
-    """Operation, input, output and shape of the weight of each; inputs in codes where they are."""
+    """Operation, input, output and shape of the weight of each; inputs before dequantisation."""
     codes = {
         node.output[0]: node.input[0]
         for node in model.graph.node
@@ -79,15 +79,13 @@ def convolutions(model: onnx.ModelProto) -> list[tuple[str, str, str, tuple[int,
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_counts_are_those_of_the_arrays_that_a_run_makes(
-    described: Described, size: tuple[int, int]
-) -> None:
+def test_counts_agree_with_the_arrays_of_a_run(described: Described, size: tuple[int, int]) -> None:
     model, spec = described
     nodes = convolutions(model)
     arrays = run(model, {name for _, read, made, _ in nodes for name in (read, made)}, size)
     macs, reads, writes = Counter[str](), Counter[str](), Counter[str]()
     for name, read, made, shape in nodes:
-        # A matrix is (inputs, outputs), a kernel (outputs, inputs, k, k).
+        # A matrix has shape (inputs, outputs), a kernel (outputs, inputs, k, k).
         outputs = shape[1] if len(shape) == 2 else shape[0]
         macs[name] += arrays[made].size * math.prod(shape) // outputs
         reads[name] += arrays[read].size
@@ -102,11 +100,11 @@ def test_counts_are_those_of_the_arrays_that_a_run_makes(
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_poolings_read_the_features_that_the_attention_gates(
+def test_poolings_read_the_features_of_the_attention(
     described: Described, size: tuple[int, int]
 ) -> None:
     model, spec = described
-    # What the fused features and the merged spikes of each block hold is pooled, nothing else.
+    # Only the fused features and the merged features of each block are pooled.
     pooled = {"enhance/mean": "fuse/sum/"} | {
         f"{name.removesuffix('.merge')}.attention/mean": f"{name}/"
         for name in (operation.name for operation in spec.operations)
@@ -127,7 +125,7 @@ def test_poolings_read_the_features_that_the_attention_gates(
         assert pool.channels == arrays[steps[pool.name][0]].shape[axis]
 
 
-def test_other_multiplications_are_not_passed_over(origin: Origin) -> None:
+def test_uncounted_operators_that_multiply_are_rejected(origin: Origin) -> None:
     model = onnx.ModelProto()
     model.CopyFrom(origin.graph.model)
     model.graph.node.append(helper.make_node("Gemm", ["residual", "residual"], ["product"]))
@@ -135,7 +133,7 @@ def test_other_multiplications_are_not_passed_over(origin: Origin) -> None:
         counted(model, origin.graph.spec)
 
 
-def test_a_shape_that_depends_on_values_is_not_counted_as_nothing(origin: Origin) -> None:
+def test_a_shape_that_depends_on_values_is_rejected(origin: Origin) -> None:
     model = onnx.ModelProto()
     model.CopyFrom(origin.graph.model)
     model.graph.node.append(helper.make_node("NonZero", ["residual"], ["places"]))
@@ -143,7 +141,7 @@ def test_a_shape_that_depends_on_values_is_not_counted_as_nothing(origin: Origin
         counted(model, origin.graph.spec)
 
 
-def test_an_operation_reads_the_same_neurons_at_every_timestep(origin: Origin) -> None:
+def test_an_operation_that_reads_different_neurons_is_rejected(origin: Origin) -> None:
     first, second, *others = origin.graph.spec.neurons
     swapped = replace(first, spikes=(first.spikes[0], *second.spikes[1:]))
     other = replace(second, spikes=(second.spikes[0], *first.spikes[1:]))

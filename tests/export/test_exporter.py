@@ -13,7 +13,9 @@ from spikerain_export.precision.graph import opset_of
 from spikerain_training.network import SpikeRain
 
 
-def test_graph_and_probe_graph_are_written_and_described(nano: SpikeRain, tmp_path: Path) -> None:
+def test_graph_and_probe_graph_are_written_with_descriptions(
+    nano: SpikeRain, tmp_path: Path
+) -> None:
     made = write_network(nano, tmp_path / "nano.onnx", name="mine")
     with Derainer.load(str(made.graph), probe=True) as derainer:
         assert derainer.spec == made.spec
@@ -22,7 +24,7 @@ def test_graph_and_probe_graph_are_written_and_described(nano: SpikeRain, tmp_pa
 
 
 @pytest.mark.parametrize("opset", [17, 18, 21])
-def test_the_operator_set_is_the_one_asked_for(
+def test_the_written_graphs_have_the_requested_operator_set(
     published: SpikeRain, tmp_path: Path, opset: int
 ) -> None:
     made = write_network(published, tmp_path / "small.onnx", opset=opset)
@@ -51,7 +53,7 @@ def test_the_digest_covers_graph_and_description_and_the_file_is_valid_onnx(
     assert ModelSpec.from_json(metadata[METADATA_KEY]) == made.spec
 
 
-def test_nothing_may_follow_the_description(nano: SpikeRain, tmp_path: Path) -> None:
+def test_data_after_the_description_is_rejected(nano: SpikeRain, tmp_path: Path) -> None:
     made = write_network(nano, tmp_path / "nano.onnx")
     grown = onnx.ModelProto(graph=onnx.GraphProto(doc_string="more")).SerializeToString()
     made.graph.write_bytes(made.graph.read_bytes() + grown)
@@ -59,7 +61,7 @@ def test_nothing_may_follow_the_description(nano: SpikeRain, tmp_path: Path) -> 
         Derainer.load(str(made.graph))
 
 
-def test_the_probe_graph_of_another_network_is_refused(
+def test_the_probe_graph_of_another_network_is_rejected(
     nano: SpikeRain, published: SpikeRain, tmp_path: Path
 ) -> None:
     made = write_network(nano, tmp_path / "nano.onnx")
@@ -70,9 +72,7 @@ def test_the_probe_graph_of_another_network_is_refused(
 
 
 @pytest.mark.parametrize("place", ["folder", "/proc/nowhere/model.onnx"])
-def test_a_place_that_cannot_be_written_is_refused_first(
-    nano: SpikeRain, tmp_path: Path, place: str
-) -> None:
+def test_an_unwritable_output_is_rejected(nano: SpikeRain, tmp_path: Path, place: str) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="cannot write"):
         write_network(nano, tmp_path / place)

@@ -122,7 +122,7 @@ def test_one_wrong_tap_is_refused(small: SpikeRain, graph: Described, name: str)
 @pytest.mark.parametrize("name", ["encoder1.0.units.entry/bias", "up1.convolve/bias"])
 def test_one_wrong_folded_bias_is_refused(small: SpikeRain, graph: Described, name: str) -> None:
     said = refused(small, scaled(graph, name, 3, 1.001))
-    assert "the graph is not the network in double precision: the membrane potential of" in said
+    assert "differs from its PyTorch network in double precision: the membrane potential" in said
 
 
 def test_the_first_difference_is_named(small: SpikeRain, graph: Described) -> None:

@@ -57,7 +57,7 @@ def test_the_graph_agrees_with_the_network_at_several_sizes(network: SpikeRain) 
         assert derained.dtype == np.uint8
         expected = restore(network, image)
         assert psnr(derained[0], expected) >= 50
-        assert psnr(expected, image) < 40, "a network that changes nothing proves nothing"
+        assert psnr(expected, image) < 40, "the network hardly changes the image"
 
 
 def test_colours_are_not_swapped(nano: SpikeRain) -> None:
@@ -68,7 +68,7 @@ def test_colours_are_not_swapped(nano: SpikeRain) -> None:
     assert psnr(derained[0], restore(nano, image)) > psnr(derained[0], swapped) + 10
 
 
-def test_input_and_output_are_images_as_opencv_has_them(nano: SpikeRain) -> None:
+def test_input_and_output_are_bgr_bytes_like_in_opencv(nano: SpikeRain) -> None:
     model, _ = unrolled(nano)
     for value in (model.graph.input[0], model.graph.output[0]):
         tensor = value.type.tensor_type
@@ -83,7 +83,7 @@ def test_time_is_unrolled_into_plain_operators(network: SpikeRain) -> None:
     assert not {"Loop", "Scan", "If", "BatchNormalization"} & set(operators)
     assert {node.domain for node in model.graph.node} == {""}
     assert model.opset_import[0].version >= 17
-    # One comparison per neuron layer and timestep: no feature is turned into spikes twice.
+    # One comparison per neuron layer and timestep: no feature becomes spikes twice.
     layers = len({tensor for layer in spec.neurons for tensor in layer.spikes})
     assert operators["LessOrEqual"] == layers
 
@@ -113,7 +113,7 @@ def test_every_convolution_of_spikes_is_declared_spiking(network: SpikeRain) -> 
     assert found == {operation.name for operation in spec.operations if operation.spiking}
 
 
-def test_firing_rates_are_those_of_the_network(network: SpikeRain) -> None:
+def test_firing_rates_agree_with_the_network(network: SpikeRain) -> None:
     model, spec = unrolled(network, probe=True)
     image = photograph(64, 48)
     seen: list[Tensor] = []
@@ -135,7 +135,7 @@ def test_firing_rates_are_those_of_the_network(network: SpikeRain) -> None:
 
 
 def _by_network_layer(spec: ModelSpec, rates: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Rows of the two halves that a merge reads, averaged into the one layer PyTorch has."""
+    """Averages the two neuron layers of each merge, which are one layer in PyTorch."""
     rows: list[npt.NDArray[np.float64]] = []
     pending: tuple[int, npt.NDArray[np.float64]] | None = None
     for layer, row in zip(spec.neurons, rates, strict=True):
@@ -161,7 +161,7 @@ def test_silent_channels_are_counted(nano: SpikeRain) -> None:
     assert set(np.unique(np.stack(spikes))) <= {0.0, 1.0}
 
 
-def test_operations_are_those_of_the_convolutions_that_run(network: SpikeRain) -> None:
+def test_counted_operations_agree_with_pytorch(network: SpikeRain) -> None:
     _, spec = unrolled(network)
     counted = 0
 

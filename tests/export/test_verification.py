@@ -60,7 +60,7 @@ def luma(image: Image) -> npt.NDArray[np.float64]:
 
 
 @pytest.mark.slow
-def test_agreement_is_psnr_at_both_sizes(
+def test_agreement_is_the_psnr_at_each_size(
     full: Artefact, bytes8: Artefact, proofs: tuple[Proof, ...]
 ) -> None:
     expected, made = pictures(full), pictures(bytes8)
@@ -77,7 +77,7 @@ def test_agreement_is_psnr_at_both_sizes(
     assert proofs[1].worst == pytest.approx(min(singles))
 
 
-def test_loss_against_the_truth_is_what_was_better_before(
+def test_the_loss_is_the_difference_of_both_scores_against_the_clean_image(
     full: Artefact, bytes8: Artefact, proofs: tuple[Proof, ...]
 ) -> None:
     known = []
@@ -108,7 +108,7 @@ def test_loss_against_the_truth_is_what_was_better_before(
     assert proofs[1].ssim_loss == pytest.approx(ssim_before - ssim_after, abs=1e-5)
 
 
-def test_a_graph_that_adds_errors_loses_and_one_that_removes_them_gains(
+def test_a_worse_graph_has_a_loss_and_a_better_graph_a_gain(
     full: Artefact, bytes8: Artefact
 ) -> None:
     rainy = rained_on(photograph(48, 64))
@@ -126,7 +126,7 @@ def test_a_graph_that_adds_errors_loses_and_one_that_removes_them_gains(
     assert same.psnr_loss.mean == 0
 
 
-def test_the_fp32_graph_is_its_own_reference_where_there_is_no_network(
+def test_without_a_network_the_fp32_graph_is_its_own_reference(
     proofs: tuple[Proof, ...], full: Artefact
 ) -> None:
     assert set(proofs[0].psnr.values()) == {math.inf}
@@ -138,7 +138,7 @@ def test_the_fp32_graph_is_its_own_reference_where_there_is_no_network(
     assert proofs[1].target == "onnxruntime"
 
 
-def test_a_network_is_the_reference_where_there_is_one(full: Artefact) -> None:
+def test_the_network_is_the_reference_of_the_fp32_graph(full: Artefact) -> None:
     (proof,) = measure(full, [], scenes(), lambda image: np.zeros_like(image))
     wanted = np.stack(pictures(full)[0])
     known = peak_signal_noise_ratio(np.zeros_like(wanted), wanted, data_range=255)
@@ -146,7 +146,7 @@ def test_a_network_is_the_reference_where_there_is_one(full: Artefact) -> None:
     assert proof.reference == "pytorch"
 
 
-def test_lower_precision_is_compared_with_the_fp32_graph_even_beside_a_network(
+def test_lower_precisions_are_always_compared_with_the_fp32_graph(
     full: Artefact, bytes8: Artefact, proofs: tuple[Proof, ...]
 ) -> None:
     beside = measure(full, [bytes8], scenes(), lambda image: np.zeros_like(image))
@@ -163,18 +163,20 @@ def test_the_shipped_graph_agrees_with_its_checkpoint(full: Artefact) -> None:
     require(proof)
 
 
-def test_the_fp32_graph_may_lose_nothing_beside_its_network(full: Artefact) -> None:
+def test_an_fp32_graph_that_is_worse_than_its_network_fails(full: Artefact) -> None:
     rainy = rained_on(photograph(48, 64))
     with Derainer.from_bytes(full.content) as derainer:
         truth = derainer(rainy).copy()
     truth[0, 0] ^= 1
     (proof,) = measure(full, [], [[Scene(rainy, truth)]], lambda image: truth)
     assert min(proof.psnr.values()) > gates()["fp32"].psnr
-    with pytest.raises(ModelError, match=r"loses [0-9.]+ dB against the truth"):
+    with pytest.raises(ModelError, match=r"loses [0-9.]+ dB of PSNR against the clean"):
         require(proof)
 
 
-def test_a_table_does_not_praise_a_graph_for_being_itself(proofs: tuple[Proof, ...]) -> None:
+def test_the_table_shows_no_agreement_for_a_graph_without_a_reference(
+    proofs: tuple[Proof, ...],
+) -> None:
     def shown(reference: str) -> str:
         console = Console(width=200, record=True, file=io.StringIO())
         console.print(proof_table([replace(proofs[0], reference=reference), proofs[1]]))
@@ -186,13 +188,13 @@ def test_a_table_does_not_praise_a_graph_for_being_itself(proofs: tuple[Proof, .
     assert shown("pytorch").split()[1:4] == ["equal", "equal", "equal"]
 
 
-def test_scenes_without_truth_have_nothing_to_lose(full: Artefact) -> None:
+def test_scenes_without_a_clean_image_give_no_loss(full: Artefact) -> None:
     (proof,) = measure(full, [], [[Scene(photograph(48, 64))]])
     assert (proof.psnr_loss, proof.ssim_loss) == (None, None)
     require(proof)
 
 
-def test_times_are_those_of_each_in_turn(full: Artefact, bytes8: Artefact) -> None:
+def test_latencies_are_measured_in_alternating_rounds(full: Artefact, bytes8: Artefact) -> None:
     called: list[int] = []
 
     def derain(number: int) -> Derainer:
@@ -203,7 +205,7 @@ def test_times_are_those_of_each_in_turn(full: Artefact, bytes8: Artefact) -> No
     assert all(0 <= each.least <= each.median <= each.most for each in timings)
 
 
-def test_a_graph_has_the_spikes_of_itself(full: Artefact) -> None:
+def test_a_graph_compared_with_itself_has_no_different_spikes(full: Artefact) -> None:
     found = spike_differences(full.graph, full.graph, [photograph(), photograph(40, 64)])
     assert [layer.layer for layer in found] == [one.name for one in full.graph.spec.neurons]
     assert {layer.share for layer in found} == {0}
@@ -212,7 +214,7 @@ def test_a_graph_has_the_spikes_of_itself(full: Artefact) -> None:
 
 
 def inverted(graph: Graph, spikes: str) -> Graph:
-    """The graph with one of its spike tensors turned over."""
+    """The graph with one of its spike tensors inverted."""
     model = onnx.ModelProto()
     model.CopyFrom(graph.model)
     (node,) = (each for each in model.graph.node if spikes in each.output)
@@ -223,23 +225,25 @@ def inverted(graph: Graph, spikes: str) -> Graph:
     return Graph(model, graph.spec)
 
 
-def test_spikes_that_differ_are_counted_where_they_do(published: SpikeRain, tmp_path: Path) -> None:
+def test_different_spikes_are_counted_in_their_own_layer(
+    published: SpikeRain, tmp_path: Path
+) -> None:
     probe = origin_of(published, tmp_path / "checkpoint").probe
     assert probe is not None
     last = probe.spec.neurons[-1]
     found = spike_differences(probe, inverted(probe, last.spikes[-1]), [photograph(48, 64)])
-    # All of the last layer's neurons, at one of three timesteps; no other layer comes after it.
+    # All neurons of the last layer differ at one of three timesteps; no layer reads them.
     assert {one.layer: one.share for one in found if one.share} == {last.name: pytest.approx(1 / 3)}
 
 
-def test_spikes_of_a_graph_with_channels_last_are_matched_with_their_own(
+def test_spikes_are_compared_correctly_across_channel_layouts(
     full: Artefact, bytes8: Artefact
 ) -> None:
-    """At 128x128, layers of nano have 16 channels of 16x16: the layouts have one shape."""
+    """At 128x128, layers of nano have 16 channels of 16x16: both layouts have the same shape."""
     image = photograph(128, 128)
     found = spike_differences(full.graph, bytes8.graph, [image])
     assert max(layer.share for layer in found) > 0
     by_rows = spike_differences(full.graph, bytes8.graph, [image[:, :120]])
     for square, other in zip(found, by_rows, strict=True):
-        # Mixed up, the shares of such a layer would be near 2 * rate * (1 - rate).
+        # If the layouts were mixed up, the share would be near 2 * rate * (1 - rate).
         assert square.share < 3 * other.share + 0.02, square.layer
