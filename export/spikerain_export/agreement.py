@@ -1,4 +1,4 @@
-"""Compares with what was proven what is written beside it or made of it."""
+"""Compares probe graphs, graphs of fixed shape and engines with the verified graph."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from spikerain_export.gates import UNPROVEN, gates
 from spikerain_export.truth import Scene
 from spikerain_export.verification import Derain
 
-_REPORT = f"nothing was written; report this model, {UNPROVEN}"
+_REPORT = f"nothing was written; report this model as a bug, {UNPROVEN}"
 _SHIFT = 8
 
 
 def require_same_picture(content: bytes, probe: bytes, image: Image) -> None:
-    """Checks that a graph and its probe graph make the same picture.
+    """Checks that a graph and its probe graph produce the same picture.
 
     Raises:
-        ModelError: they do not.
+        ModelError: the pictures differ.
     """
     with Derainer.from_bytes(content, probe=probe) as derainer:
         if not np.array_equal(derainer.derain_and_probe(image)[0], derainer(image)):
-            raise ModelError("the probe graph makes another picture than the graph", _REPORT)
+            raise ModelError("the graph and its probe graph produce different pictures", _REPORT)
 
 
 def require_same_at_its_shape(
     free: Artefact, fixed: Artefact, scenes: Sequence[Sequence[Scene]]
 ) -> None:
-    """Checks that a graph of fixed shape does what the proven graph of free size does.
+    """Checks that a graph of fixed shape produces the pictures of the graph of free size.
 
     Args:
-        free: the graph of one image of free size.
-        fixed: the same of several images, of one size, or both.
+        free: the verified graph, which takes one image of any size.
+        fixed: the same graph for several images, for one size, or both.
         scenes: rainy images at several sizes.
 
     Raises:
-        InputError: no scene has the size.
-        ModelError: it makes other pictures.
+        InputError: no scene has the size of the fixed graph.
+        ModelError: the pictures agree less than the FP32 gate requires.
     """
     spec = fixed.graph.spec
     sized = [group for group in scenes if group[0].rainy.shape[:2] == (spec.height, spec.width)]
@@ -59,10 +59,11 @@ def require_same_at_its_shape(
         batch = np.concatenate([derainer.prepare(image) for image in images])
     with OnnxRuntimeEngine(fixed.content, "the graph in memory") as engine:
         made = engine.infer(batch)[:, :height, :width]
-    # Sums may be taken in another order, so that a few spikes differ.
+    # The runtime may sum in another order, which can flip a few spikes.
     if _agreement(wanted, made) < gates()["fp32"].psnr:
         raise ModelError(
-            "the graph makes another picture at its own shape than at free size", _REPORT
+            "the graph of fixed shape and the graph of free size produce different pictures",
+            _REPORT,
         )
 
 
@@ -81,14 +82,14 @@ def prove_engine(
         derain: the reference.
         scenes: rainy images at several sizes, one of which the engine takes.
         device: number of the GPU.
-        held: whether it is held to the gate of its precision.
+        held: whether the engine must reach the gate of its precision.
 
     Returns:
-        The lowest agreement of an image with the reference in dB.
+        The lowest PSNR of an image against the reference, in dB.
 
     Raises:
         InputError: the engine takes none of the sizes.
-        ModelError: it cannot be run, or does not reach its gate.
+        ModelError: the engine cannot be run, or does not reach its gate.
     """
     spec, profiles = file.header.spec, file.header.profiles
     fitting = (
@@ -107,29 +108,29 @@ def prove_engine(
     reached, asked = _agreement([derain(image) for image in images], made), gates()[spec.precision]
     if held and reached < asked.psnr:
         raise ModelError(
-            f"the {spec.precision} engine agrees with its reference to {reached:.1f} dB only, "
-            f"{asked.psnr:g} are required",
-            f"nothing was written; build it in higher precision, {UNPROVEN}",
+            f"the {spec.precision} engine agrees with its reference to only {reached:.1f} dB; "
+            f"at least {asked.psnr:g} dB are required",
+            f"nothing was written; build it in a higher precision, {UNPROVEN}",
         )
     return reached
 
 
 def slots(scenes: Sequence[Scene], batch: int) -> list[Image]:
-    """As many rainy images as a batch holds, all different: equal ones could change places.
+    """Returns `batch` different rainy images, so that swapped slots of a batch are noticed.
 
-    Where there are not enough scenes they come again, moved sideways.
+    If there are too few scenes, they are repeated, shifted sideways.
     """
     rounds = [divmod(number, len(scenes)) for number in range(batch)]
     return [np.roll(scenes[index].rainy, _SHIFT * turn, axis=1) for turn, index in rounds]
 
 
 def _agreement(wanted: Sequence[Image], made: npt.NDArray[np.uint8]) -> float:
-    """The lowest agreement of an image of a batch, in dB."""
+    """Returns the lowest PSNR of an image of the batch, in dB."""
     return min(psnr(one, two) for one, two in zip(wanted, made, strict=True))
 
 
 def _no_scene(size: str) -> InputError:
     return InputError(
-        f"there is no scene of {size} to prove the export on",
-        "give scenes of that size, or leave out --imgsz",
+        f"there is no scene of {size} to verify the export on",
+        "leave out --imgsz, or add --no-verify to skip the check",
     )

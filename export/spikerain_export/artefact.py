@@ -16,10 +16,10 @@ from spikerain_edge.spec import ModelSpec
 
 
 def seal(model: onnx.ModelProto, spec: ModelSpec) -> tuple[bytes, ModelSpec]:
-    """The bytes of the file, and the description with length and digest of the graph.
+    """Returns the bytes of the ONNX file, and the description with the graph's length and digest.
 
-    The description comes last, so that a program that knows no ONNX can check the digest of
-    everything before it.
+    The description comes last in the file, so that a program that cannot parse ONNX can check the
+    digest of everything before it.
     """
     graph = model.SerializeToString(deterministic=True)
     sealed = spec.sealed(graph)
@@ -27,10 +27,10 @@ def seal(model: onnx.ModelProto, spec: ModelSpec) -> tuple[bytes, ModelSpec]:
 
 
 def unseal(content: bytes, origin: str) -> tuple[onnx.ModelProto, ModelSpec]:
-    """A graph without its description, and the description, from a file of ours.
+    """Splits an exported file into the graph and its description.
 
     Raises:
-        ModelError: the file is not an ONNX graph or not a SpikeRain model, has an unsupported
+        ModelError: the file is not an ONNX graph, is not a SpikeRain model, has an unsupported
             version, or was changed after export.
     """
     spec = read_description(content, origin)
@@ -46,19 +46,19 @@ def unseal(content: bytes, origin: str) -> tuple[onnx.ModelProto, ModelSpec]:
 
 
 def probe_path(graph: Path) -> Path:
-    """Where the probe graph of an ONNX file lies."""
+    """Returns the path of the probe graph that belongs to an ONNX file."""
     return graph.with_suffix(".probe.onnx")
 
 
-def require_place(path: Path, option: str = "--output") -> None:
-    """Looks, before a long export, whether its file can be written; makes its folder.
+def require_writable(path: Path, option: str = "--output") -> None:
+    """Creates the folder of an output and checks, before a long export, that it is writable.
 
     Args:
-        path: the file.
-        option: which option named it.
+        path: the file to be written.
+        option: the option that named it, for the error message.
 
     Raises:
-        InputError: it cannot.
+        InputError: the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,10 +71,10 @@ def require_place(path: Path, option: str = "--output") -> None:
 
 
 def write_artefacts(contents: Mapping[Path, bytes]) -> None:
-    """Writes files that appear whole and all of them, or not at all.
+    """Writes all files, each of them complete, or none.
 
     Raises:
-        InputError: one cannot be written.
+        InputError: a file cannot be written.
     """
     try:
         files.write_together(contents)

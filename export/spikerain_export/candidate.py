@@ -1,4 +1,4 @@
-"""Makes, in memory, what an export is to write."""
+"""Converts a model, in memory, into the graph that an export will write."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from spikerain_export.progress import Progress, show
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is written if it is proven.
+    """A converted model, written only if it passes verification.
 
     Attributes:
-        origin: the FP32 model that it is made from.
-        request: what was asked for.
-        full: the FP32 graph, of one image of free size.
-        free: the graph in the precision asked for, likewise.
-        artefact: the same in the shape asked for: what is written.
-        scale_images: how many images its scales were chosen on.
+        origin: the FP32 model that was converted.
+        request: the requested precision, target and shape.
+        full: the FP32 graph, for one image of free size.
+        free: the graph in the requested precision, for one image of free size.
+        artefact: the graph in the requested precision and shape, which is written.
+        scale_images: number of images that its INT8 scales were chosen on.
     """
 
     origin: Origin
@@ -43,13 +43,14 @@ def make(
     Args:
         origin: the FP32 model.
         request: precision, target and shape.
-        calibration: rainy images (H, W, 3) uint8 BGR to choose the scales of ONNX Runtime's INT8
-            by; no others need them.
-        progress: told what is being done.
+        calibration: rainy images (H, W, 3) uint8 BGR that choose the scales; only INT8 for ONNX
+            Runtime needs them.
+        progress: called with each step.
 
     Raises:
-        InputError: the request cannot be served.
-        ModelError: the graph cannot be rewritten, or would not run in the precision asked for.
+        InputError: the model cannot be converted as requested.
+        ModelError: the graph cannot be rewritten, or ONNX Runtime does not run it in the
+            requested precision.
     """
     show(progress, f"making the {request.precision} graph")
     graphs = rewrite(origin, request, calibration)

@@ -1,4 +1,4 @@
-"""From an FP32 model to the precision, target and shape that were asked for."""
+"""Converts an FP32 model to the requested precision, target and shape."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _FULL = "spikerain-edge export nano"
 
 @dataclass(frozen=True)
 class Request:
-    """What to make of a model.
+    """The requested precision, target and shape.
 
     Attributes:
-        precision: number format of its convolutions.
-        target: runtime that an INT8 graph is made for; the others run anywhere.
+        precision: number format of the convolutions.
+        target: runtime of an INT8 graph; graphs of other precisions run on both.
         batch: images per call.
-        size: height and width of the images; free unless given.
+        size: height and width of the images; None for any size.
     """
 
     precision: Precision = "fp32"
@@ -39,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Graphs:
-    """A graph and, where there is one, its probe graph."""
+    """A graph and its probe graph, if there is one."""
 
     graph: Graph
     probe: Graph | None
@@ -47,12 +47,12 @@ class Graphs:
 
 @dataclass(frozen=True)
 class Artefact:
-    """A file in memory, and the same with firing rates.
+    """An ONNX file and its probe graph's file, in memory.
 
     Attributes:
         content: the ONNX file.
-        probe: its probe graph's file, where there is one.
-        graph: what `content` holds.
+        probe: the file of its probe graph, or None.
+        graph: the graph in `content`.
     """
 
     content: bytes
@@ -61,15 +61,15 @@ class Artefact:
 
 
 def rewrite(origin: Origin, request: Request, images: Sequence[Image] = ()) -> Graphs:
-    """The graphs of a model in the precision asked for, of one image of free size still.
+    """Returns the graphs of a model in the requested precision, for one image of free size.
 
     Args:
         origin: the FP32 model.
-        request: what to make of it.
+        request: the requested precision and target.
         images: rainy images (H, W, 3) uint8 BGR, for the scales of ONNX Runtime's INT8.
 
     Raises:
-        InputError: the request cannot be served.
+        InputError: the model cannot be converted as requested.
         ModelError: the graph cannot be rewritten.
     """
     require_convertible(origin, request)
@@ -92,16 +92,16 @@ def rewrite(origin: Origin, request: Request, images: Sequence[Image] = ()) -> G
 def finish(
     graphs: Graphs, opset: int, batch: int = 1, size: tuple[int, int] | None = None
 ) -> Artefact:
-    """Puts shape and operator set on graphs and seals them into files.
+    """Sets the shape and operator set of graphs and packs them into files.
 
     Args:
-        graphs: what to finish.
+        graphs: the graphs to pack.
         opset: ONNX operator set.
         batch: images per call.
-        size: height and width of the images; free unless given.
+        size: height and width of the images; None for any size.
 
     Raises:
-        ModelError: ONNX Runtime would not run an INT8 graph of its in integers.
+        ModelError: ONNX Runtime does not run an INT8 graph made for it in integers.
     """
     graph = with_shape(graphs.graph, batch, size)
     content, spec = seal(at_opset(graph.model, opset), graph.spec)
@@ -116,45 +116,46 @@ def finish(
 
 
 def convert(origin: Origin, request: Request, images: Sequence[Image] = ()) -> Artefact:
-    """Makes the files that were asked for; see `rewrite` and `finish`.
+    """Converts a model into files; see `rewrite` and `finish`.
 
     Raises:
-        InputError: the request cannot be served.
-        ModelError: the graph cannot be rewritten, or would not run in the precision asked for.
+        InputError: the model cannot be converted as requested.
+        ModelError: the graph cannot be rewritten, or ONNX Runtime does not run it in the
+            requested precision.
     """
     graphs = rewrite(origin, request, images)
     return finish(graphs, origin.opset, request.batch, request.size)
 
 
 def require_convertible(origin: Origin, request: Request) -> None:
-    """Checks, before anything is computed, that a model can become what is asked for.
+    """Checks, before any computation, that a model can be converted as requested.
 
     Raises:
-        InputError: it cannot.
+        InputError: the model cannot be converted as requested.
     """
     spec = origin.graph.spec
     if spec.probe:
         raise InputError(
-            f"this is the probe graph of {spec.name}, which comes with every export",
+            f"this is the probe graph of {spec.name}; an export starts from the graph itself",
             f"export the graph beside it: spikerain-edge export {_without_probe(origin)}",
         )
     if spec.precision != "fp32":
         raise InputError(
-            f"this graph of {spec.name} is {spec.precision} already, exports start from fp32",
-            f"name the FP32 model that it was made from, as in: {_FULL}",
+            f"this graph of {spec.name} is already {spec.precision}; an export starts from fp32",
+            f"export the FP32 model that it was made from, for example: {_FULL}",
         )
     if spec.batch != 1 or spec.height:
         size = f"{spec.width}x{spec.height}" if spec.height else "any size"
         raise InputError(
-            f"this graph of {spec.name} takes {spec.batch} images of {size} only, exports start "
-            "from one of one image of free size",
-            f"name the model that it was made from, as in: {_FULL}",
+            f"this graph of {spec.name} only takes {spec.batch} images of {size}; an export starts "
+            "from a graph for one image of any size",
+            f"export the model that it was made from, for example: {_FULL}",
         )
     if request.precision != "fp32" and opset_of(origin.graph.model) != OPSET:
         raise InputError(
-            f"this graph of {spec.name} is in operator set {opset_of(origin.graph.model)}, "
-            f"{request.precision} is made from {OPSET}",
-            "name its checkpoint in place of the file, without --opset",
+            f"this graph of {spec.name} has ONNX operator set {opset_of(origin.graph.model)}; "
+            f"{request.precision} is made from operator set {OPSET}",
+            "export its checkpoint folder instead of this file, without --opset",
         )
     if request.size is None:
         return
@@ -162,7 +163,7 @@ def require_convertible(origin: Origin, request: Request) -> None:
         height, width = request.size
         raise InputError(
             f"{spec.name} cannot take images of {width}x{height}",
-            f"give multiples of {spec.stride}, such as --imgsz {_up(width, spec.stride)}x"
+            f"use multiples of {spec.stride}: --imgsz {_up(width, spec.stride)}x"
             f"{_up(height, spec.stride)}",
         )
 
@@ -172,7 +173,7 @@ def _without_probe(origin: Origin) -> str:
 
 
 def with_shape(graph: Graph, batch: int, size: tuple[int, int] | None) -> Graph:
-    """A graph of one image of free size, taking `batch` images, of one size where one is given."""
+    """Returns a copy of a graph for one image of free size that takes `batch` images of `size`."""
     spec = graph.spec
     height, width = size or (0, 0)
     model = onnx.ModelProto()
@@ -189,5 +190,5 @@ def with_shape(graph: Graph, batch: int, size: tuple[int, int] | None) -> Graph:
 
 
 def _up(side: int, stride: int) -> int:
-    """The next multiple of a stride, at least one."""
+    """Rounds a side up to a multiple of the stride, at least one stride."""
     return max(1, -(-side // stride)) * stride

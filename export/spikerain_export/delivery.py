@@ -1,4 +1,4 @@
-"""Exports a model: makes it, proves it, builds an engine if asked, and writes it at the end."""
+"""Exports a model: converts it, verifies it, builds an engine if requested, and writes it last."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from spikerain_edge.engine_file import SUFFIX
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct
 from spikerain_edge.images import Image
-from spikerain_export.artefact import require_place, write_artefacts
+from spikerain_export.artefact import require_writable, write_artefacts
 from spikerain_export.candidate import Candidate, make
 from spikerain_export.conversion import Request, require_convertible
 from spikerain_export.engine_build import Built, build
 from spikerain_export.gates import gates
 from spikerain_export.origin import Origin
-from spikerain_export.places import graph_files, places, require_replaceable
+from spikerain_export.output_files import graph_files, output_files, require_replaceable
 from spikerain_export.progress import Progress
 from spikerain_export.proving import Evidence, prove
 from spikerain_export.tensorrt import BuildSettings
-from spikerain_export.tensorrt.builder import check_profiles
+from spikerain_export.tensorrt.requirements import check_profiles
 from spikerain_export.tensorrt.target import choose_library, find_target
 from spikerain_export.truth import Scene
 from spikerain_export.verification import FULL, PYTORCH, Proof
@@ -33,13 +33,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Delivery:
-    """What an export wrote and measured.
+    """The files and measurements of an export.
 
     Attributes:
-        files: what was written; the graph or engine first.
-        proofs: what was measured, the FP32 graph first; none without verification.
-        document: all of it as plain values, for a JSON report.
-        notes: what the user should know, most of it about what was not proven; logged too.
+        files: the written files, graph or engine first.
+        proofs: the measurements, FP32 graph first; empty without verification.
+        document: the whole report as plain values, for JSON.
+        notes: remarks for the user, mostly about what was not verified; also logged.
     """
 
     files: tuple[Path, ...]
@@ -59,25 +59,26 @@ def deliver(
     engine: BuildSettings | None = None,
     progress: Progress | None = None,
 ) -> Delivery:
-    """Exports a model; nothing is written unless all of it succeeds.
+    """Exports a model. Writes nothing unless every step succeeds.
 
     Args:
         origin: the FP32 model.
         request: precision, target and shape.
-        output: file to write, an ONNX graph or an engine; an engine's graph comes to lie beside
-            it, and the probe graph beside that.
-        scenes: rainy images at several sizes, to prove the export on.
-        calibration: rainy images (H, W, 3) uint8 BGR, others than the scenes, to choose the
-            scales of ONNX Runtime's INT8 by.
-        verify: whether to prove it and to refuse what misses its gate.
-        engine: builds a TensorRT engine of these settings too.
-        progress: told what is being done.
+        output: file to write, an ONNX graph or an engine. The graph of an engine and the probe
+            graph are written to the same folder.
+        scenes: rainy images at several sizes, to verify the export on.
+        calibration: rainy images (H, W, 3) uint8 BGR, different from the scenes, that choose the
+            scales of ONNX Runtime's INT8.
+        verify: whether to verify the export and to fail if it misses its gate.
+        engine: settings of a TensorRT engine to build; None to write a graph only.
+        progress: called with each step.
 
     Raises:
-        InputError: the request cannot be served, a file not be written, or `progress` cancels.
-        ModelError: the export is not what was asked for; see `proving.prove`.
+        InputError: the model cannot be exported as requested, a file cannot be written, or
+            `progress` cancels.
+        ModelError: the export does not pass verification; see `proving.prove`.
     """
-    _require_places(output, origin)
+    _require_outputs(output, origin)
     require_convertible(origin, request)
     _require_kind(output, origin, engine)
     candidate = make(origin, request, calibration, progress)
@@ -96,13 +97,13 @@ def write(
     evidence: Evidence | None = None,
     built: Built | None = None,
 ) -> Delivery:
-    """Writes a candidate with its probe graph, all of it or nothing.
+    """Writes a candidate with its probe graph: either all files or none.
 
     Args:
-        candidate: what to write.
+        candidate: the converted model.
         output: file to write, an ONNX graph or an engine.
-        evidence: what is known about it, for the report.
-        built: its engine, where `output` is one.
+        evidence: its measurements, for the report.
+        built: its engine, if `output` is an engine.
 
     Raises:
         InputError: a file cannot be written.
@@ -137,21 +138,22 @@ def _notes(candidate: Candidate, evidence: Evidence, built: Built | None) -> lis
     request, origin = candidate.request, candidate.origin
     if request.precision == "fp32" and origin.network is None and evidence.proofs:
         notes.append(
-            f"the FP32 graph of {origin.graph.spec.name} is that of its file and was compared with "
-            "nothing but itself: to compare it with PyTorch, export its checkpoint"
+            f"the FP32 graph of {origin.graph.spec.name} was read from a file, so it was not "
+            "compared with PyTorch: export the checkpoint folder to compare them"
         )
     if (request.precision, request.target) == ("fp16", "onnxruntime"):
         notes.append(_about_half_precision(evidence))
     if evidence.translation is not None:
         found = evidence.translation
         notes.append(
-            f"the graph is its PyTorch network in double precision: {found.spikes} spikes equal, "
-            f"pictures within {found.picture:.0e} levels ({found.seconds:.1f} s)"
+            f"the graph equals its PyTorch network in double precision: all {found.spikes} spikes "
+            f"are equal, pictures differ by at most {found.picture:.0e} levels "
+            f"({found.seconds:.1f} s)"
         )
     if built is not None and built.ahead_of_time:
         notes.append(
-            "the engine was built ahead of time for another GPU and has not been run: run it "
-            "there before you rely on it"
+            "the engine was built ahead of time for another GPU and has not been run: test it on "
+            "that GPU before you rely on it"
         )
     return notes
 
@@ -159,28 +161,28 @@ def _notes(candidate: Candidate, evidence: Evidence, built: Built | None) -> lis
 def _about_half_precision(evidence: Evidence) -> str:
     advice = "FP16 is for GPUs; for a CPU, export with --int8"
     if not evidence.proofs:
-        return f"on most CPUs the fp16 graph is slower than fp32: {advice}"
+        return f"on most CPUs, fp16 is slower than fp32: {advice}"
     full, half = evidence.proofs[0].timing.median, evidence.proofs[-1].timing.median
-    return f"on this CPU the fp16 graph has {full / half:.2f} times the speed of fp32: {advice}"
+    return f"on this CPU, fp16 runs at {full / half:.2f} times the speed of fp32: {advice}"
 
 
-def _require_places(output: Path, origin: Origin) -> None:
-    """Checks, before a long export, that its files can be written and that none is read."""
-    beside = places(output)
-    # An engine's graph may be the one that it is built from: it is compared before it is written.
+def _require_outputs(output: Path, origin: Origin) -> None:
+    """Checks, before a long export, that its files can be written and overwrite no input."""
+    beside = output_files(output)
+    # The graph beside an engine may be the input itself; `require_replaceable` compares them later.
     written = [output] if output.suffix == SUFFIX else beside
     require_distinct([str(path) for path in written], origin.files)
     for path in beside:
-        require_place(path)
+        require_writable(path)
 
 
 def _require_kind(output: Path, origin: Origin, engine: BuildSettings | None) -> None:
-    """Checks, before a long export, that name, sizes and machine allow what is to be written."""
+    """Checks, before a long export, the output's suffix and, for an engine, sizes and GPU."""
     kind, suffix = ("an ONNX graph", ".onnx") if engine is None else ("an engine", SUFFIX)
     if output.suffix != suffix:
         raise InputError(
-            f"{output} is not a name for {kind}: its suffix must be {suffix}",
-            f"name it with --output {output.with_suffix(suffix)}",
+            f"{output} is not a name for {kind}: the name must end in {suffix}",
+            f"use --output {output.with_suffix(suffix)}",
         )
     if engine is not None:
         check_profiles(origin.graph.spec, engine.profiles)
@@ -188,7 +190,7 @@ def _require_kind(output: Path, origin: Origin, engine: BuildSettings | None) ->
 
 
 def _finite(value: Any) -> Any:
-    """Plain values with none in the place of infinities, since JSON has no infinity."""
+    """Replaces infinities and NaN by None, because JSON has neither."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

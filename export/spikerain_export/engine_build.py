@@ -1,4 +1,4 @@
-"""Builds an engine from a candidate and runs it, where that is possible, before it is kept."""
+"""Builds an engine from a candidate and verifies it on this GPU, if it was built for this GPU."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from spikerain_export.truth import Scene
 
 @dataclass(frozen=True)
 class Built:
-    """An engine.
+    """A built engine.
 
     Attributes:
         file: the engine.
-        psnr: lowest agreement of an image with the FP32 graph in dB; none if it was not run.
+        psnr: lowest PSNR of an image against the FP32 graph, in dB; None if it was not run.
     """
 
     file: EngineFile
@@ -29,7 +29,7 @@ class Built:
 
     @property
     def ahead_of_time(self) -> bool:
-        """Whether it was built for a GPU that is not here, and so has not been run."""
+        """Whether it was built for a GPU of another machine, so that it has not been run."""
         return self.file.header.gpu == AHEAD_OF_TIME
 
 
@@ -39,16 +39,17 @@ def build(
     scenes: Sequence[Sequence[Scene]] = (),
     progress: Progress | None = None,
 ) -> Built:
-    """The engine of a candidate; see `build_cached`.
+    """Builds the engine of a candidate, or takes it from the cache; see `build_cached`.
 
     Args:
-        candidate: what to build it from.
-        settings: what to build.
-        scenes: rainy images at several sizes to run it on; none to leave it unproven.
-        progress: told how the build gets on.
+        candidate: the model to build it from.
+        settings: settings of the build.
+        scenes: rainy images at several sizes to verify it on; empty to skip verification.
+        progress: called with each step of the build.
 
     Raises:
-        InputError: the settings cannot be served, no scene has its size, or `progress` cancels.
+        InputError: an engine with these settings cannot be built here, no scene has its size, or
+            `progress` cancels.
         ModelError: the engine cannot be built or does not reach its gate.
     """
     show(progress, "building the engine")

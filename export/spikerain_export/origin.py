@@ -1,4 +1,4 @@
-"""What is exported: a shipped model, an ONNX file of ours, a checkpoint, an untrained variant."""
+"""Opens the model to export: shipped model, ONNX file, checkpoint or untrained variant."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _UNTRAINED = ("s", "m", "l")
 
 @dataclass(frozen=True)
 class Graph:
-    """A graph and its description, as one finds them inside a file."""
+    """An ONNX graph and its description, as stored in one file."""
 
     model: onnx.ModelProto
     spec: ModelSpec
@@ -37,14 +37,14 @@ class Origin:
     """An FP32 model to export from.
 
     Attributes:
-        graph: what is run.
-        probe: the same with firing rates, where there is one.
-        sha256: digest of its ONNX file, as it was read or would be written.
-        opset: ONNX operator set of what is written.
-        network: the PyTorch network, where the model came as one.
+        graph: the graph without outputs for firing rates.
+        probe: the probe graph, with firing rates, or None.
+        sha256: SHA-256 of the ONNX file of `graph`, as read or as it would be written.
+        opset: ONNX operator set of the files to write.
+        network: the PyTorch network, or None if the model was read from an ONNX file.
         files: files that were read.
-        trained: whether its weights mean anything.
-        note: what the user should know about it.
+        trained: whether its weights were trained.
+        note: a remark for the user; empty if there is none.
     """
 
     graph: Graph
@@ -58,35 +58,37 @@ class Origin:
 
 
 def open_origin(model: str, *, name: str = "", opset: int | None = None) -> Origin:
-    """Finds what is to be exported.
+    """Opens the model to export.
 
     Args:
         model: a shipped model's name, `s`, `m` or `l` (untrained), a checkpoint folder, or an
-            ONNX file made earlier.
-        name: what to call it; its own name unless given.
-        opset: ONNX operator set to unroll to; only where a network is unrolled.
+            exported ONNX file.
+        name: name to give the model; empty keeps its own.
+        opset: ONNX operator set to unroll to; only for checkpoints and untrained variants.
 
     Raises:
-        InputError: nothing has this name, or it needs torch and that is missing.
-        ModelError: a file is damaged, changed or foreign.
+        InputError: no model has this name, `opset` is given for a file, or torch is needed but
+            not installed.
+        ModelError: a file is damaged, was changed after export, or is not a SpikeRain model.
     """
     if model in shipped_models() or Path(model).is_file():
         if opset:
             raise InputError(
-                f"{model} is a file and keeps its operator set: --opset is for checkpoints",
-                "leave out --opset, or name the checkpoint",
+                f"{model} is an ONNX file and keeps its operator set: --opset only applies to "
+                "checkpoints",
+                "leave out --opset, or export the checkpoint folder",
             )
         return _renamed(_from_files(model), name)
     if not Path(model).is_dir() and model not in _UNTRAINED:
         raise InputError(
             f"no model {model!r}",
-            f"name a shipped one ({', '.join(shipped_models())}), {', '.join(_UNTRAINED)} "
-            "(untrained), a checkpoint folder or an ONNX file",
+            f"name a shipped model ({', '.join(shipped_models())}), an untrained variant "
+            f"({', '.join(_UNTRAINED)}), a checkpoint folder or an ONNX file",
         )
     if find_spec("torch") is None:
         raise InputError(
-            f"unrolling {model} needs the package torch",
-            "install it: pip install 'spikerain-edge[train,export]', or name an ONNX file",
+            f"exporting {model} needs the package torch, which is not installed",
+            "install it: pip install 'spikerain-edge[train,export]', or export an ONNX file",
         )
     return _from_network(model, name, opset or OPSET)
 
@@ -108,8 +110,8 @@ def origin_of(network: SpikeRain, name: str = "", opset: int = OPSET) -> Origin:
     """Unrolls a network in memory; needs torch.
 
     Args:
-        network: what to export, in evaluation mode.
-        name: what the model is called; the variant unless given.
+        network: the network to export, in evaluation mode.
+        name: name of the model; by default the name of the variant.
         opset: ONNX operator set, 17 to 21.
     """
     from spikerain_export.exporter import unrolled
@@ -125,8 +127,8 @@ def _from_network(model: str, name: str, opset: int) -> Origin:
     if Path(model).is_dir():
         return origin_of(open_checkpoint(Path(model)), name, opset)
     note = (
-        f"no weights of {model} are shipped: this one is untrained, for measuring only; its "
-        "pictures are compared and not held to a gate"
+        f"no trained weights of {model} are shipped: this model is untrained and only useful for "
+        "measuring speed; its pictures are compared but need not pass a gate"
     )
     return replace(origin_of(untrained(model), name, opset), trained=False, note=note)
 

@@ -1,4 +1,4 @@
-"""Shows how an export gets on."""
+"""Reports the progress of an export."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from collections.abc import Callable
 from spikerain_edge.errors import InputError
 
 Progress = Callable[[str, int, int], bool]
-"""Called with a phase in English, the steps of it that are done, and all of them; false cancels.
+"""Called with the name of a phase in English, its finished steps and its total steps.
 
-Phases nest: a step of one may be a whole phase of its own.
+Returns whether to continue; False cancels the export. Phases nest: one step of a phase may be a
+whole phase of its own.
 """
 
 _log = logging.getLogger(__name__)
 
 
 def show(progress: Progress | None, phase: str, done: int = 0, steps: int = 1) -> None:
-    """Tells what is being done.
+    """Reports a phase and its progress.
 
     Raises:
-        InputError: the export was cancelled.
+        InputError: `progress` returned False, which cancels the export.
     """
     if done == 0:
         _log.debug("%s", phase)
     if progress is not None and not progress(phase, done, steps):
-        raise InputError("the export was cancelled", "nothing was written: start it again")
+        raise InputError("the export was cancelled", "nothing was written; start the export again")

@@ -1,4 +1,8 @@
-"""Proves what is about to be written: as a translation, against the truth, and at its own shape."""
+"""Verifies a candidate before it is written.
+
+Compares it with its PyTorch network in double precision, with clean images, and, if it has a fixed
+shape, with the graph of free size.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +23,18 @@ from spikerain_export.verification import Derain, Proof, measure
 if TYPE_CHECKING:
     from spikerain_export.translation import Translation
 
-# An untrained network cannot be held to a truth: a few scenes show how fast it is.
+# The accuracy of an untrained network means nothing: a few scenes are enough to time it.
 _UNTRAINED_SCENES = 4
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known about a candidate.
+    """Measurements of a candidate.
 
     Attributes:
-        translation: the comparison with its network in double precision; none where it was made
-            from a file.
-        proofs: what was measured, the FP32 graph first.
+        translation: comparison with its network in double precision; None if the model was read
+            from an ONNX file.
+        proofs: measurements of each graph, FP32 first.
     """
 
     translation: Translation | None = None
@@ -40,20 +44,20 @@ class Evidence:
 def prove(
     candidate: Candidate, scenes: Sequence[Sequence[Scene]], progress: Progress | None = None
 ) -> Evidence:
-    """Checks that a candidate is what was asked for.
+    """Verifies a candidate.
 
-    FP32 graphs that were unrolled are their network in double precision, whatever its weights. The
-    graphs of a trained network reach their gates. An INT8 graph is shown beside FP16 too, since a
-    user chooses between them; that row is not required to reach its gate.
+    An unrolled FP32 graph must equal its network in double precision, trained or not. The graphs
+    of a trained network must reach their gates. For INT8, FP16 is measured too, because users
+    choose between the two; the FP16 graph need not reach its gate then.
 
     Args:
-        candidate: what is about to be written.
-        scenes: rainy images at several sizes, one of them the candidate's own if it has one.
-        progress: told what is being done.
+        candidate: the converted model.
+        scenes: rainy images at several sizes, including the candidate's size if that is fixed.
+        progress: called with each step.
 
     Raises:
-        ModelError: it is not; says by how much.
-        InputError: no scene has its size, or `progress` cancels.
+        ModelError: the candidate fails a check; the message says by how much.
+        InputError: no scene has the candidate's size, or `progress` cancels.
     """
     origin = candidate.origin
     translation = _translation(candidate, progress)
@@ -85,7 +89,7 @@ def _translation(candidate: Candidate, progress: Progress | None) -> Translation
 
 
 def _others(candidate: Candidate) -> list[Artefact]:
-    """What is shown beside the FP32 graph, what is written last."""
+    """Returns the graphs to measure besides FP32; the graph to write comes last."""
     precision = candidate.request.precision
     if precision == "fp32":
         return []
@@ -94,7 +98,7 @@ def _others(candidate: Candidate) -> list[Artefact]:
 
 
 def _network(origin: Origin) -> Derain | None:
-    """The PyTorch network as a function on images, where there is one."""
+    """Returns the PyTorch network as a function on images, or None if there is no network."""
     network = origin.network
     if network is None:
         return None

@@ -1,4 +1,4 @@
-"""Models, scenes and damaged files that exports are tried on."""
+"""Models, scenes and damaged files for the export tests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def origin_of(network: SpikeRain, folder: Path, **options: Any) -> Origin:
 
 
 def rained_on(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The picture behind bright streaks."""
+    """The image with bright streaks drawn over it."""
     rainy, numbers = image.copy(), np.random.default_rng(1)
     for x, y in numbers.integers(0, (image.shape[1], image.shape[0]), (90, 2)).tolist():
         cv2.line(rainy, (x, y), (x + 2, y + 14), (255, 255, 255), 2)
@@ -43,7 +43,7 @@ def rained_on(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def scenes() -> list[list[Scene]]:
-    """A rainy scene with its truth and one without, at two sizes."""
+    """A rainy scene with its clean image and one without, at two sizes."""
     clean = [photograph(height, width) for height, width in ((64, 72), (48, 64))]
     return [
         [Scene(rained_on(image), image), Scene(np.ascontiguousarray(image[::-1]))]
@@ -56,7 +56,7 @@ def rainy_images() -> list[npt.NDArray[np.uint8]]:
 
 
 def _respecified(content: bytes, edit: Callable[[dict[str, Any]], object]) -> bytes:
-    """The file with another description, written as a version of ours would have written it."""
+    """Returns the file with an edited description, as another version would have written it."""
     model = onnx.load_model_from_string(content)
     (entry,) = (each for each in model.metadata_props if each.key == METADATA_KEY)
     values = json.loads(entry.value)
@@ -66,7 +66,7 @@ def _respecified(content: bytes, edit: Callable[[dict[str, Any]], object]) -> by
 
 
 def damaged_files(content: bytes) -> dict[str, tuple[bytes, str]]:
-    """What must be refused as a model, and what is said about it, by name."""
+    """Returns files that must be rejected, each with its expected error message, by name."""
     model, spec = unseal(content, "the model")
     changed = bytearray(content)
     changed[len(content) // 3] ^= 1

@@ -37,7 +37,7 @@ def made(origin: Origin, **request: Any) -> OnnxRuntimeEngine:
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 @pytest.mark.parametrize("opset", [18, 21])
-def test_every_operator_set_makes_the_same_picture(
+def test_every_operator_set_produces_the_same_picture(
     origin: Origin, folder: Path, precision: str, opset: int
 ) -> None:
     image = photograph(48, 64)[None]
@@ -62,14 +62,14 @@ def test_every_operator_set_makes_the_same_picture(
 
 
 @pytest.mark.parametrize("opset", [16, 22])
-def test_operator_sets_that_are_not_known_are_no_silent_success(origin: Origin, opset: int) -> None:
+def test_unknown_operator_sets_are_rejected(origin: Origin, opset: int) -> None:
     with pytest.raises(ValueError, match=f"to {opset}"):
         at_opset(origin.graph.model, opset)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-def test_a_graph_of_one_size_takes_that_size_only(origin: Origin, precision: str) -> None:
+def test_a_graph_of_fixed_size_only_takes_that_size(origin: Origin, precision: str) -> None:
     image = photograph(48, 64)
     with (
         made(origin, precision=precision) as free,
@@ -83,7 +83,7 @@ def test_a_graph_of_one_size_takes_that_size_only(origin: Origin, precision: str
     assert "run --imgsz 64x48" in str(raised.value)
 
 
-def test_an_image_that_is_padded_to_the_one_size_is_served(origin: Origin) -> None:
+def test_an_image_that_can_be_padded_to_the_fixed_size_is_accepted(origin: Origin) -> None:
     content = convert(origin, Request(size=(48, 64))).content
     with Derainer.from_bytes(content) as derainer:
         assert derainer(photograph(47, 63)).shape == (47, 63, 3)
@@ -91,7 +91,7 @@ def test_an_image_that_is_padded_to_the_one_size_is_served(origin: Origin) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-def test_a_graph_of_two_images_derains_each_as_if_it_were_alone(
+def test_a_graph_for_two_images_derains_each_like_a_single_image(
     origin: Origin, precision: str
 ) -> None:
     first, second = photograph(48, 64), photograph(64, 48).transpose(1, 0, 2)
@@ -103,14 +103,14 @@ def test_a_graph_of_two_images_derains_each_as_if_it_were_alone(
         assert two.spec.batch == 2
         derained = two.infer(both)
         for image, result in zip(both, derained, strict=True):
-            # Sums may be taken in another order, which may flip a spike at the threshold.
+            # The runtime may sum in another order, which can flip a spike at the threshold.
             difference = one.infer(image[None])[0].astype(int) - result
             assert (difference != 0).mean() < 1e-3
         with pytest.raises(InputError, match=r"expected uint8 \(2, H, W, 3\)"):
             two.infer(first[None])
 
 
-def test_a_derainer_refuses_a_graph_of_two_images_when_it_is_loaded(
+def test_a_derainer_rejects_a_graph_for_two_images_when_loading_it(
     origin: Origin, tmp_path: Path
 ) -> None:
     path = tmp_path / "two.onnx"
@@ -122,9 +122,7 @@ def test_a_derainer_refuses_a_graph_of_two_images_when_it_is_loaded(
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 @pytest.mark.parametrize("target", ["onnxruntime", "tensorrt"])
-def test_what_is_made_names_the_fp32_file_that_it_was_made_from(
-    origin: Origin, precision: Any, target: Any
-) -> None:
+def test_a_converted_graph_names_its_fp32_file(origin: Origin, precision: Any, target: Any) -> None:
     full = convert(origin, Request())
     artefact = convert(origin, Request(precision, target), rainy_images())
     assert full.graph.spec.source_sha256 == ""
@@ -133,7 +131,7 @@ def test_what_is_made_names_the_fp32_file_that_it_was_made_from(
     assert artefact.graph.spec.seals(artefact.content)
 
 
-def test_the_probe_graph_is_made_alike(origin: Origin) -> None:
+def test_the_probe_graph_is_converted_like_the_graph(origin: Origin) -> None:
     artefact = convert(origin, Request("int8", size=(48, 64)), rainy_images())
     image = photograph(48, 64)
     with Derainer.from_bytes(artefact.content, probe=artefact.probe) as derainer:
@@ -143,28 +141,28 @@ def test_the_probe_graph_is_made_alike(origin: Origin) -> None:
 
 
 def remade(origin: Origin, **request: Any) -> Origin:
-    """What was exported, to be exported again."""
+    """An exported graph as the origin of another export."""
     return replace(origin, graph=convert(origin, Request(**request), rainy_images()).graph)
 
 
 @pytest.mark.parametrize(
     ("first", "second", "said"),
     [
-        ({"precision": "int8"}, {"precision": "fp16"}, "is int8 already"),
-        ({"precision": "int8"}, {}, "is int8 already"),
-        ({"precision": "fp16"}, {"precision": "fp16"}, "is fp16 already"),
-        ({"size": (48, 64)}, {"size": (64, 64)}, "takes 1 images of 64x48 only"),
-        ({"size": (48, 64)}, {"precision": "int8"}, "takes 1 images of 64x48 only"),
-        ({"batch": 2}, {"batch": 3}, "takes 2 images of any size only"),
+        ({"precision": "int8"}, {"precision": "fp16"}, "is already int8"),
+        ({"precision": "int8"}, {}, "is already int8"),
+        ({"precision": "fp16"}, {"precision": "fp16"}, "is already fp16"),
+        ({"size": (48, 64)}, {"size": (64, 64)}, "only takes 1 images of 64x48"),
+        ({"size": (48, 64)}, {"precision": "int8"}, "only takes 1 images of 64x48"),
+        ({"batch": 2}, {"batch": 3}, "only takes 2 images of any size"),
         (
             {},
             {"size": (50, 64)},
-            "cannot take images of 64x50; give multiples of 4, such as --imgsz 64x52",
+            "cannot take images of 64x50; use multiples of 4: --imgsz 64x52",
         ),
         ({}, {"size": (0, 64)}, "cannot take images of 64x0"),
     ],
 )
-def test_what_cannot_be_made_is_refused(
+def test_impossible_conversions_are_rejected(
     origin: Origin, first: dict[str, Any], second: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(InputError) as raised:
@@ -172,17 +170,17 @@ def test_what_cannot_be_made_is_refused(
     assert said in str(raised.value)
 
 
-def test_a_probe_graph_is_not_exported_by_itself(origin: Origin) -> None:
+def test_a_probe_graph_cannot_be_exported_alone(origin: Origin) -> None:
     assert origin.probe is not None
     with pytest.raises(InputError, match="spikerain-edge export MODEL"):
         convert(replace(origin, graph=origin.probe, probe=None), Request())
 
 
-def test_a_newer_operator_set_is_no_start_for_another_precision(folder: Path) -> None:
+def test_other_precisions_need_a_graph_of_operator_set_17(folder: Path) -> None:
     newer = open_origin(str(folder), opset=19)
     written = replace(newer, graph=convert(newer, Request()).graph)
     written = replace(written, graph=replace(written.graph, model=at_opset(newer.graph.model, 19)))
-    with pytest.raises(InputError, match="is in operator set 19, int8 is made from 17"):
+    with pytest.raises(InputError, match="set 19; int8 is made from operator set 17"):
         convert(written, Request("int8"), rainy_images())
 
 

@@ -26,7 +26,7 @@ from spikerain_export.truth import Scene
 from spikerain_training.blocks import ConvNorm
 from spikerain_training.network import SpikeRain
 
-# Without streaks: so few small pictures make any figure about them one of chance.
+# Without clean images: with so few small pictures, a loss against them would be a matter of chance.
 PICTURES = [
     [Scene(photograph(*size)), Scene(np.ascontiguousarray(photograph(*size)[::-1]))]
     for size in ((64, 72), (48, 64))
@@ -53,8 +53,8 @@ def refused(origin: Origin, output: Path, **options: Any) -> SpikeRainError:
     return raised.value
 
 
-class Told:
-    """Notes the phases of an export; cancels in the one that has this name."""
+class Recorder:
+    """Records the phases of an export; cancels in the phase of this name."""
 
     def __init__(self, cancels: str = "") -> None:
         self.phases: list[str] = []
@@ -65,12 +65,12 @@ class Told:
         return phase != self._cancels
 
 
-def test_an_export_tells_what_it_does_and_can_be_cancelled(
+def test_an_export_reports_progress_and_can_be_cancelled(
     origin: Origin, tmp_path: Path, files: Files
 ) -> None:
-    told = Told("comparing pictures and spikes")
-    error = refused(origin, tmp_path / "mine.onnx", progress=told)
-    assert told.phases == ["making the fp32 graph", "comparing pictures and spikes"]
+    progress = Recorder("comparing pictures and spikes")
+    error = refused(origin, tmp_path / "mine.onnx", progress=progress)
+    assert progress.phases == ["making the fp32 graph", "comparing pictures and spikes"]
     assert "the export was cancelled" in str(error)
     assert files(tmp_path) == []
 
@@ -80,7 +80,7 @@ def test_an_export_tells_what_it_does_and_can_be_cancelled(
     ("precision", "wanted"),
     [("fp32", ["fp32"]), ("fp16", ["fp32", "fp16"]), ("int8", ["fp32", "fp16", "int8"])],
 )
-def test_an_export_is_two_files_that_load_and_a_report(
+def test_an_export_writes_two_loadable_files_and_a_report(
     origin: Origin, tmp_path: Path, files: Files, precision: str, wanted: list[str]
 ) -> None:
     output = tmp_path / "mine.onnx"
@@ -95,12 +95,12 @@ def test_an_export_is_two_files_that_load_and_a_report(
     document = json.loads(json.dumps(made.document, allow_nan=False))
     assert document["spec"]["precision"] == precision
     assert [len(proof["psnr"]) for proof in document["proofs"]] == [2] * len(wanted)
-    assert document["proofs"][0]["worst"] is None, "infinite: it is compared with itself"
+    assert document["proofs"][0]["worst"] is None, "infinite, since it is compared with itself"
     assert document["reference"] == "onnx fp32"
     assert document["translation"] is None
 
 
-def test_scales_are_chosen_on_the_images_that_were_given_for_it_alone(
+def test_scales_are_chosen_on_the_calibration_images_only(
     origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Sequence[Any]] = []
@@ -115,24 +115,24 @@ def test_scales_are_chosen_on_the_images_that_were_given_for_it_alone(
     assert [id(image) for image in seen[0]] == [id(image) for image in OTHERS]
     assert made.document["scale_images"] == 2
     error = refused(origin, tmp_path / "other.onnx", request=request, calibration=())
-    assert "need images to choose their scales by" in str(error)
+    assert "INT8 for ONNX Runtime needs rainy images" in str(error)
 
 
 @pytest.mark.slow
-def test_a_graph_that_was_compared_with_itself_is_not_called_proven(
+def test_notes_say_whether_the_graph_was_compared_with_pytorch(
     origin: Origin, published: SpikeRain, tmp_path: Path
 ) -> None:
     output = tmp_path / "mine.onnx"
     (note,) = delivered(origin, output).notes
-    assert "compared with nothing but itself" in note
+    assert "was not compared with PyTorch" in note
     (note,) = delivered(origin, output, request={"precision": "fp16"}).notes
-    assert "compared with nothing" not in note
+    assert "compared with PyTorch" not in note
     (note,) = delivered(origin_of(published, tmp_path / "checkpoint"), output).notes
-    assert "is its PyTorch network in double precision" in note
+    assert "equals its PyTorch network in double precision" in note
 
 
 @pytest.mark.slow
-def test_fp16_for_a_cpu_is_said_to_be_slower_and_for_an_engine_it_is_not(
+def test_a_note_warns_that_fp16_is_slow_on_cpus_but_not_for_engines(
     origin: Origin, tmp_path: Path
 ) -> None:
     output, asked = tmp_path / "mine.onnx", {"precision": "fp16"}
@@ -144,19 +144,19 @@ def test_fp16_for_a_cpu_is_said_to_be_slower_and_for_an_engine_it_is_not(
     assert made.notes == ()
 
 
-def test_values_beyond_half_precision_are_not_delivered_in_it(
+def test_a_graph_with_values_beyond_half_precision_is_not_exported_in_fp16(
     origin: Origin, tmp_path: Path, files: Files
 ) -> None:
     loud = replace(origin, graph=weakened(origin.graph, 3000), probe=None)
     error = refused(loud, tmp_path / "mine.onnx", request={"precision": "fp16"})
     assert "output/weight of nano reaches" in str(error)
-    assert "half precision ends at 65504; nothing was written" in str(error)
+    assert "the largest number in half precision is 65504; nothing was written" in str(error)
     assert error.exit_code == 4
     assert files(tmp_path) == []
 
 
 @pytest.mark.slow
-def test_a_graph_of_one_size_is_proven_at_that_size(origin: Origin, tmp_path: Path) -> None:
+def test_a_graph_of_fixed_size_is_verified_at_that_size(origin: Origin, tmp_path: Path) -> None:
     output = tmp_path / "mine.onnx"
     made = delivered(origin, output, request={"precision": "fp16", "size": (48, 64), "batch": 1})
     assert len(made.proofs) == 2
@@ -166,7 +166,7 @@ def test_a_graph_of_one_size_is_proven_at_that_size(origin: Origin, tmp_path: Pa
             derainer(photograph())
 
 
-def test_a_size_that_no_scene_has_is_not_called_proven(
+def test_a_fixed_size_without_a_scene_of_that_size_is_rejected(
     origin: Origin, tmp_path: Path, files: Files
 ) -> None:
     error = refused(origin, tmp_path / "mine.onnx", request={"size": (80, 64)})
@@ -182,15 +182,15 @@ def test_without_verification_nothing_is_measured(origin: Origin, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_graph_that_is_not_its_network_is_not_written(
+def test_a_graph_that_differs_from_its_network_is_not_written(
     published: SpikeRain, tmp_path: Path, files: Files
 ) -> None:
     origin = origin_of(published, tmp_path / "checkpoint")
     (tmp_path / "out").mkdir()
-    # By so little that no picture shows it, and of an untrained network too.
+    # The error is too small to see in any picture, and untrained networks are checked too.
     wrong = replace(origin, graph=weakened(origin.graph, 1 + 1e-5), trained=False)
     error = refused(wrong, tmp_path / "out" / "wrong.onnx")
-    assert "the graph is not the network in double precision: the picture is off" in str(error)
+    assert "differs from its PyTorch network in double precision: the picture is off" in str(error)
     assert "nothing was written" in str(error)
     assert "add --no-verify" in str(error)
     assert error.exit_code == 4
@@ -204,7 +204,7 @@ def test_a_graph_that_is_not_its_network_is_not_written(
 
 
 def put_on_threshold(layer: ConvNorm, threshold: float) -> None:
-    """Lets one channel have potentials whose spike is another one once batch norm is folded."""
+    """Puts a channel's potentials so near the threshold that folding batch norm flips spikes."""
     norm = layer.norm
     assert norm.running_mean is not None
     assert norm.running_var is not None
@@ -222,10 +222,10 @@ def put_on_threshold(layer: ConvNorm, threshold: float) -> None:
 
 
 @pytest.mark.slow
-def test_a_right_graph_whose_spikes_hang_on_rounding_is_written(
+def test_a_correct_graph_with_potentials_on_the_threshold_is_written(
     published: SpikeRain, tmp_path: Path, files: Files
 ) -> None:
-    """Its potentials lie on the threshold: PyTorch and the folded bias round them apart."""
+    """Potentials are on the threshold: PyTorch and the folded bias round them differently."""
     network = copy.deepcopy(published)
     put_on_threshold(network.up1.convolve, network.config.threshold)
     made = delivered(origin_of(network, tmp_path / "checkpoint"), tmp_path / "out" / "mine.onnx")
@@ -235,7 +235,7 @@ def test_a_right_graph_whose_spikes_hang_on_rounding_is_written(
 
 
 def weakened(graph: Graph, factor: float = 3) -> Graph:
-    """The graph with one of its weights changed."""
+    """The graph with its output weights multiplied by a factor."""
     model = onnx.ModelProto()
     model.CopyFrom(graph.model)
     weight = next(each for each in model.graph.initializer if each.name == "output/weight")
@@ -243,18 +243,20 @@ def weakened(graph: Graph, factor: float = 3) -> Graph:
     return Graph(model, graph.spec)
 
 
-def test_a_probe_graph_that_makes_another_picture_is_not_written(
+def test_a_probe_graph_that_produces_another_picture_is_not_written(
     origin: Origin, tmp_path: Path, files: Files
 ) -> None:
     assert origin.probe is not None
     broken = replace(origin, probe=weakened(origin.probe))
     error = refused(broken, tmp_path / "mine.onnx")
     assert isinstance(error, ModelError)
-    assert "the probe graph makes another picture" in str(error)
+    assert "the graph and its probe graph produce different pictures" in str(error)
     assert files(tmp_path) == []
 
 
-def test_what_lay_there_before_survives_a_refusal(origin: Origin, tmp_path: Path) -> None:
+def test_a_rejected_export_leaves_the_existing_file_unchanged(
+    origin: Origin, tmp_path: Path
+) -> None:
     output = tmp_path / "mine.onnx"
     output.write_text("before")
     refused(origin, output, request={"size": (50, 64)})
@@ -262,24 +264,24 @@ def test_what_lay_there_before_survives_a_refusal(origin: Origin, tmp_path: Path
 
 
 @pytest.mark.parametrize("place", ["folder", "/proc/nowhere/mine.onnx", "beside.onnx"])
-def test_a_place_that_cannot_be_written_is_refused_before_anything_is_done(
+def test_an_unwritable_output_is_rejected_before_any_work(
     origin: Origin, tmp_path: Path, files: Files, place: str
 ) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "beside.probe.onnx").mkdir()
-    before, told = files(tmp_path), Told()
-    error = refused(origin, tmp_path / place, progress=told)
+    before, progress = files(tmp_path), Recorder()
+    error = refused(origin, tmp_path / place, progress=progress)
     assert "cannot write" in str(error)
     assert error.exit_code == 2
-    assert (told.phases, files(tmp_path)) == ([], before)
+    assert (progress.phases, files(tmp_path)) == ([], before)
 
 
-def test_what_is_read_is_not_written_over(origin: Origin) -> None:
+def test_an_export_does_not_overwrite_its_input(origin: Origin) -> None:
     for path in origin.files:
         assert "is read" in str(refused(origin, path))
 
 
-def test_files_are_named_as_what_they_are(origin: Origin, tmp_path: Path) -> None:
+def test_the_suffix_of_the_output_must_match_its_format(origin: Origin, tmp_path: Path) -> None:
     settings = BuildSettings((Profile.fixed_at((64, 64)),))
     error = refused(origin, tmp_path / "mine.engine")
     assert "is not a name for an ONNX graph" in str(error)
@@ -289,37 +291,35 @@ def test_files_are_named_as_what_they_are(origin: Origin, tmp_path: Path) -> Non
     assert "mine.engine" in error.remedy
 
 
-def test_an_engine_that_cannot_be_built_is_refused_before_anything_is_done(
-    origin: Origin, tmp_path: Path
-) -> None:
-    told = Told()
+def test_an_impossible_engine_is_rejected_before_any_work(origin: Origin, tmp_path: Path) -> None:
+    progress = Recorder()
     settings = BuildSettings((Profile.fixed_at((50, 64)),))
-    error = refused(origin, tmp_path / "mine.engine", engine=settings, progress=told)
-    assert "cannot take 64x50" in str(error)
-    assert told.phases == []
+    error = refused(origin, tmp_path / "mine.engine", engine=settings, progress=progress)
+    assert "cannot take images of 64x50" in str(error)
+    assert progress.phases == []
 
 
 @pytest.fixture(scope="module")
 def ideal(origin: Origin) -> list[list[Scene]]:
-    """Pictures whose truth is what the FP32 graph makes of them: any change is a loss."""
+    """Scenes whose clean image is the output of the FP32 graph: any change is a loss."""
     graph, _ = seal(origin.graph.model, origin.graph.spec)
     with Derainer.from_bytes(graph) as derainer:
         return [[Scene(group[0].rainy, derainer(group[0].rainy))] for group in PICTURES]
 
 
 @pytest.mark.slow
-def test_a_loss_against_the_truth_fails_the_export(
+def test_a_loss_of_psnr_against_the_clean_images_fails_the_export(
     origin: Origin, ideal: list[list[Scene]], tmp_path: Path, files: Files
 ) -> None:
     error = refused(origin, tmp_path / "m.onnx", request={"precision": "fp16"}, scenes=ideal)
-    assert "dB against the truth" in str(error)
-    assert ", 0.1 are allowed; nothing was written; export it in fp32" in str(error)
+    assert "dB of PSNR against the clean images" in str(error)
+    assert "at most 0.1 dB are allowed; nothing was written; export it in fp32" in str(error)
     assert error.exit_code == 4
     assert files(tmp_path) == []
 
 
 @pytest.mark.slow
-def test_an_untrained_network_has_nothing_to_lose_against_the_truth(
+def test_an_untrained_network_need_not_reach_the_gate(
     origin: Origin, ideal: list[list[Scene]], tmp_path: Path
 ) -> None:
     untrained = replace(origin, trained=False)
@@ -330,9 +330,7 @@ def test_an_untrained_network_has_nothing_to_lose_against_the_truth(
 
 
 @pytest.mark.slow
-def test_the_reference_is_the_network_where_there_is_one(
-    published: SpikeRain, tmp_path: Path
-) -> None:
+def test_a_checkpoint_is_compared_with_its_network(published: SpikeRain, tmp_path: Path) -> None:
     made = delivered(origin_of(published, tmp_path / "checkpoint"), tmp_path / "mine.onnx")
     assert made.document["reference"] == "pytorch"
     assert min(made.proofs[0].psnr.values()) >= 55

@@ -1,4 +1,4 @@
-"""An engine is delivered with the graph that it was built from; the builder itself stands aside."""
+"""Engines are exported together with their graphs; a stand-in replaces the TensorRT builder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def origin() -> Origin:
 
 @pytest.fixture
 def built_for(monkeypatch: pytest.MonkeyPatch) -> Build:
-    """Lets engines be built for a GPU of this name."""
+    """Replaces the builder by one that makes engine files for a GPU of this name."""
 
     def prepare(gpu: str) -> None:
         def build(
@@ -64,7 +64,7 @@ def delivered(origin: Origin, output: Path, precision: Any = "fp32", **options: 
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-def test_an_engine_comes_with_its_graph_and_can_be_counted(
+def test_an_engine_comes_with_its_graph_and_counts_of_operations(
     origin: Origin, built_for: Build, tmp_path: Path, files: Files, precision: str
 ) -> None:
     built_for(AHEAD_OF_TIME)
@@ -79,7 +79,7 @@ def test_an_engine_comes_with_its_graph_and_can_be_counted(
         assert derainer.spec.precision == precision
 
 
-def test_an_engine_built_ahead_of_time_is_not_called_run(
+def test_an_engine_built_ahead_of_time_is_reported_as_not_run(
     origin: Origin, built_for: Build, tmp_path: Path
 ) -> None:
     built_for(AHEAD_OF_TIME)
@@ -88,7 +88,7 @@ def test_an_engine_built_ahead_of_time_is_not_called_run(
     assert any("has not been run" in note for note in made.notes)
 
 
-def test_an_engine_for_this_gpu_is_run_before_anything_is_written(
+def test_an_engine_for_this_gpu_is_verified_before_anything_is_written(
     origin: Origin,
     built_for: Build,
     tmp_path: Path,
@@ -100,10 +100,10 @@ def test_an_engine_for_this_gpu_is_run_before_anything_is_written(
     def refuse(file: EngineFile, derain: Any, *_: Any, **options: Any) -> float:
         assert derain(scenes()[0][0].rainy).shape == scenes()[0][0].rainy.shape
         assert options == {"device": 0, "held": True}
-        raise ModelError("the fp32 engine agrees with its reference to 3 dB only", "")
+        raise ModelError("the fp32 engine agrees with its reference to only 3 dB", "")
 
     monkeypatch.setattr(engine_build, "prove_engine", refuse)
-    with pytest.raises(ModelError, match="3 dB only"):
+    with pytest.raises(ModelError, match="only 3 dB"):
         delivered(origin, tmp_path / "mine.engine", verify=True)
     assert files(tmp_path) == []
     monkeypatch.setattr(engine_build, "prove_engine", lambda *_, **options: 60.0)
@@ -113,25 +113,25 @@ def test_an_engine_for_this_gpu_is_run_before_anything_is_written(
     assert delivered(origin, tmp_path / "mine.engine").document["engine_run"] is False
 
 
-def test_another_graph_beside_an_engine_is_not_replaced(
+def test_an_unrelated_graph_beside_an_engine_is_not_overwritten(
     origin: Origin, built_for: Build, tmp_path: Path
 ) -> None:
     built_for(AHEAD_OF_TIME)
     (tmp_path / "mine.onnx").write_bytes(b"somebody's")
-    told: list[str] = []
+    phases: list[str] = []
 
     def progress(phase: str, done: int, steps: int) -> bool:
-        told.append(phase)
+        phases.append(phase)
         return True
 
-    with pytest.raises(InputError, match=r"mine\.onnx would be replaced by the graph that"):
+    with pytest.raises(InputError, match=r"mine\.onnx already exists and would be overwritten"):
         delivered(origin, tmp_path / "mine.engine", progress=progress)
-    assert told == ["making the fp32 graph"]
+    assert phases == ["making the fp32 graph"]
     assert (tmp_path / "mine.onnx").read_bytes() == b"somebody's"
     assert not (tmp_path / "mine.engine").exists()
 
 
-def test_an_engine_that_is_replaced_takes_its_graph_with_it(
+def test_replacing_an_engine_also_replaces_its_graph(
     origin: Origin, built_for: Build, tmp_path: Path, files: Files
 ) -> None:
     built_for(AHEAD_OF_TIME)
@@ -142,7 +142,7 @@ def test_an_engine_that_is_replaced_takes_its_graph_with_it(
     assert read_engine_file(tmp_path / "mine.engine").header.source_sha256 == digest
 
 
-def test_the_graph_that_an_engine_is_made_from_may_lie_beside_it(
+def test_the_source_graph_of_an_engine_may_be_in_the_same_folder(
     built_for: Build, tmp_path: Path
 ) -> None:
     built_for(AHEAD_OF_TIME)

@@ -21,7 +21,7 @@ from spikerain_training.network import SpikeRain
 from spikerain_training.restore import restore
 
 
-def test_a_shipped_model_and_its_file_are_the_same_origin() -> None:
+def test_a_shipped_model_opens_by_name_and_by_file() -> None:
     named = open_origin("nano")
     filed = open_origin(str(find_model("nano").graph.path))
     assert named.graph.spec == filed.graph.spec
@@ -32,13 +32,13 @@ def test_a_shipped_model_and_its_file_are_the_same_origin() -> None:
     assert named.sha256 == filed.sha256 == hashlib.sha256(shipped()).hexdigest()
 
 
-def test_the_checkpoint_behind_the_shipped_model_is_the_shipped_model() -> None:
+def test_the_shipped_model_has_the_weights_of_its_checkpoint() -> None:
     made = open_origin(str(TRAINED), name="nano")
     assert made.network is not None
     assert made.graph.spec.weights_sha256 == open_origin("nano").graph.spec.weights_sha256
 
 
-def test_a_checkpoints_graph_does_what_its_network_does(
+def test_the_graph_of_a_checkpoint_agrees_with_its_network(
     published: SpikeRain, tmp_path: Path
 ) -> None:
     origin = origin_of(published, tmp_path / "checkpoint", name="mine")
@@ -51,27 +51,27 @@ def test_a_checkpoints_graph_does_what_its_network_does(
     assert np.abs(difference).max() <= 1
 
 
-def test_an_untrained_variant_says_that_it_is_one() -> None:
+def test_an_untrained_variant_has_a_note_and_fixed_weights() -> None:
     origin = open_origin("s")
     assert origin.graph.spec.variant == "s"
     assert not origin.trained
     assert "untrained" in origin.note
-    assert origin.sha256 == open_origin("s").sha256, "random weights are the same every time"
+    assert origin.sha256 == open_origin("s").sha256, "the random weights are fixed"
 
 
-def test_a_file_is_renamed_with_its_probe_graph() -> None:
+def test_renaming_a_model_also_renames_its_probe_graph() -> None:
     origin = open_origin("nano", name="mine")
     assert origin.probe is not None
     assert (origin.graph.spec.name, origin.probe.spec.name) == ("mine", "mine")
-    assert origin.sha256 == hashlib.sha256(shipped()).hexdigest(), "that file was read"
+    assert origin.sha256 == hashlib.sha256(shipped()).hexdigest(), "the digest of the file read"
 
 
-def test_a_file_without_a_probe_graph_is_taken_without(tmp_path: Path) -> None:
+def test_a_file_without_a_probe_graph_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "alone.onnx").write_bytes(shipped())
     assert open_origin(str(tmp_path / "alone.onnx")).probe is None
 
 
-def test_the_probe_graph_of_another_network_is_refused(
+def test_the_probe_graph_of_another_network_is_rejected(
     published: SpikeRain, tmp_path: Path
 ) -> None:
     made = write_network(published, tmp_path / "mine.onnx")
@@ -81,7 +81,7 @@ def test_the_probe_graph_of_another_network_is_refused(
 
 
 @pytest.mark.parametrize("kind", damaged_files(shipped()))
-def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+def test_a_damaged_file_gives_a_one_line_error(tmp_path: Path, kind: str) -> None:
     content, said = damaged_files(shipped())[kind]
     path = tmp_path / "mine.onnx"
     path.write_bytes(content)
@@ -94,7 +94,7 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", damaged_files(shipped()))
-def test_a_damaged_probe_graph_is_refused_too(tmp_path: Path, kind: str) -> None:
+def test_a_damaged_probe_graph_is_rejected_too(tmp_path: Path, kind: str) -> None:
     (tmp_path / "mine.onnx").write_bytes(shipped())
     (tmp_path / "mine.probe.onnx").write_bytes(damaged_files(shipped())[kind][0])
     with pytest.raises(ModelError, match=r"mine\.probe\.onnx"):
@@ -102,7 +102,7 @@ def test_a_damaged_probe_graph_is_refused_too(tmp_path: Path, kind: str) -> None
 
 
 @pytest.mark.parametrize("model", ["pico", "nowhere/mine.onnx"])
-def test_what_is_not_there_is_said_with_what_there_is(
+def test_an_error_about_a_missing_model_lists_the_shipped_ones(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -112,27 +112,27 @@ def test_what_is_not_there_is_said_with_what_there_is(
 
 
 def test_a_file_keeps_its_operator_set() -> None:
-    with pytest.raises(InputError, match="nano is a file and keeps its operator set"):
+    with pytest.raises(InputError, match="nano is an ONNX file and keeps its operator set"):
         open_origin("nano", opset=18)
 
 
-def test_without_torch_a_checkpoint_needs_it_and_a_file_does_not(
+def test_only_checkpoints_and_variants_need_torch(
     published: SpikeRain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = checkpoint(published, tmp_path / "checkpoint")
     monkeypatch.setitem(sys.modules, "torch", None)
     assert open_origin("nano").network is None
     for model in (str(folder), "s"):
-        with pytest.raises(InputError, match=r"needs the package torch; install it: pip"):
+        with pytest.raises(InputError, match=r"needs the package torch, .*; install it: pip"):
             open_origin(model)
 
 
-def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_checkpoint_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a checkpoint folder"):
         open_origin(str(tmp_path))
 
 
-def test_a_checkpoint_of_another_shape_is_refused(
+def test_a_checkpoint_with_weights_of_another_shape_is_rejected(
     nano: SpikeRain, published: SpikeRain, tmp_path: Path
 ) -> None:
     folder = checkpoint(nano, tmp_path / "mixed")
@@ -149,14 +149,16 @@ def test_a_pickled_file_is_never_loaded(published: SpikeRain, tmp_path: Path) ->
         open_origin(str(folder))
 
 
-def test_a_configuration_that_is_no_table_is_refused(published: SpikeRain, tmp_path: Path) -> None:
+def test_a_configuration_that_is_not_a_table_is_rejected(
+    published: SpikeRain, tmp_path: Path
+) -> None:
     folder = checkpoint(published, tmp_path / "listed")
     (folder / "config.json").write_text("[1, 2]")
     with pytest.raises(ModelError, match=r"config\.json: the network configuration is not a table"):
         open_origin(str(folder))
 
 
-def test_the_command_that_the_refusal_of_a_probe_graph_names_works(tmp_path: Path) -> None:
+def test_the_command_in_the_error_about_a_probe_graph_works(tmp_path: Path) -> None:
     for name, content in (("mine.onnx", find_model("nano").graph), ("mine.probe.onnx", None)):
         read = content or find_model("nano").probe
         assert read is not None

@@ -1,4 +1,4 @@
-"""`spikerain-edge export`: a model or checkpoint becomes what a board runs."""
+"""`spikerain-edge export`: converts a model or checkpoint into a file that a board runs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ app = typer.Typer(add_completion=False)
 
 
 class ExportCommand(TyperCommand):
-    """Refuses the spelling of `--imgsz` that took height and width as two words."""
+    """The export command; it rejects the old form `--imgsz HEIGHT WIDTH`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Names the spelling of today, and parses as usual."""
+        """Checks that `--imgsz` has one value, then parses the arguments as usual."""
         with command_scope():
             require_one_size(args)
         return super().parse_args(ctx, args)
@@ -42,14 +42,15 @@ def export(
         str | None,
         typer.Option(
             metavar="N|WxH",
-            help="Image size: width x height, or one number for a square. A graph takes any size "
-            "unless given one.",
+            help="Image size: width x height, or one number for a square. Without it, a graph "
+            "accepts any size.",
         ),
     ] = None,
     dynamic: Annotated[
         bool,
         typer.Option(
-            "--dynamic", help="An engine for 64x64 to 1920x1080; --imgsz is the usual size then."
+            "--dynamic",
+            help="Build an engine for 64x64 to 1920x1080, fastest at --imgsz.",
         ),
     ] = False,
     batch: Annotated[int, typer.Option(min=1, help="Images per call.")] = 1,
@@ -58,7 +59,9 @@ def export(
     ] = None,
     workspace: Annotated[
         float | None,
-        typer.Option(metavar="GiB", help="TensorRT's workspace; half of what is free."),
+        typer.Option(
+            metavar="GiB", help="Workspace of TensorRT. Default: half of the free GPU memory."
+        ),
     ] = None,
     device: Annotated[int, typer.Option(min=0, help="GPU to build the engine on.")] = 0,
     capability: Annotated[
@@ -68,16 +71,19 @@ def export(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Rainy images, every other one to prove the export on, the rest to choose INT8 "
-            "scales by: image, folder, glob or pairs; else the demo."
+            help="Rainy images: an image, a folder, a glob or a folder of pairs. They verify the "
+            "export; with --int8, every other one chooses scales instead. Default: the demo."
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="File to write; named after the model unless given.")
+        Path | None, typer.Option(help="File to write. Default: named after the model.")
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the model; its own unless given.")] = "",
+    name: Annotated[str, typer.Option(help="Name to give the model. Default: keep its own.")] = "",
     verify: Annotated[
-        bool, typer.Option("--verify/--no-verify", help="Prove it, refuse what misses its gate.")
+        bool,
+        typer.Option(
+            "--verify/--no-verify", help="Verify the result and write it only if it passes."
+        ),
     ] = True,
     json_to: Annotated[
         str | None,
@@ -90,7 +96,7 @@ def export(
     """Exports a model as an ONNX graph or a TensorRT engine and verifies the result."""
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as aside:
         with extra_required("exporting", "export"):
-            from spikerain_export.commands.work import Order, carry_out
+            from spikerain_export.commands.work import Order, run_export
 
         size = None if imgsz is None else parse_shape(imgsz)
         engine = kind is Format.ENGINE
@@ -106,4 +112,4 @@ def export(
             verify=verify,
             json_to=json_to,
         )
-        carry_out(order, aside)
+        run_export(order, aside)

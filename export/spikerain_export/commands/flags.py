@@ -1,4 +1,4 @@
-"""What the flags of `spikerain-edge export` ask for."""
+"""Turns the options of `spikerain-edge export` into requests and settings."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from spikerain_export.tensorrt import BuildSettings
 
 USUAL_SIZE = (480, 640)
-"""Height and width that an engine is built for unless told otherwise."""
+"""Height and width that an engine is built for by default."""
 _SMALLEST, _LARGEST = (64, 64), (1080, 1920)
 
 
 class Format(str, Enum):
-    """What kind of file is written."""
+    """Kind of file to write."""
 
     ONNX = "onnx"
     ENGINE = "engine"
 
 
 def require_one_size(arguments: Sequence[str]) -> None:
-    """Refuses `--imgsz 480 640`, whose second number would be read as the model.
+    """Rejects `--imgsz 480 640`: the second number would be parsed as the model.
 
     Raises:
         InputError: `--imgsz` is followed by two numbers.
@@ -49,22 +49,22 @@ def read_request(
     batch: int,
     engine: bool,
 ) -> Request:
-    """Reads precision, target and shape from the flags.
+    """Reads precision, target and shape from the options.
 
     Raises:
-        InputError: flags exclude each other.
+        InputError: two options exclude each other.
     """
     from spikerain_export.conversion import Request
 
     if fp16 and int8:
         raise InputError(
-            "--fp16 and --int8 exclude each other",
+            "--fp16 and --int8 cannot be used together",
             "run export twice: once with --fp16, once with --int8",
         )
     if dynamic and size and not engine:
         raise InputError(
-            "--imgsz and --dynamic exclude each other for a graph",
-            "leave out --dynamic for one size, --imgsz for any size",
+            "--imgsz and --dynamic cannot be used together for an ONNX graph",
+            "leave out --dynamic for a fixed size, or leave out --imgsz for any size",
         )
     return Request(
         "int8" if int8 else "fp16" if fp16 else "fp32",
@@ -82,17 +82,20 @@ def read_settings(
     capability: str | None,
     device: int,
 ) -> BuildSettings | None:
-    """Reads the settings of an engine build from the flags.
+    """Reads the settings of an engine build from the options.
 
     Returns:
         The settings; None for a graph.
 
     Raises:
-        InputError: flags for engines are given for a graph.
+        InputError: an option for engines is given, but the output is a graph.
     """
     if not engine:
         if workspace is not None or capability is not None:
-            raise InputError("--workspace and --capability are for engines", "add --format engine")
+            raise InputError(
+                "--workspace and --capability only apply to engines",
+                "add --format engine, or leave these options out",
+            )
         return None
     from spikerain_edge.engine_header import Profile
     from spikerain_export.tensorrt import BuildSettings
@@ -111,8 +114,8 @@ def read_settings(
 def default_output(name: str, request: Request, kind: Format) -> Path:
     """Names the output after the model and its options, such as `nano-fp16-640x480.onnx`.
 
-    Characters of the model's name that could lead to another folder are replaced. An INT8 engine
-    has `-tensorrt` in its name, since the INT8 graph for ONNX Runtime differs from its own.
+    Replaces characters of the model's name that could point to another folder. An INT8 engine has
+    `-tensorrt` in its name, because the INT8 graph for ONNX Runtime is a different graph.
     """
     precision = "" if request.precision == "fp32" else f"-{request.precision}"
     if (request.precision, request.target) == ("int8", "tensorrt"):
@@ -124,6 +127,6 @@ def default_output(name: str, request: Request, kind: Format) -> Path:
 
 
 def sizes_for(size: Size | None) -> list[Size]:
-    """The two sizes (height, width) that an export is proven at."""
+    """Returns the two sizes (height, width) that an export is verified at."""
     first = (192, 192)
     return [first, size if size and size != first else (240, 320)]

@@ -1,4 +1,4 @@
-"""Collects the images that an export is proven on and those that its scales are chosen on."""
+"""Collects the images that verify an export and those that choose its INT8 scales."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from spikerain_export.truth import Scene
 _Picture = tuple[Image, "Image | None"]
 _Found = TypeVar("_Found")
 KNOWN = 24
-"""Least number of scenes with a known clean image: with fewer, the verdict is a matter of luck."""
+"""Least number of scenes with a known clean image: with fewer, the verdict depends on chance."""
 _OF_OTHER_SIZE = 2
 _FOR_SCALES = 8
 _PROOF_SEED, _OTHER_SEED, _SCALES_SEED = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Material:
-    """The images of an export. No image is used for both purposes.
+class ExportImages:
+    """The images of an export. No image serves both purposes.
 
     Attributes:
-        proof: rainy scenes, those of one size together: many of the first size, few of the second.
-        scales: rainy images (H, W, 3) uint8 BGR to choose INT8 scales on; empty if not asked for.
-        note: what the user should know about the choice; empty if nothing.
+        proof: rainy scenes for verification, grouped by size: many of the first size, a few of
+            each other size.
+        scales: rainy images (H, W, 3) uint8 BGR that choose INT8 scales; empty if not requested.
+        note: a remark on this choice for the user; empty if there is none.
     """
 
     proof: list[list[Scene]]
@@ -40,34 +41,35 @@ class Material:
     note: str = ""
 
 
-def gather(
+def collect_images(
     data: str | None, sizes: Sequence[tuple[int, int]], *, scales: bool, seed: int = _PROOF_SEED
-) -> Material:
-    """Collects images for an export: every other one for the proof, the rest for the scales.
+) -> ExportImages:
+    """Collects images for an export: every other one for verification, the rest for scales.
 
     Args:
-        data: image, folder, glob or folder of pairs; drawn scenes if None. If fewer than 24 have a
-            known clean image, drawn scenes join the proof until 24 have.
-        sizes: height and width of many scenes, then of a few; images for scales get the first.
-        scales: whether to keep images for choosing scales; otherwise all go to the proof.
-        seed: draws other scenes.
+        data: image, folder, glob or folder of pairs; generated scenes if None. If fewer than 24
+            have a known clean image, generated scenes are added until 24 have.
+        sizes: (height, width) of the many scenes first, then of the few; images for scales get
+            the first size.
+        scales: whether to keep images for choosing scales; otherwise all serve verification.
+        seed: seed of the generated scenes.
 
     Raises:
-        InputError: there are no images, one cannot be decoded, or `data` is a camera.
+        InputError: there are no images, an image cannot be decoded, or `data` is a camera.
     """
     if data is None or data == "demo":
         drawn = draw_scenes(_FOR_SCALES, sizes[0], _SCALES_SEED) if scales else []
-        return Material(_proof([], sizes, seed), [scene.rainy for scene in drawn])
+        return ExportImages(_proof([], sizes, seed), [scene.rainy for scene in drawn])
     pictures = _read(data, scales)
     if not scales:
-        return Material(_proof(pictures, sizes, seed), [])
+        return ExportImages(_proof(pictures, sizes, seed), [])
     if len(pictures) == 1:
         note = (
-            f"{data} has one image, which is used to choose the scales; the export is proven on "
-            "the built-in scenes"
+            f"{data} has only one image: it chooses the INT8 scales, and the built-in scenes "
+            "verify the export"
         )
-        return Material(_proof([], sizes, seed), _for_scales(pictures, sizes[0]), note)
-    return Material(_proof(pictures[::2], sizes, seed), _for_scales(pictures[1::2], sizes[0]))
+        return ExportImages(_proof([], sizes, seed), _for_scales(pictures, sizes[0]), note)
+    return ExportImages(_proof(pictures[::2], sizes, seed), _for_scales(pictures[1::2], sizes[0]))
 
 
 def _proof(
@@ -98,7 +100,7 @@ def _for_scales(pictures: Sequence[_Picture], size: tuple[int, int]) -> list[Ima
 
 
 def _read(data: str, scales: bool) -> list[_Picture]:
-    """Reads the first images of `data`, with the clean image if they are pairs."""
+    """Reads the first images of `data`, each with its clean image if `data` holds pairs."""
     pairs = _pairs(Path(data)) if Path(data).is_dir() else []
     shares = 2 if scales else 1
     if pairs:
@@ -108,7 +110,7 @@ def _read(data: str, scales: bool) -> list[_Picture]:
 
 
 def _pairs(folder: Path) -> list[Callable[[], tuple[Image, Image]]]:
-    """Lists functions that read one pair each; empty if the folder has no layout of pairs."""
+    """Returns one function per pair that reads it; empty if the folder does not hold pairs."""
 
     def found() -> list[Callable[[], tuple[Image, Image]]]:
         return [pair.read for pair in find_pairs(folder) or ()]
@@ -117,15 +119,15 @@ def _pairs(folder: Path) -> list[Callable[[], tuple[Image, Image]]]:
 
 
 def _checked(data: str, read: Callable[[], _Found]) -> _Found:
-    """Reads pairs, and names the value of `--data` in errors.
+    """Calls `read` and adds the value of `--data` to its errors.
 
     Raises:
-        InputError: the pairs cannot be used.
+        InputError: the pairs cannot be read.
     """
     try:
         return read()
     except InputError as error:
         raise InputError(
             f"cannot use --data {data}: {error.cause}",
-            f"look at its pairs: spikerain-train prepare {quote(str(data))}",
+            f"check its pairs: spikerain-train prepare {quote(str(data))}",
         ) from error

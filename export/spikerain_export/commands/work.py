@@ -1,4 +1,4 @@
-"""What `spikerain-edge export` does once its flags are read."""
+"""Runs `spikerain-edge export` after its options have been read."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from spikerain_edge.console import print_line
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct, write_whole
 from spikerain_edge.sizes import Size
-from spikerain_export.artefact import require_place
+from spikerain_export.artefact import require_writable
 from spikerain_export.commands.flags import USUAL_SIZE, Format, default_output, sizes_for
-from spikerain_export.commands.scenes import gather
+from spikerain_export.commands.scenes import collect_images
 from spikerain_export.conversion import Request
 from spikerain_export.delivery import Delivery, deliver
 from spikerain_export.origin import Origin, open_origin
-from spikerain_export.places import places
+from spikerain_export.output_files import output_files
 from spikerain_export.tables import proof_table
 from spikerain_export.tensorrt import BuildSettings
 
 _STDOUT = "-"
-# Where it is no terminal that limits them, the columns of the table are not broken.
+# Outside a terminal, the table is this wide, so that its columns do not wrap.
 _TABLE_WIDTH = 150
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Order:
-    """What to export and where to.
+    """What to export and where to write it.
 
     Attributes:
         model: shipped model, checkpoint folder, ONNX file, or the name of a variant.
-        name: what to call the model; its own name if empty.
-        opset: ONNX operator set; none leaves the choice to the exporter.
+        name: name to give the model; empty keeps its own.
+        opset: ONNX operator set; None for the default.
         request: precision, target and shape.
-        size: height and width to prove it at beside the usual one; none where none was given.
-        settings: how to build an engine; none for a graph alone.
-        data: rainy images; the demo if none.
-        output: file to write; named after the model if none.
-        verify: whether to prove the export.
-        json_to: file that gets the report, or `-` for standard output.
+        size: (height, width) from `--imgsz`, verified in addition to the default size; or None.
+        settings: settings of the engine build; None to write a graph only.
+        data: rainy images; None for the demo.
+        output: file to write; None to name it after the model.
+        verify: whether to verify the export.
+        json_to: file for the JSON report, or `-` for standard output; None for no report.
     """
 
     model: str
@@ -60,15 +60,15 @@ class Order:
     json_to: str | None
 
 
-def carry_out(order: Order, aside: Console) -> None:
-    """Exports a model, shows what was proven, writes the report.
+def run_export(order: Order, aside: Console) -> None:
+    """Exports a model, prints the verification table and writes the report.
 
     Args:
         order: what to export.
         aside: console for tables and progress.
 
     Raises:
-        SpikeRainError: see `deliver`; or the report cannot be written.
+        SpikeRainError: the export failed (see `deliver`), or the report cannot be written.
     """
     origin = open_origin(order.model, name=order.name, opset=order.opset)
     kind = Format.ONNX if order.settings is None else Format.ENGINE
@@ -90,7 +90,7 @@ def _deliver(order: Order, origin: Origin, output: Path, status: Status) -> Deli
     request = order.request
     usual = None if order.settings is None else USUAL_SIZE
     scaled = (request.precision, request.target) == ("int8", "onnxruntime")
-    material = gather(order.data, sizes_for(order.size or usual), scales=scaled)
+    material = collect_images(order.data, sizes_for(order.size or usual), scales=scaled)
     _say(material.note)
     return deliver(
         origin,
@@ -105,16 +105,16 @@ def _deliver(order: Order, origin: Origin, output: Path, status: Status) -> Deli
 
 
 def _require_report_place(json_to: str | None, output: Path, origin: Origin) -> None:
-    """Checks before the work that the report can be written and replaces nothing else.
+    """Checks, before the work starts, that the report can be written and overwrites no other file.
 
     Raises:
-        InputError: it cannot, or it would replace a file that is read or written.
+        InputError: the report cannot be written, or it would overwrite an input or another output.
     """
     if not json_to or json_to == _STDOUT:
         return
-    require_place(Path(json_to), "--json")
+    require_writable(Path(json_to), "--json")
     require_distinct([json_to], origin.files)
-    require_distinct([*map(str, places(output)), json_to], ())
+    require_distinct([*map(str, output_files(output)), json_to], ())
 
 
 def _say(*lines: str) -> None:
@@ -138,5 +138,5 @@ def _report(text: str, place: str) -> None:
         write_whole(Path(place), f"{text}\n".encode())
     except OSError as error:
         raise InputError(
-            f"cannot write {place}: {error.strerror}", "name another file with --json"
+            f"cannot write the report {place}: {error.strerror}", "name another file with --json"
         ) from error

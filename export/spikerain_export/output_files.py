@@ -1,4 +1,4 @@
-"""Where an export lies, and what it may replace there."""
+"""The files that an export writes, and the checks before it replaces existing ones."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from spikerain_export.artefact import probe_path
 from spikerain_export.conversion import Artefact
 
 
-def places(output: Path) -> list[Path]:
-    """The files that an export to `output` writes, which is its first.
+def output_files(output: Path) -> list[Path]:
+    """Returns the files that an export to `output` writes, `output` first.
 
-    An engine's graph and probe graph lie beside it: an engine reports no firing rates.
+    An engine cannot report firing rates, so its graph and probe graph are written beside it.
     """
     if is_engine_file(output):
         return [output, output.with_suffix(".onnx"), probe_path(output)]
@@ -24,7 +24,7 @@ def places(output: Path) -> list[Path]:
 
 
 def graph_files(artefact: Artefact, output: Path) -> dict[Path, bytes]:
-    """Graph and probe graph by where they are to lie."""
+    """Returns the contents of graph and probe graph by the path to write them to."""
     graph = output.with_suffix(".onnx") if is_engine_file(output) else output
     contents = {graph: artefact.content}
     if artefact.probe is not None:
@@ -33,17 +33,18 @@ def graph_files(artefact: Artefact, output: Path) -> dict[Path, bytes]:
 
 
 def require_replaceable(contents: Mapping[Path, bytes], engine: Path, read: Sequence[Path]) -> None:
-    """Checks that the graph beside an engine, whose name nobody typed, replaces no other graph.
+    """Checks that the graph beside an engine does not overwrite an unrelated graph.
 
-    What is the same already may stay, and that of an engine which is replaced itself gives way.
+    The user did not choose the name of that graph. It may be written if an existing file has the
+    same content, or belongs to the engine that is being replaced.
 
     Args:
-        contents: graph and probe graph by where they are to lie.
-        engine: the engine that they lie beside.
-        read: files that the export was made from.
+        contents: contents of graph and probe graph by the path to write them to.
+        engine: path of the engine.
+        read: files that the export reads.
 
     Raises:
-        InputError: another graph lies there.
+        InputError: an unrelated graph or an input would be overwritten.
     """
     there = {path: path.read_bytes() for path in contents if path.is_file()}
     changed = [path for path, content in there.items() if content != contents[path]]
@@ -51,13 +52,13 @@ def require_replaceable(contents: Mapping[Path, bytes], engine: Path, read: Sequ
     graph = next(iter(contents))
     if changed and hashlib.sha256(there.get(graph, b"")).hexdigest() != _source_of(engine):
         raise InputError(
-            f"{changed[0]} would be replaced by the graph that {engine} is built from",
-            f"name another engine with --output, or move {changed[0]} away",
+            f"{changed[0]} already exists and would be overwritten by the graph of {engine}",
+            f"name another engine with --output, or move {changed[0]} to another folder",
         )
 
 
 def _source_of(engine: Path) -> str | None:
-    """Digest of the graph that an engine which lies there was built from."""
+    """Returns the digest of the graph that an existing engine was built from, or None."""
     try:
         return read_engine_file(engine).header.source_sha256
     except SpikeRainError:
