@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
 import subprocess
-import tempfile
+import threading
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -13,6 +15,9 @@ from spikerain_edge.errors import StreamError
 # Seconds that a child has to complete its output, and then to end.
 _PATIENCE = 1.0
 _LAST = 0.2
+# Lines of a child's messages that are kept, and bytes of a line: it may complain for months.
+_KEPT = 20
+_LONGEST = 1000
 
 
 class Child:
@@ -28,21 +33,24 @@ class Child:
 
     def __init__(self, command: Sequence[str], label: str) -> None:
         self._label = label
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._said: deque[bytes] = deque(maxlen=_KEPT)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - what to run is the user's choice
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                stderr=self._said,
+                stderr=subprocess.PIPE,
                 # Ctrl-C in a terminal reaches every program there; a child ends when it is told.
                 start_new_session=True,
             )
         except OSError as error:
-            self._said.close()
             raise StreamError(
                 f"cannot run {command[0]}: {error.strerror}", "install it, or choose another output"
             ) from error
+        # The thread that writes to it may still be blocked when the program ends.
+        atexit.register(self._kill)
+        self._listening = threading.Thread(target=self._listen, name="child", daemon=True)
+        self._listening.start()
 
     def write(self, content: bytes) -> int:
         """Hands over some bytes; waits until the child takes them.
@@ -66,12 +74,17 @@ class Child:
         if self._process.stdin is not None:
             with suppress(OSError):
                 self._process.stdin.close()
-        for last, seconds in ((signal.SIGTERM, _PATIENCE), (signal.SIGKILL, _LAST)):
-            if self._ended(seconds):
-                break
-            self._process.send_signal(last)
+        if not self._ended(_PATIENCE):
+            self._kill()
+        self._listening.join(_LAST)
+        atexit.unregister(self._kill)
+
+    def _kill(self) -> None:
+        """Ends the child by signals alone: its input may be locked by a thread that is blocked."""
+        self._process.terminate()
+        if not self._ended(_LAST):
+            self._process.kill()
         self._process.wait()
-        self._said.close()
 
     def _ended(self, seconds: float) -> bool:
         with suppress(subprocess.TimeoutExpired):
@@ -83,6 +96,12 @@ class Child:
         self._ended(_LAST)
         if self._process.returncode == -signal.SIGALRM:
             return "no answer within 10 seconds"
-        self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it has ended")
+        self._listening.join(_LAST)
+        lines = [line.decode(errors="replace").strip() for line in reversed(list(self._said))]
+        return next(filter(None, lines), "it has ended")
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None  # noqa: S101 - it has been asked for
+        with self._process.stderr as said:
+            while line := said.readline(_LONGEST):
+                self._said.append(line)

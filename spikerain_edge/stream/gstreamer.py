@@ -5,6 +5,7 @@ OpenCV's wheels are built without GStreamer, and so are FFmpeg's libraries.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import re
@@ -122,6 +123,8 @@ class _Child:
         finally:
             os.close(written)
         self._closed = False
+        # The thread that reads the pictures may still wait for one when the program ends.
+        atexit.register(self._stop)
         self._listening = threading.Thread(target=self._listen, name="gst-launch", daemon=True)
         self._listening.start()
 
@@ -166,6 +169,7 @@ class _Child:
         self._stop()
         if not self._closed:
             self._closed = True
+            atexit.unregister(self._stop)
             os.close(self._pictures)
 
     def _ended(self) -> bool:

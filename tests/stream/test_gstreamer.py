@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from itertools import islice
 from pathlib import Path
@@ -97,6 +99,31 @@ def test_what_is_wrong_with_a_pipeline_is_said() -> None:
     with pytest.raises(StreamError, match="it sends no frames for 1 s"):
         open_source(f"{RED} ! valve drop=true", CaptureOptions(stall_timeout=1.0))
     assert running_pipelines() == []
+
+
+HANGING = """
+import sys, threading, time
+from spikerain_edge.stream.sources import open_source
+begun = threading.Event()
+def read(uri):
+    for frame in open_source(uri):
+        begun.set()
+threading.Thread(target=read, args=(sys.argv[1],), daemon=True).start()
+sys.exit(not begun.wait(60) if sys.argv[2] == "reading" else time.sleep(2))
+"""
+
+
+@needs_gstreamer
+@pytest.mark.parametrize(("state", "rate"), [("reading", "1/60"), ("opening", "1/1")])
+def test_a_pipeline_ends_with_the_program_whatever_it_does(
+    tmp_path: Path, state: str, rate: str
+) -> None:
+    name = f"pipeline-{state}-{os.getpid()}"
+    source = f"videotestsrc is-live=true name={name} ! video/x-raw,framerate={rate}"
+    uri = f"gst://{source}" + (" ! valve drop=true" if state == "opening" else "")
+    subprocess.run([sys.executable, "-c", HANGING, uri, state], check=True, timeout=100)
+    left = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
+    assert not [command for command in left if f"name={name}".encode() in command]
 
 
 def test_without_gstreamer_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

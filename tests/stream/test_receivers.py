@@ -20,6 +20,7 @@ from stream_parts import Camera, Recorder, inverted
 
 from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.images import Image
+from spikerain_edge.stream.child import Child
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.pipeline import Pipeline
 from spikerain_edge.stream.sinks import Sink, open_sink
@@ -262,6 +263,21 @@ def test_a_gstreamer_pipeline_takes_every_frame(tmp_path: Path, picture: Draw) -
         sink.write(Frame(image, number, 0.0, "shot"), image)
     sink.close()
     assert (tmp_path / "raw").read_bytes() == b"".join(image.tobytes() for image in images)
+
+
+def size_of_open_files() -> int:
+    entries = [path for path in Path("/proc/self/fd").iterdir() if path.exists()]
+    return sum(path.stat().st_size for path in entries if path.is_file())
+
+
+def test_a_child_may_complain_for_months() -> None:
+    complaining = "yes it is wet | head -c 5000000 >&2; echo the end >&2"
+    before = size_of_open_files()
+    child = Child(["sh", "-c", complaining], "child")
+    with pytest.raises(StreamError, match="child takes no frames: the end"):
+        child.write(bytes(1 << 20))
+    assert size_of_open_files() - before < 1_000_000
+    child.close()
 
 
 def test_a_gstreamer_pipeline_that_fails_says_why(picture: Draw) -> None:
