@@ -8,12 +8,17 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.stream.amounts import is_bytes, parse_bytes, parse_seconds
 from spikerain_edge.stream.retention import Limits
 
+# Seconds of a file where old ones are deleted and nobody says how long one is: a single file could
+# be deleted only as a whole.
+_SEGMENT = 600.0
+
 
 def parse_limits(segment: str | None, keep: Iterable[str], min_free: str | None) -> Limits:
     """Parses the options `--segment`, `--keep` and `--min-free`.
 
     Args:
-        segment: duration of a video file, such as `10m`; None for no limit.
+        segment: duration of a video file, such as `10m`; if None, no limit, but ten minutes where
+            `keep` is given.
         keep: age and total size to keep, such as `24h` and `20GiB`, at most one of each.
         min_free: disk space to leave free, such as `2GiB`; None for no limit.
 
@@ -31,8 +36,10 @@ def parse_limits(segment: str | None, keep: Iterable[str], min_free: str | None)
             size = parse_bytes(text, "--keep")
         else:
             seconds = _age(text)
+    given = parse_seconds(segment, "--segment") if segment is not None else None
+    deletes = seconds is not None or size is not None
     return Limits(
-        segment=parse_seconds(segment, "--segment") if segment is not None else None,
+        segment=_SEGMENT if given is None and deletes else given,
         keep_seconds=seconds,
         keep_bytes=size,
         min_free=parse_bytes(min_free, "--min-free") if min_free is not None else 0,

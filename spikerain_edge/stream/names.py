@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import time
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -76,12 +78,14 @@ def made_from(template: Path) -> list[Path]:
     if not is_dated(str(absolute)):
         found = absolute.parent.glob(f"*{absolute.suffix}")
     else:
-        parts = [_DIRECTIVE.sub("*", part) for part in absolute.parts[1:-1]]
+        parts = [_DIRECTIVE.sub("*", glob.escape(part)) for part in absolute.parts[1:-1]]
         found = Path(absolute.anchor).glob("/".join([*parts, f"*{absolute.suffix}"]))
     ended = []
     for path in found:
-        if form.fullmatch(str(path)) and path.is_file() and not path.is_symlink():
-            ended.append((path.stat().st_mtime, path))
+        # Another process may delete it meanwhile.
+        with suppress(FileNotFoundError):
+            if form.fullmatch(str(path)) and path.is_file() and not path.is_symlink():
+                ended.append((path.stat().st_mtime, path))
     return [path for _, path in sorted(ended)]
 
 

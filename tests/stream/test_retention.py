@@ -46,6 +46,31 @@ def test_what_is_too_old_is_deleted_and_nothing_of_others(tmp_path: Path, files:
     assert files(tmp_path) == sorted([*FOREIGN, "gate_20260102-000000.mp4"])
 
 
+def test_old_recordings_are_found_in_any_folder(tmp_path: Path, files: Files) -> None:
+    for folder in ("[front]", "what?", "any*"):
+        older(tmp_path / folder, "gate_20260101-000000.mp4", 25)
+        Limits(keep_seconds=24 * 3600).make_room(tmp_path / folder / TEMPLATE)
+        assert files(tmp_path / folder) == []
+
+
+def test_two_processes_may_delete_the_same_files(
+    tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older(tmp_path, "gate_20260101-000000.mp4", 25)
+    older(tmp_path, "gate_20260102-000000.mp4", 25)
+    is_file = Path.is_file
+
+    def deleted_meanwhile(path: Path) -> bool:
+        there = is_file(path)
+        if path.name == "gate_20260101-000000.mp4":
+            path.unlink()
+        return there
+
+    monkeypatch.setattr(Path, "is_file", deleted_meanwhile)
+    Limits(keep_seconds=24 * 3600).make_room(tmp_path / TEMPLATE)
+    assert files(tmp_path) == []
+
+
 def test_what_is_too_much_is_deleted_the_oldest_first(tmp_path: Path, files: Files) -> None:
     for hours in range(1, 6):
         older(tmp_path, f"gate_20260101-00000{hours}.mp4", hours)
@@ -145,6 +170,8 @@ def test_limits_are_read_as_people_write_them() -> None:
     limits = parse_limits("10m", ["24h", "20GiB"], "500MB")
     assert limits == Limits(600, 86_400, 20 << 30, 500_000_000)
     assert parse_limits(None, [], None) == Limits()
+    # The one file that is being written would never be deleted.
+    assert parse_limits(None, ["20GiB"], None) == Limits(600, None, 20 << 30)
     assert parse_limits("90", ["1.5d"], "1 kB") == Limits(90, 129_600, None, 1000)
 
 
