@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -54,6 +56,40 @@ def test_every_frame_is_timed_in_three_stages(nano: Any) -> None:
     assert stages.whole[0] == stages.pre[0] + stages.engine[0] + stages.post[0]
     assert 0 < timing.loaded <= timing.peak <= peak_memory()
     assert timing.power.reason == "switched off by --no-power"
+
+
+class Slow:
+    """A derainer whose stages take 1, 20 and 3 seconds of a simulated clock."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.engine = self
+
+    def _take(self, seconds: float) -> None:
+        self.now += seconds
+
+    def prepare(self, image: object) -> None:
+        self._take(1)
+
+    def infer(self, images: object) -> None:
+        self._take(20)
+
+    def finish(self, derained: object, image: object) -> None:
+        self._take(3)
+
+    def __call__(self, image: object) -> None:
+        self._take(100)
+
+
+def test_each_stage_gets_its_own_time_and_warm_up_frames_are_not_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = Slow()
+    monkeypatch.setattr(measurement, "time", SimpleNamespace(perf_counter=lambda: slow.now))
+    monkeypatch.setattr(Workload, "load", lambda workload: nullcontext(slow))
+    stages = time_frames(work("simulated", power=False)).stages
+    assert (stages.pre, stages.engine, stages.post) == ([1] * 4, [20] * 4, [3] * 4)
+    assert stages.whole == [24] * 4
 
 
 def test_memory_before_the_frames_is_what_is_resident_then(nano: Any) -> None:
