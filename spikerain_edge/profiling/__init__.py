@@ -1,1 +1,1 @@
-"""What a frame costs: operations, spikes, energy, time."""
+"""Measures the cost of a frame: operations, spikes, energy and time."""

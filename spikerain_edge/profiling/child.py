@@ -70,7 +70,7 @@ class Child:
         *args: _Arguments.args,
         **kwargs: _Arguments.kwargs,
     ) -> _Result:
-        """Calls a function over there.
+        """Calls a function in the child process.
 
         Raises:
             DoesNotFitError: the process was killed, or memory ran out.
@@ -90,7 +90,7 @@ class Child:
         return result
 
     def _answer(self) -> tuple[str, Any]:
-        """How a call ended; what is logged over there meanwhile is logged here."""
+        """Returns the outcome of a call; passes log messages of the child to this process."""
         while True:
             outcome, value = self._connection.recv()
             if outcome != _LOGGED:

@@ -18,9 +18,9 @@ from spikerain_edge.models import find_model
 from spikerain_edge.profiling import power
 from spikerain_edge.profiling.spikes import mean_activity
 
-# Power sensors need time: this long for idle power, and at least this long for the work.
+# Seconds that power sensors need: for idle power, and at least for the work.
 POWER_SECONDS = 2.0
-# They run on the processor, or on a graphics unit in the same package.
+# These run on the processor, or on a GPU in the same package.
 _PROCESSOR_PROVIDERS = (
     CPU,
     "ACLExecutionProvider",
@@ -32,16 +32,16 @@ _PROCESSOR_PROVIDERS = (
 
 @dataclass(frozen=True)
 class Workload:
-    """What to run.
+    """The model and images to run.
 
     Attributes:
         model: shipped model or path.
         images: frames of one size, (H, W, 3) uint8 BGR.
         provider: ONNX Runtime execution provider.
-        threads: threads within an operator; all cores where none.
-        warmup: frames before the timed ones.
-        iterations: timed frames at least; more where a power rail needs them.
-        power: whether to look for power rails.
+        threads: threads within an operator; None for all cores.
+        warmup: frames to run before the timed ones.
+        iterations: least number of timed frames; power rails may need more.
+        power: whether to read power rails.
     """
 
     model: str
@@ -73,15 +73,15 @@ class StageTimes:
 
 @dataclass(frozen=True)
 class Timing:
-    """What running frames of one size took.
+    """Time, memory and energy of running frames of one size.
 
     Attributes:
         stages: wall time of every timed frame.
-        frames: all frames, those before the timed ones included.
-        loaded: resident bytes before the first frame.
-        peak: largest resident bytes.
-        power: what the power rails said over all frames. Idle power comes before them, since a
-            processor that has slept has to be warmed up again.
+        frames: number of all frames, including those before the timed ones.
+        loaded: resident memory before the first frame, in bytes.
+        peak: largest resident memory, in bytes.
+        power: readings of the power rails over all frames. Idle power is measured before the
+            frames, because a processor must warm up again after idling.
     """
 
     stages: StageTimes
@@ -148,7 +148,7 @@ def resident_memory() -> int:
 
 
 def _own_memory(key: str) -> int | None:
-    """Reads what Linux says about the memory of this process, in bytes."""
+    """Reads a memory figure of this process from /proc, in bytes; None if there is none."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:
@@ -171,7 +171,7 @@ def _time(derainer: Derainer, image: Image, stages: StageTimes) -> None:
 
 
 def _open_meters(work: Workload) -> tuple[list[power.PowerMeter], str]:
-    """Opens the rails that can be read, or says why there are none."""
+    """Opens the readable rails; returns the reason if there are none."""
     if not work.power:
         return [], "switched off by --no-power"
     engine = is_engine_file(find_model(work.model).graph.path)

@@ -57,7 +57,7 @@ class PoolCount:
 
 @dataclass(frozen=True)
 class GraphCount:
-    """What one frame of a size costs.
+    """Cost of one frame of one size.
 
     Attributes:
         height: rows, a multiple of the stride.

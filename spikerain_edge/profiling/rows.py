@@ -32,15 +32,15 @@ from spikerain_edge.spec import ModelSpec
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found out about one size; None where that failed.
+    """Measurements of one image size; None where a measurement failed.
 
     Attributes:
-        size: height and width asked for.
-        padded: height and width as the graph gets them.
-        frames: how many images the neurons were watched on.
+        size: requested height and width.
+        padded: height and width of the padded image that the graph reads.
+        frames: number of images that the activity was measured on.
         timing: measured times, memory and power.
         count: operations.
-        activity: what the neurons did.
+        activity: activity of the neurons.
         problem: why timing or count is missing; else empty.
         spikes_reason: why activity is missing; else empty.
     """

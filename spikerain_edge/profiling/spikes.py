@@ -16,7 +16,7 @@ from spikerain_edge.spec import ModelSpec
 
 @dataclass(frozen=True)
 class Spikes:
-    """What the neurons did, in the terms that energy is priced in.
+    """Spikes and synaptic operations of the neurons, from which energy is computed.
 
     Attributes:
         per_frame: emitted spikes.

@@ -12,7 +12,7 @@ BOARDS = Path(__file__).parent / "boards"
 
 
 class Bench:
-    """Time that passes on demand, and meters that are read at each step of it."""
+    """A simulated clock; meters are read at each of its steps."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -25,7 +25,7 @@ class Bench:
 
     @property
     def running(self) -> int:
-        """How many meters are being read in the background."""
+        """Number of meters that are read in the background."""
         return len(self._ticks)
 
     def wait(self, seconds: float) -> None:

@@ -13,12 +13,12 @@ BOARDS = json.loads(files("spikerain_edge.profiling").joinpath("boards.json").re
 
 
 def layer(*neurons: str, macs: int, weights: int = 0, inputs: int, outputs: int = 0) -> LayerCount:
-    """A convolution of a graph whose own types shall not matter."""
+    """A convolution; the types in its own graph do not affect the bounds."""
     return LayerCount("a", neurons, macs, weights, inputs, outputs, True, 10**12, 10**12)
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_rates_are_dense_and_say_what_was_read_and_what_was_derived(name: str) -> None:
+def test_board_rates_are_dense_and_name_their_sources(name: str) -> None:
     board = find_board(name)
     assert board.int8_tops == pytest.approx(2 * board.fp16_tflops, rel=0.02)
     assert board.bandwidth_gbs > 0
@@ -26,12 +26,12 @@ def test_rates_are_dense_and_say_what_was_read_and_what_was_derived(name: str) -
     assert "Derived: " in board.source
 
 
-def test_an_unknown_board_is_refused_with_the_known_ones() -> None:
+def test_an_error_about_an_unknown_board_lists_the_known_ones() -> None:
     with pytest.raises(InputError, match=r"orin-nano, .*xavier-nx"):
         find_board("pdp-11")
 
 
-def test_the_floor_is_the_larger_of_arithmetic_and_memory() -> None:
+def test_the_lower_bound_is_the_larger_of_arithmetic_and_memory() -> None:
     spiking = layer("n", macs=int(10.25e9), inputs=1000)
     analog = layer(macs=int(5.1e9), inputs=34_000_000)
     count = GraphCount(8, 8, (spiking, analog), ())
@@ -55,7 +55,7 @@ def test_little_arithmetic_on_much_data_is_limited_by_memory() -> None:
     assert "not measurements" in report.meaning
 
 
-def test_bytes_are_those_of_the_boards_precision() -> None:
+def test_bytes_depend_on_the_precision_of_the_bound() -> None:
     parts = (
         layer("n", macs=0, weights=10**9, inputs=10**10, outputs=10**11),
         layer(macs=0, weights=10**9, inputs=10**10, outputs=10**11),

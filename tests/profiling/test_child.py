@@ -20,21 +20,21 @@ from spikerain_edge.profiling.child import Child, DoesNotFitError
 from spikerain_edge.profiling.measurement import Workload, peak_memory, time_frames
 
 
-def test_functions_run_in_a_process_of_their_own() -> None:
+def test_functions_run_in_another_process() -> None:
     with Child() as child:
         assert child.call(math.hypot, 3.0, 4.0) == 5.0
         assert child.call(os.getpid) != os.getpid()
         assert child.call(os.getpid) == child.call(os.getpid)
 
 
-def test_its_memory_is_its_own() -> None:
+def test_the_child_process_has_its_own_memory() -> None:
     here = bytearray(200_000_000)
     here[::4096] = b"\1" * len(here[::4096])
     with Child() as child:
         assert child.call(peak_memory) < 150_000_000 < peak_memory()
 
 
-def test_errors_of_ours_arrive_whole() -> None:
+def test_errors_of_this_project_keep_cause_and_remedy() -> None:
     with Child() as child:
         with pytest.raises(InputError, match="no model 'absent'") as caught:
             child.call(find_model, "absent")
@@ -47,7 +47,7 @@ def test_other_errors_arrive_with_their_traceback() -> None:
         child.call(math.sqrt, -1.0)
 
 
-def test_what_is_logged_over_there_is_logged_here(caplog: pytest.LogCaptureFixture) -> None:
+def test_log_messages_of_the_child_reach_the_parent(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "spikerain_edge"), Child() as child:
         child.call(time_frames, Workload("nano", (np.zeros((16, 16, 3), np.uint8),), power=False))
     assert [(one.name, one.levelname) for one in caplog.records] == [
@@ -56,7 +56,7 @@ def test_what_is_logged_over_there_is_logged_here(caplog: pytest.LogCaptureFixtu
     assert "nano.onnx" in caplog.text
 
 
-def test_being_ended_for_want_of_memory_is_survived() -> None:
+def test_a_child_that_is_killed_for_lack_of_memory_gives_an_error() -> None:
     with Child() as child, pytest.raises(DoesNotFitError, match="memory runs out"):
         child.call(signal.raise_signal, signal.SIGKILL)
 
@@ -65,12 +65,14 @@ def test_being_ended_for_want_of_memory_is_survived() -> None:
     ("end", "argument", "words"),
     [(signal.raise_signal, signal.SIGABRT, "ended by SIGABRT"), (os._exit, 3, "with status 3")],
 )
-def test_other_ends_are_told(end: Callable[[int], None], argument: int, words: str) -> None:
+def test_an_error_says_how_a_child_ended(
+    end: Callable[[int], None], argument: int, words: str
+) -> None:
     with Child() as child, pytest.raises(DoesNotFitError, match=words):
         child.call(end, argument)
 
 
-def test_memory_that_cannot_be_had_is_told() -> None:
+def test_a_failed_allocation_gives_an_error() -> None:
     with Child() as child:
         limit = 3 << 30
         child.call(resource.setrlimit, resource.RLIMIT_AS, (limit, limit))

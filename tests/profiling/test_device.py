@@ -48,7 +48,7 @@ def tree(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def test_a_jetson_is_described(tmp_path: Path) -> None:
+def test_the_settings_of_a_jetson_are_read(tmp_path: Path) -> None:
     root = tree(tmp_path, JETSON)
     before = read_health(root)
     tree(root, {"sys/class/hwmon/hwmon1/oc3_event_cnt": "5\n"})
@@ -67,7 +67,7 @@ def test_a_jetson_is_described(tmp_path: Path) -> None:
     assert described.threads == 6
 
 
-def test_what_a_machine_does_not_tell_is_null(tmp_path: Path) -> None:
+def test_values_that_a_machine_does_not_report_are_null(tmp_path: Path) -> None:
     nothing = read_health(tmp_path)
     assert nothing == Health(None, None)
     described = describe_device(nothing, nothing, threads=1, backend="b", root=tmp_path)
@@ -78,7 +78,7 @@ def test_what_a_machine_does_not_tell_is_null(tmp_path: Path) -> None:
     }
 
 
-def test_a_power_mode_without_a_name_is_its_number(tmp_path: Path) -> None:
+def test_a_power_mode_without_a_name_is_shown_as_its_number(tmp_path: Path) -> None:
     root = tree(tmp_path, {"var/lib/nvpmodel/status": "pmode:0003 fmode:cool"})
     health = read_health(root)
     described = describe_device(health, health, threads=1, backend="b", root=root)
@@ -105,7 +105,7 @@ def test_a_core_that_is_offline_has_no_governor(
     assert described.governor == (online.strip() if online else None)
 
 
-def test_an_unthrottled_processor_is_said_to_be_so(tmp_path: Path) -> None:
+def test_an_unthrottled_processor_is_reported_as_such(tmp_path: Path) -> None:
     root = tree(tmp_path, {f"{CPU}/cpu0/thermal_throttle/core_throttle_count": "12\n"})
     health = read_health(root)
     described = describe_device(health, health, threads=1, backend="b", root=root)
@@ -119,14 +119,16 @@ def test_an_unthrottled_processor_is_said_to_be_so(tmp_path: Path) -> None:
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
     ],
 )
-def test_a_containers_limit_counts(tmp_path: Path, limit: str, used: str) -> None:
+def test_the_memory_limit_of_a_container_is_respected(
+    tmp_path: Path, limit: str, used: str
+) -> None:
     groups = {f"sys/fs/cgroup/{limit}": "3000000000\n", f"sys/fs/cgroup/{used}": "1000000000\n"}
     root = tree(tmp_path, {**JETSON, **groups})
     assert total_memory(root) == 3_000_000_000
     assert available_memory(root) == 2_000_000_000
 
 
-def test_without_a_limit_the_machines_memory_counts(tmp_path: Path) -> None:
+def test_without_a_limit_the_memory_of_the_machine_is_used(tmp_path: Path) -> None:
     groups = {
         "sys/fs/cgroup/memory.max": "max\n",
         "sys/fs/cgroup/memory.current": "1000000000\n",

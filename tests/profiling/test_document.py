@@ -1,4 +1,4 @@
-"""The JSON document: its schema, and that it comes back as it was written."""
+"""The JSON document follows its schema and can be read back."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def report() -> Report:
     return msgspec.json.decode(EXAMPLE.read_bytes(), type=Report)
 
 
-def test_the_committed_schema_is_that_of_the_records() -> None:
+def test_the_committed_schema_equals_the_generated_one() -> None:
     assert json.loads(SCHEMA.read_text()) == json_schema(), (
         "run: python -m spikerain_edge.profiling.document > docs/profile.schema.json"
     )
 
 
-def test_a_report_follows_the_schema_and_comes_back_as_written(report: Report) -> None:
+def test_a_report_follows_the_schema_and_can_be_read_back(report: Report) -> None:
     document = json.loads(as_json(report))
     assert document == json.loads(EXAMPLE.read_text())
     schema = json.loads(SCHEMA.read_text())
@@ -35,7 +35,7 @@ def test_a_report_follows_the_schema_and_comes_back_as_written(report: Report) -
     jsonschema.validate(document, schema)
 
 
-def test_every_field_is_described() -> None:
+def test_every_field_of_the_schema_has_a_description() -> None:
     definitions = json_schema()["$defs"]
     for name, record in definitions.items():
         assert record["description"], name
@@ -45,7 +45,7 @@ def test_every_field_is_described() -> None:
 
 
 @pytest.mark.parametrize("spoil", ["unknown", "energy_mj", "imgsz"])
-def test_a_document_that_is_not_a_report_breaks_the_schema(report: Report, spoil: str) -> None:
+def test_the_schema_rejects_documents_that_are_not_reports(report: Report, spoil: str) -> None:
     document: dict[str, Any] = json.loads(as_json(report))
     row = document["rows"][0]
     if spoil == "energy_mj":
@@ -56,14 +56,14 @@ def test_a_document_that_is_not_a_report_breaks_the_schema(report: Report, spoil
         jsonschema.validate(document, json.loads(SCHEMA.read_text()))
 
 
-def test_floats_keep_seven_digits(report: Report) -> None:
+def test_floats_are_rounded_to_seven_digits(report: Report) -> None:
     long = msgspec.structs.replace(report.rows[0], fps=1 / 3, gsops=123456789.0)
     row = rounded(msgspec.structs.replace(report, rows=[long])).rows[0]
     assert (row.fps, row.gsops) == (0.3333333, 123456800.0)
     assert row.imgsz == report.rows[0].imgsz
 
 
-def test_a_figure_that_is_not_finite_is_refused(report: Report) -> None:
+def test_an_infinite_figure_is_rejected(report: Report) -> None:
     broken = msgspec.structs.replace(report.rows[0], fps=float("nan"))
     with pytest.raises(ValueError, match="cannot hold nan"):
         rounded(msgspec.structs.replace(report, rows=[broken]))

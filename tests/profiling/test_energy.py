@@ -19,7 +19,7 @@ def test_analogue_operations_and_spikes_have_their_prices() -> None:
     assert energy_mj(2e9, 30e9, cmos45()) == pytest.approx(2 * 4.6 + 30 * 0.9)
 
 
-def test_as_an_ann_everything_is_a_multiply_accumulate() -> None:
+def test_as_an_ann_every_operation_is_a_multiply_accumulate() -> None:
     assert ann_energy_mj(277.06e9, snn_derain()) == pytest.approx(3463.25)
     assert ann_energy_mj(277.06e9, cmos45()) == pytest.approx(1274.476)
 
@@ -30,7 +30,7 @@ def test_neurons_are_free_unless_priced() -> None:
     assert ann_energy_mj(1e9, snn_derain(VLIF_NEURON_PJ)) == 12.5
 
 
-def test_every_list_says_what_it_leaves_out_and_where_it_comes_from() -> None:
+def test_every_price_list_names_its_source_and_what_it_leaves_out() -> None:
     for prices in (*price_lists(), *price_lists(VLIF_NEURON_PJ)):
         assert "memory traffic" in prices.leaves_out
         assert prices.source

@@ -1,4 +1,4 @@
-"""The page of a report: well-formed, self-contained, complete, and in words where figures lack."""
+"""The page of a report is well-formed, self-contained, complete, and explains missing figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEURONS = ("encoder1.0.neurons.0", "encoder1.0.neurons.1", "down1.neuron", "merg
 
 
 class Page(HTMLParser):
-    """Reads a page, checks that every element is closed in order, and keeps what tests ask for."""
+    """Parses a page, checks that elements are closed in order, and keeps parts for the tests."""
 
     def __init__(self, markup: str) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Page(HTMLParser):
 
     @property
     def drawings(self) -> list[str]:
-        """What each plot says to those who cannot see it."""
+        """The text alternatives of the plots."""
         return [(svg["aria-label"] or "").replace(GAP, " ") for svg in self.tags("svg")]
 
     def tags(self, name: str) -> list[dict[str, str | None]]:
@@ -93,7 +93,7 @@ def test_the_page_is_well_formed_and_has_one_heading_for_its_subject(
     )
 
 
-def test_nothing_is_asked_for_from_outside_and_no_script_runs(report: dict[str, Any]) -> None:
+def test_the_page_loads_nothing_and_runs_no_script(report: dict[str, Any]) -> None:
     markup = drawn(report)
     page = Page(markup)
     for _, attributes in page.attributes:
@@ -116,13 +116,13 @@ def test_all_text_is_escaped(report: dict[str, Any]) -> None:
 
 
 def _with_text(value: Any, text: str, key: str = "") -> Any:
-    """The report with hostile text in all places where a person or a system chooses it."""
+    """The report with hostile text in every field that users or systems can set."""
     if isinstance(value, dict):
         return {name: _with_text(item, text, name) for name, item in value.items()}
     if isinstance(value, list):
         return [_with_text(item, text, key) for item in value]
     free = isinstance(value, str) and key not in ("kind", "created", "limited_by")
-    # The names of prices are keys elsewhere, and a board has two precisions.
+    # Names of price lists also occur as keys, and a board has rows for two precisions.
     return text if free and value not in ("snn-derain", "cmos45", "fp16", "int8") else value
 
 
@@ -161,7 +161,7 @@ def test_a_board_outlook_is_marked_as_a_bound(report: dict[str, Any]) -> None:
     assert "A bound" not in Page(drawn(report)).text
 
 
-def test_prices_say_what_they_leave_out(report: dict[str, Any]) -> None:
+def test_the_page_says_what_the_prices_leave_out(report: dict[str, Any]) -> None:
     text = Page(drawn(report)).text
     assert text.count("Leaves out: memory traffic.") == 2
     assert "12.5 pJ" in text
@@ -193,7 +193,7 @@ def test_without_a_probe_the_page_says_why(report: dict[str, Any]) -> None:
     assert "None" not in text
 
 
-def test_a_size_that_did_not_fit_is_told_and_the_rest_is_drawn(report: dict[str, Any]) -> None:
+def test_a_size_that_did_not_fit_is_named_and_the_others_are_drawn(report: dict[str, Any]) -> None:
     report["rows"].append(copy.deepcopy(report["rows"][1]))
     report["rows"][2].update(imgsz=[2160, 3840], padded=[2160, 3840], problem="killed at 7 GB")
     report["rows"][2].update(dict.fromkeys(("latency_ms", "stage_ms", "fps", "peak_memory_mb")))
@@ -203,7 +203,7 @@ def test_a_size_that_did_not_fit_is_told_and_the_rest_is_drawn(report: dict[str,
     assert any("mean time: 102 ms, 478 ms" in drawing for drawing in page.drawings)
 
 
-def test_a_report_of_nothing_but_failures_is_still_a_page(report: dict[str, Any]) -> None:
+def test_a_report_of_only_failures_still_gives_a_page(report: dict[str, Any]) -> None:
     for one in report["rows"]:
         one.update(dict.fromkeys(("latency_ms", "stage_ms", "fps", "peak_memory_mb")))
         one.update(dict.fromkeys(("gmacs", "bytes_moved_mb", "firing_rate", "gsops", "table1")))
@@ -226,13 +226,13 @@ def test_a_report_of_nothing_but_failures_is_still_a_page(report: dict[str, Any]
     assert "None" not in page.text
 
 
-def test_one_size_alone_has_no_growth_to_show(report: dict[str, Any]) -> None:
+def test_a_single_size_shows_no_growth(report: dict[str, Any]) -> None:
     del report["rows"][1]
     report["scaling"].update(latency=None, operations=None, energy=None)
     text = Page(drawn(report)).text
     assert text.count("One size alone shows no growth.") == 3
 
 
-def test_no_size_at_all(report: dict[str, Any]) -> None:
+def test_a_report_without_sizes_gives_a_page(report: dict[str, Any]) -> None:
     report["rows"] = []
     assert "No size was profiled." in Page(drawn(report)).text

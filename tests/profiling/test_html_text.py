@@ -1,4 +1,4 @@
-"""Figures in words, and colours that can be told apart."""
+"""Figures as text, and the contrast of colours."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
-def test_text_can_be_read_on_what_is_behind_it(scheme: int) -> None:
+def test_text_has_enough_contrast_with_its_background(scheme: int) -> None:
     colours = _schemes()[scheme]
     pairs = [("ink", "page"), ("quiet", "page"), ("quiet", "panel"), ("warn", "page")]
     pairs += [("on-low", f"h{i}") for i in range(5)] + [("on-high", f"h{i}") for i in range(5, 8)]

@@ -14,7 +14,7 @@ from spikerain_edge.profiling.rows import latency_ms
 @pytest.mark.parametrize(
     ("freedom", "tolerance"), [(1, 1e-9), (2, 1e-9), (3, 1e-2), (5, 1e-3), (20, 1e-5), (99, 1e-6)]
 )
-def test_students_quantile(freedom: int, tolerance: float) -> None:
+def test_the_quantile_of_students_t_agrees_with_scipy(freedom: int, tolerance: float) -> None:
     assert student_quantile(0.975, freedom) == pytest.approx(
         stats.t.ppf(0.975, freedom), rel=tolerance
     )
@@ -36,5 +36,5 @@ def test_a_summary_is_in_milliseconds() -> None:
     assert latency.iterations == 101
 
 
-def test_nothing_measured_has_no_percentiles() -> None:
+def test_without_measurements_there_are_no_percentiles() -> None:
     assert percentiles_ms([]) == {}

@@ -55,7 +55,7 @@ def test_synaptic_operations_are_dense_ones_times_the_rate_of_what_they_read() -
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.25, 1.0])
-def test_where_all_fire_alike_it_is_that_part_of_the_spiking_operations(rate: float) -> None:
+def test_equal_firing_rates_scale_all_spiking_operations(rate: float) -> None:
     spiking = SPEC.macs(10, 20) - SPEC.analog_macs(10, 20)
     measured = SPEC.synaptic_operations(10, 20, rates((rate, rate), (rate, rate)))
     assert measured == pytest.approx(spiking * rate)
@@ -66,7 +66,7 @@ def test_rates_must_fit_the_neurons() -> None:
         SPEC.synaptic_operations(10, 20, np.zeros((3, 2), np.float32))
 
 
-def test_energy_is_what_the_literature_computes() -> None:
+def test_energy_agrees_with_the_formula_of_the_literature() -> None:
     # 2e9 MACs at 12.5 pJ are 25 mJ, 10e9 SOPs at 0.077 pJ are 0.77 mJ.
     assert energy_mj(2e9, 0, snn_derain()) == pytest.approx(25.0)
     assert energy_mj(0, 10e9, snn_derain()) == pytest.approx(0.77)
@@ -135,7 +135,7 @@ def test_a_network_that_never_fires_costs_its_analogue_operations() -> None:
     assert cost.energy_mj == pytest.approx(100 * 200 * 12.5e-9)
 
 
-def test_the_sizes_operations_are_added_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operations_of_a_size_are_summed_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, int]] = []
 
     def macs(spec: ModelSpec, height: int, width: int) -> float:
@@ -149,7 +149,7 @@ def test_the_sizes_operations_are_added_up_once(monkeypatch: pytest.MonkeyPatch)
     assert asked == [(10, 20), (20, 20)]
 
 
-def test_a_frame_counts_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_never_sees_half_of_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     meter = CostMeter(SPEC)
     meter.add(10, 20, rates((0.2, 0.4), (0.1, 0.1)))
     before = meter.mean()
@@ -157,7 +157,7 @@ def test_a_frame_counts_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> 
     count = ModelSpec.synaptic_operations
 
     def watched(spec: ModelSpec, *frame: Any) -> float:
-        """What a thread sees that looks while a frame is being added."""
+        """The mean that another thread reads while a frame is being added."""
         seen.append(meter.mean())
         return count(spec, *frame)
 

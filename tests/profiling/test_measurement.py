@@ -92,7 +92,7 @@ def test_each_stage_gets_its_own_time_and_warm_up_frames_are_not_counted(
     assert stages.whole == [24] * 4
 
 
-def test_memory_before_the_frames_is_what_is_resident_then(nano: Any) -> None:
+def test_memory_before_the_frames_is_the_resident_memory(nano: Any) -> None:
     before = resident_memory()
     passing = bytearray(100_000_000)
     passing[::4096] = b"\1" * len(passing[::4096])
@@ -102,7 +102,9 @@ def test_memory_before_the_frames_is_what_is_resident_then(nano: Any) -> None:
     assert timing.loaded < timing.peak - 50_000_000
 
 
-def test_off_linux_the_peak_stands_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_linux_the_peak_replaces_the_resident_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def absent(path: Path) -> str:
         raise FileNotFoundError(path)
 
@@ -110,7 +112,7 @@ def test_off_linux_the_peak_stands_for_it(monkeypatch: pytest.MonkeyPatch) -> No
     assert resident_memory() == peak_memory() > 0
 
 
-def test_measured_energy_is_that_of_the_frames(nano: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measured_energy_covers_all_frames(nano: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lamps = [Lamp("VDD_IN", 10.0), Lamp("VDD_CPU", 4.0)]
     monkeypatch.setattr(power, "open_meters", lambda gpu: (lamps, ""))
     monkeypatch.setattr(measurement, "POWER_SECONDS", 0.2)
@@ -131,14 +133,14 @@ def test_measured_energy_is_that_of_the_frames(nano: Any, monkeypatch: pytest.Mo
     assert measured.rails[1].watts == pytest.approx(4, rel=0.05)
 
 
-def test_where_nothing_can_be_read_the_reason_is_kept(
+def test_without_readable_rails_the_reason_is_reported(
     nano: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(power, "open_meters", lambda gpu: ([], f"no rails, GPU {gpu}"))
     assert time_frames(work(nano.graph)).power.reason == "no rails, GPU False"
 
 
-def test_an_engine_file_is_measured_at_the_gpu(
+def test_the_energy_of_an_engine_is_measured_at_the_gpu(
     nano: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(work: Workload) -> Derainer:
@@ -151,13 +153,13 @@ def test_an_engine_file_is_measured_at_the_gpu(
     assert time_frames(work(engine)).power.reason == "no rails, GPU True"
 
 
-def test_neurons_are_watched(nano: Any) -> None:
+def test_the_activity_of_neurons_is_measured(nano: Any) -> None:
     activity = observe_neurons(work(nano.graph))
     assert activity.rates.shape == (len(nano.spec.neurons), 2)
     assert activity.silent.shape == (len(nano.spec.neurons),)
 
 
-def test_without_a_probe_graph_neurons_cannot_be_watched(nano: Any, tmp_path: Any) -> None:
+def test_measuring_activity_needs_a_probe_graph(nano: Any, tmp_path: Any) -> None:
     alone = tmp_path / "alone.onnx"
     alone.write_bytes(nano.content)
     with pytest.raises(InputError, match="without a probe graph"):

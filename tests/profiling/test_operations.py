@@ -14,7 +14,7 @@ Noise = Callable[[int, int], npt.NDArray[np.uint8]]
 
 
 def hooked_macs(exported: Any, image: npt.NDArray[np.uint8]) -> dict[bool, int]:
-    """Multiply-accumulates that PyTorch's modules do, by whether their input is only 0 and 1."""
+    """Multiply-accumulates of PyTorch's modules, by whether their input is only 0 and 1."""
     macs = {False: 0, True: 0}
 
     def note(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
@@ -37,9 +37,7 @@ def hooked_macs(exported: Any, image: npt.NDArray[np.uint8]) -> dict[bool, int]:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (32, 48)])
-def test_operations_are_those_that_pytorch_does(
-    nano: Any, noise: Noise, size: tuple[int, int]
-) -> None:
+def test_operations_agree_with_pytorch(nano: Any, noise: Noise, size: tuple[int, int]) -> None:
     counted = count_operations(nano.spec, *size)
     independent = hooked_macs(nano, noise(*size))
     assert counted.spiking_macs == independent[True]
@@ -51,12 +49,12 @@ def test_operations_are_those_that_pytorch_does(
 @pytest.mark.parametrize(
     ("variant", "published", "side"), [("s", 105.06, 64), ("m", 277.06, 64), ("l", 564.18, 32)]
 )
-def test_the_published_networks_cost_what_they_are_known_to(
+def test_the_published_networks_have_their_known_cost(
     exported: Callable[[str], Any], variant: str, published: float, side: int
 ) -> None:
     made = exported(variant)
     small = count_operations(made.spec, side, side)
-    # Products on global means do not grow with the image, all else does exactly.
+    # Products on global means do not grow with the image; all others grow in proportion.
     growing = {op.name for op in made.spec.operations if op.macs_per_pixel}
     factor = (256 // side) ** 2
     macs = sum(layer.macs * (factor if layer.name in growing else 1) for layer in small.layers)

@@ -45,7 +45,7 @@ def test_another_precision_costs_the_same_operations(full: GraphCount, lower: Gr
     assert lower.pools == full.pools
 
 
-def test_analogue_layers_are_counted_alike_whatever_computes_them(
+def test_analogue_layers_have_the_same_count_in_every_precision(
     full: GraphCount, lower: GraphCount
 ) -> None:
     def analogue(count: GraphCount) -> list[LayerCount]:
@@ -61,21 +61,19 @@ def test_the_published_convention_does_not_depend_on_the_precision(
     assert published_count(lower) == published_count(full)
 
 
-def test_weights_take_the_bytes_that_they_have_in_the_file(
-    made: Artefact, lower: GraphCount
-) -> None:
+def test_bytes_of_weights_agree_with_the_file(made: Artefact, lower: GraphCount) -> None:
     stored = onnx.load_from_string(made.content).graph.initializer
     kinds = [f"weight{kind}" for kind in ("", "/half", "/matrix", "/bytes")] + ["bias", "bias/half"]
     parameters = [each for each in stored if each.dims and each.name.partition("/")[2] in kinds]
     assert lower.weight_bytes == sum(len(each.raw_data) for each in parameters)
 
 
-# Bytes of an element that a spiking convolution reads, that it makes, and of an analogue feature.
+# Bytes per element: input and output of a spiking convolution, and analogue features.
 SIZES = {("fp16", "any"): (2, 2, 2), ("int8", "onnxruntime"): (1, 1, 4)}
 SIZES["int8", "tensorrt"] = (1, 4, 4)
 
 
-def test_bytes_moved_are_those_of_the_types_in_the_graph(made: Artefact, lower: GraphCount) -> None:
+def test_bytes_moved_follow_the_types_of_the_graph(made: Artefact, lower: GraphCount) -> None:
     read, spiked, feature = SIZES[made.graph.spec.precision, made.graph.spec.target]
     for layer in lower.layers:
         sizes = (read, spiked) if layer.spiking else (feature, feature)
@@ -83,10 +81,10 @@ def test_bytes_moved_are_those_of_the_types_in_the_graph(made: Artefact, lower: 
         assert layer.moved_bytes == layer.weight_bytes + moved
 
 
-def test_joined_convolutions_have_the_weights_of_their_parts(
+def test_joined_convolutions_have_all_weights_of_their_parts(
     full: GraphCount, lower: GraphCount
 ) -> None:
     biases = sum(layer.weights for layer in lower.layers) - full.weights
-    # Integer convolutions always have a bias, also where the network has none.
+    # Integer convolutions always have a bias, even if the network has none.
     assert 0 <= biases < 1000
     assert {layer.name for layer in lower.layers if layer.spiking and not layer.neurons} == set()

@@ -60,7 +60,7 @@ def test_rails_for_detail_are_read_less_often(bench: Bench, tmp_path: Path) -> N
     assert bench.intervals == pytest.approx([0.023, 0.23, 0.23])
 
 
-def test_power_is_integrated_by_trapezia(bench: Bench, tmp_path: Path) -> None:
+def test_power_is_integrated_by_the_trapezoidal_rule(bench: Bench, tmp_path: Path) -> None:
     (meter, *_), _ = open_meters(build("xavier-nx-jetpack4", tmp_path), sampling=bench.sampling)
     power = tmp_path / "sys/bus/i2c/devices/7-0040/iio:device0/in_power0_input"
     with meter:
@@ -72,7 +72,7 @@ def test_power_is_integrated_by_trapezia(bench: Bench, tmp_path: Path) -> None:
         assert meter.joules() == pytest.approx(0.5 * 4.8 + 1.0 * 3.8 + 2.0 * 1.8)
 
 
-def test_a_meter_starts_over_when_entered_again(bench: Bench, tmp_path: Path) -> None:
+def test_a_meter_restarts_when_entered_again(bench: Bench, tmp_path: Path) -> None:
     (meter, *_), _ = open_meters(build("xavier-nx-jetpack5", tmp_path), sampling=bench.sampling)
     assert energy(meter, bench, 3.0) == pytest.approx(11.4)
     assert bench.running == 0
@@ -80,14 +80,16 @@ def test_a_meter_starts_over_when_entered_again(bench: Bench, tmp_path: Path) ->
     assert energy(meter, bench, 1.0) == pytest.approx(3.8)
 
 
-def test_a_unit_after_the_number_is_read_over(bench: Bench, tmp_path: Path) -> None:
+def test_a_unit_after_the_number_is_ignored(bench: Bench, tmp_path: Path) -> None:
     root = build("xavier-nx-jetpack4", tmp_path)
     put(root / "sys/bus/i2c/devices/7-0040/iio:device0/in_power0_input", "3800 mW")
     (meter, *_), _ = open_meters(root, sampling=bench.sampling)
     assert energy(meter, bench, 1.0) == pytest.approx(3.8)
 
 
-def test_an_unreadable_rail_is_left_out_and_the_rest_is_read(bench: Bench, tmp_path: Path) -> None:
+def test_an_unreadable_rail_is_left_out_and_the_others_are_read(
+    bench: Bench, tmp_path: Path
+) -> None:
     root = build("orin-nano-jetpack6", tmp_path)
     put(root / ORIN_NANO_HWMON / "curr3_input", "garbage")
     meters, reason = open_meters(root, sampling=bench.sampling)
@@ -95,9 +97,7 @@ def test_an_unreadable_rail_is_left_out_and_the_rest_is_read(bench: Bench, tmp_p
     assert reason == ""
 
 
-def test_without_the_rail_of_the_board_no_other_takes_its_name(
-    bench: Bench, tmp_path: Path
-) -> None:
+def test_no_other_rail_replaces_the_rail_of_the_whole_board(bench: Bench, tmp_path: Path) -> None:
     root = build("agx-orin-jetpack6", tmp_path)
     put(root / "sys/bus/i2c/devices/1-0040/hwmon/hwmon3/in3_input", "")
     meters, _ = open_meters(root, sampling=bench.sampling)
@@ -118,7 +118,7 @@ def test_the_reason_names_every_file_that_fails(bench: Bench, tmp_path: Path) ->
     assert f"{folder}/curr3_input is not a text file" in reason
 
 
-def test_idle_power_is_measured_first_and_reported_apart(bench: Bench, tmp_path: Path) -> None:
+def test_idle_power_is_measured_first_and_reported_separately(bench: Bench, tmp_path: Path) -> None:
     meters, _ = open_meters(build("xavier-nx-jetpack4", tmp_path), sampling=bench.sampling)
     power = tmp_path / "sys/bus/i2c/devices/7-0040/iio:device0/in_power0_input"
 
@@ -162,9 +162,7 @@ def test_a_rail_that_vanishes_half_way_has_a_reason_and_no_joules(
     assert result.others[0].joules == pytest.approx(2 * 1.258)
 
 
-def test_a_rail_gone_before_the_work_does_not_keep_it_from_running(
-    bench: Bench, tmp_path: Path
-) -> None:
+def test_the_work_runs_even_if_a_rail_disappears_before_it(bench: Bench, tmp_path: Path) -> None:
     root = build("xavier-nx-jetpack4", tmp_path)
     meters, _ = open_meters(root, sampling=bench.sampling)
     shutil.rmtree(root / "sys")
@@ -176,7 +174,7 @@ def test_a_rail_gone_before_the_work_does_not_keep_it_from_running(
     assert "at idle" in result.reason
 
 
-def test_no_rails_at_all(bench: Bench) -> None:
+def test_without_rails_the_work_runs_without_energy(bench: Bench) -> None:
     result = measure([], lambda: bench.wait(3.0), 5.0, clock=lambda: bench.now, sleep=bench.wait)
     assert result.seconds == pytest.approx(3.0)  # nothing to wait for at idle
     assert (result.rail, result.joules, result.idle_watts, result.net_joules) == (None,) * 4

@@ -53,7 +53,7 @@ def test_a_counter_may_wrap_around_more_than_once(bench: Bench, tmp_path: Path) 
         assert meter.joules() == pytest.approx(2 * span + 2.0 - 262_000.0)
 
 
-def test_counters_kept_from_users_are_explained(
+def test_the_error_about_unreadable_counters_explains_permissions(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = Path.read_text
@@ -72,7 +72,7 @@ def test_counters_kept_from_users_are_explained(
 
 
 class NVMLError(Exception):
-    """What the library raises."""
+    """The exception that the library raises."""
 
 
 def nvml(counter: bool = True, power: bool = True) -> Any:
@@ -108,7 +108,7 @@ def gpu_root(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("counter", "joules"), [(True, 6.0), (False, 84.0)])
-def test_a_gpu_is_read_by_its_counter_or_else_its_power(
+def test_a_gpu_is_read_by_its_counter_or_by_its_power(
     counter: bool, joules: float, bench: Bench, gpu_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", nvml(counter))

@@ -23,7 +23,7 @@ def m(exported: Callable[[str], Any]) -> PublishedCount:
     return published_count(count_operations(made.spec, 128, 128))
 
 
-def test_the_parts_are_those_that_the_counter_finds(m: PublishedCount) -> None:
+def test_the_parts_of_the_convention_agree_with_the_counts(m: PublishedCount) -> None:
     # ARFE (96 channels, squeezed to 12, a 5x5 and a gate) and the output convolution per pixel;
     # the attention's 3x3 on 133120 pixels per timestep, and its squeeze and excite.
     arfe_and_output = (96 * 12 + 12 * 25 + 288 * 96 + 96 * 27) * 128**2 + 2 * 96 * 12
@@ -55,7 +55,7 @@ def test_other_sizes_and_variants_have_no_printed_row(m: PublishedCount) -> None
         assert row.matches is None
 
 
-def test_a_difference_from_the_table_is_said() -> None:
+def test_a_difference_from_the_table_is_reported() -> None:
     row = table1_row(PublishedCount(1, 2, 3), "m", 4, 256, 256)
     assert row.gflops == 0
     assert row.matches is False

@@ -90,7 +90,7 @@ def report(nano: Any) -> Document:
 
 @pytest.fixture(scope="module")
 def cramped(nano: Any) -> Document:
-    """A report with a size that does not fit and, beside it, a model without a probe graph."""
+    """A report of a model without a probe graph, with one size that does not fit into memory."""
     alone = shutil.copy(nano.graph, nano.graph.with_name("alone.onnx"))
     return profiled(options(alone, (2048, 4096), (32, 32)), frames, start=Cramped)
 
@@ -114,7 +114,7 @@ def test_rows_report_latency_percentiles_stages_and_memory(report: Document) -> 
         assert 20 < row["peak_memory_mb"] < 1000
 
 
-def test_energy_is_what_prices_make_of_operations_and_spikes(report: Document) -> None:
+def test_energy_is_the_sum_of_priced_operations_and_spikes(report: Document) -> None:
     for row in report["rows"]:
         macs, energy, spikes = row["gmacs"], row["energy_mj"], row["spikes_per_frame"]
         neurons = spikes * 3.7e-9
@@ -145,7 +145,7 @@ def test_layers_add_up_to_the_row(report: Document) -> None:
         assert {len(layer["firing_rate_per_timestep"]) for layer in row["neurons"]} == {2}
 
 
-def test_odd_sizes_are_padded_and_said_to_be(report: Document) -> None:
+def test_padded_sizes_are_reported_as_padded(report: Document) -> None:
     odd = report["rows"][2]
     assert odd["imgsz"] == [33, 50]
     assert odd["padded"] == [40, 56]
@@ -153,7 +153,7 @@ def test_odd_sizes_are_padded_and_said_to_be(report: Document) -> None:
     assert odd["problem"] is None
 
 
-def test_what_the_frames_were_is_noted(report: Document, cramped: Document) -> None:
+def test_the_report_says_which_frames_were_used(report: Document, cramped: Document) -> None:
     assert NOTE in report["notes"]
     assert "" not in cramped["notes"]
 
@@ -189,7 +189,7 @@ def test_unmeasured_energy_says_why(report: Document) -> None:
     assert "--no-power" in measured["reason"]
 
 
-def test_a_size_that_does_not_fit_costs_a_row_and_not_the_report(cramped: Document) -> None:
+def test_a_size_that_does_not_fit_only_loses_its_row(cramped: Document) -> None:
     large, small = cramped["rows"]
     assert large["problem"]
     assert large["latency_ms"] is large["gmacs"] is large["fps"] is None
@@ -200,7 +200,7 @@ def test_a_size_that_does_not_fit_costs_a_row_and_not_the_report(cramped: Docume
     assert small["latency_ms"]["mean"] > 0
 
 
-def test_without_a_probe_graph_all_but_spikes_is_known(cramped: Document) -> None:
+def test_without_a_probe_graph_only_spikes_are_unknown(cramped: Document) -> None:
     row = cramped["rows"][1]
     assert row["spikes_reason"] == "the model has no probe graph"
     for unknown in ("firing_rate", "gsops", "spikes_per_frame", "neuron_energy_mj"):
@@ -214,13 +214,13 @@ def test_without_a_probe_graph_all_but_spikes_is_known(cramped: Document) -> Non
 
 @pytest.fixture(scope="module")
 def fixed(tmp_path_factory: pytest.TempPathFactory) -> Document:
-    """A report of a model that takes images of one size only."""
+    """A report of a model of fixed image size."""
     path = tmp_path_factory.mktemp("fixed") / "fixed.onnx"
     path.write_bytes(convert(open_origin("nano"), Request(size=(32, 48))).content)
     return profiled(options(path, (32, 48), (32, 32)), frames)
 
 
-def test_a_model_of_one_size_is_profiled_at_it(fixed: Document) -> None:
+def test_a_model_of_fixed_size_is_profiled_at_that_size(fixed: Document) -> None:
     jsonschema.validate(fixed, SCHEMA)
     its_own, other = fixed["rows"]
     assert its_own["problem"] is None
@@ -229,7 +229,7 @@ def test_a_model_of_one_size_is_profiled_at_it(fixed: Document) -> None:
     assert "takes images of 48x32 only" in other["problem"]
 
 
-def test_without_the_size_that_table_1_counts_at_its_figures_are_absent(fixed: Document) -> None:
+def test_figures_of_table_1_need_its_image_size(fixed: Document) -> None:
     assert fixed["table1"] is None
     assert [row["table1"] for row in fixed["rows"]] == [None, None]
     reason = "counts at 128x128, and this model takes 48x32 only"
@@ -239,17 +239,19 @@ def test_without_the_size_that_table_1_counts_at_its_figures_are_absent(fixed: D
     assert len(list(csv.DictReader(io.StringIO(rows_as_csv(parsed(fixed)))))) == 2
 
 
-def test_a_model_that_takes_that_size_only_has_them(tmp_path: Path, report: Document) -> None:
+def test_a_model_of_that_fixed_size_has_figures_of_table_1(
+    tmp_path: Path, report: Document
+) -> None:
     path = tmp_path / "fixed.onnx"
     path.write_bytes(convert(open_origin("nano"), Request(size=(128, 128))).content)
     fixed = profiled(options(path, (64, 64)), frames)
     assert fixed["table1"] == report["table1"]
     assert fixed["table1_reason"] is report["table1_reason"] is None
-    # Not even its own size was asked for, but its weights are known.
+    # The size of the model was not requested, but its weights are known.
     assert fixed["model"]["weight_mb"] == report["model"]["weight_mb"]
 
 
-def test_a_model_that_could_not_be_counted_at_all_has_no_weight(tmp_path: Path) -> None:
+def test_a_model_that_could_not_be_counted_has_no_weight_figures(tmp_path: Path) -> None:
     path = tmp_path / "fixed.onnx"
     path.write_bytes(convert(open_origin("nano"), Request(size=(32, 48))).content)
     report = profiled(options(path, (64, 64)), frames)
@@ -258,7 +260,7 @@ def test_a_model_that_could_not_be_counted_at_all_has_no_weight(tmp_path: Path) 
     assert "<!doctype html>" in render(parsed(report)).lower()
 
 
-def test_several_images_per_call_are_refused_by_name(tmp_path: Path) -> None:
+def test_a_model_for_several_images_per_call_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "two.onnx"
     path.write_bytes(convert(open_origin("nano"), Request(batch=2)).content)
     with pytest.raises(ModelError, match=r"^nano takes 2 images per call, .*--batch 1") as raised:
@@ -266,7 +268,7 @@ def test_several_images_per_call_are_refused_by_name(tmp_path: Path) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_a_terminal_of_80_columns_cuts_off_no_number(report: Document) -> None:
+def test_no_number_is_cut_off_on_80_columns(report: Document) -> None:
     large = copy.deepcopy(report)
     for row in large["rows"]:
         row["imgsz"], row["peak_memory_mb"] = [1080, 1920], 12345.0
@@ -278,7 +280,7 @@ def test_a_terminal_of_80_columns_cuts_off_no_number(report: Document) -> None:
     assert len(re.findall("^ 1920x1080 +12346 +23457 .* 12345 *$", text, re.MULTILINE)) == 3
 
 
-def test_the_terminal_shows_it_on_100_columns(report: Document, cramped: Document) -> None:
+def test_the_tables_fit_100_columns(report: Document, cramped: Document) -> None:
     lines = shown(report, table1=True, per_layer=True)
     assert max(len(line) for line in lines) <= 100
     text = "\n".join(lines)
@@ -301,13 +303,13 @@ def test_the_spreadsheet_has_a_line_per_size(report: Document, cramped: Document
     assert float(full["latency_ms.p50"]) > 0
 
 
-def test_the_page_takes_every_report(report: Document, cramped: Document) -> None:
+def test_every_report_can_be_shown_as_a_page(report: Document, cramped: Document) -> None:
     for each in (report, cramped):
         assert render(parsed(each)).startswith("<!DOCTYPE html>")
 
 
 @pytest.mark.parametrize("error", [MemoryError(), cv2.error("Insufficient memory")])
-def test_pictures_that_do_not_fit_cost_their_row_only(nano: Any, error: Exception) -> None:
+def test_frames_that_do_not_fit_only_lose_their_row(nano: Any, error: Exception) -> None:
     def some(height: int, width: int) -> Sequence[Image]:
         if height > 64:
             raise error
@@ -320,6 +322,6 @@ def test_pictures_that_do_not_fit_cost_their_row_only(nano: Any, error: Exceptio
     assert small["fps"] > 0
 
 
-def test_an_unknown_board_is_refused_before_anything_is_run(nano: Any) -> None:
+def test_an_unknown_board_is_rejected_before_any_work(nano: Any) -> None:
     with pytest.raises(InputError, match="'abacus' is not a known board"):
         profiled(options(nano.graph, (32, 32), board="abacus"), frames)

@@ -15,7 +15,7 @@ def test_proportional_cost_has_exponent_one() -> None:
     assert (law.exponent, law.r2) == pytest.approx((1.0, 1.0))
 
 
-def test_other_laws_are_found_and_misfits_are_seen() -> None:
+def test_the_exponent_and_the_quality_of_the_fit_are_reported() -> None:
     areas = [1e4, 1e5, 1e6]
     law = fit_power_law(areas, [area**1.5 for area in areas])
     assert law is not None
@@ -31,7 +31,7 @@ def test_constant_cost_fits_perfectly() -> None:
     assert (law.exponent, law.r2) == pytest.approx((0.0, 1.0))
 
 
-def test_one_size_tells_nothing() -> None:
+def test_a_single_size_gives_no_law() -> None:
     assert fit_power_law([1e4, 1e4], [1.0, 1.1]) is None
     assert fit_power_law([], []) is None
 
@@ -56,6 +56,6 @@ def test_too_little_growth_is_not_extrapolated() -> None:
     grown = MemoryUse(256 * 256, loaded=100 * MIB, peak=100 * MIB + LEAST_GROWTH)
     assert largest_side([grown], 2000 * MIB, stride=8) is not None
     assert largest_side([replace(grown, peak=grown.peak - 1)], 2000 * MIB, stride=8) is None
-    # However much a smaller size added: the largest one tells.
+    # Only the growth at the largest size counts.
     small = MemoryUse(64 * 64, loaded=100 * MIB, peak=900 * MIB)
     assert largest_side([small, replace(grown, peak=110 * MIB)], 2000 * MIB, stride=8) is None

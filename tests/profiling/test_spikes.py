@@ -49,7 +49,7 @@ def fired(nano: Any, noise: Noise) -> Spikes:
     nano.run(noise(SIDE, SIDE))
     for handle in handles:
         handle.remove()
-    # The graph turns decoder and skip connection into spikes before it joins them.
+    # The graph turns decoder and skip connection into spikes before it concatenates them.
     channels = {layer.name: layer.channels for layer in nano.spec.neurons}
     for name in [name for name in seen if f"{name}.decoded" in channels]:
         joined, decoded = seen.pop(name), channels[f"{name}.decoded"]
@@ -57,9 +57,7 @@ def fired(nano: Any, noise: Noise) -> Spikes:
     return seen
 
 
-def test_firing_rates_are_those_of_pytorchs_neurons(
-    nano: Any, activity: Activity, fired: Spikes
-) -> None:
+def test_firing_rates_agree_with_pytorch(nano: Any, activity: Activity, fired: Spikes) -> None:
     rows = neuron_rows(nano.spec, activity, SIDE, SIDE)
     assert {row.name for row in rows} == set(fired)
     for row in rows:

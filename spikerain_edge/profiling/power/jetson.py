@@ -34,7 +34,7 @@ _WHOLE_BOARD = (
     ("VDD_GPU", "VDD_CPU_SOC_MSS", "VIN_SYS_5V0"),  # AGX Thor on a carrier without INA238
     ("GPU", "CPU", "SOC", "CV", "VDDRQ", "SYS5V"),  # AGX Xavier
 )
-"""What to add for all that a board uses; the first that a board has."""
+"""Rails whose sum is the power of the whole board; the first set that a board has is used."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from spikerain_edge.profiling.power.sysfs import RailError
 
 @dataclass(frozen=True)
 class RailEnergy:
-    """What one rail delivered.
+    """Energy that one rail delivered.
 
     Attributes:
         rail: its name.
@@ -32,7 +32,7 @@ class RailEnergy:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a piece of work used. Nothing here is estimated.
+    """Time and energy that a piece of work used. All figures are measured, none estimated.
 
     Attributes:
         seconds: how long the work took.

@@ -73,7 +73,7 @@ def every(seconds: float, tick: Callable[[], None]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Sampling:
-    """Where meters take their time from.
+    """The clock of meters, and the timer that triggers their readings.
 
     Attributes:
         clock: seconds, from any start.
