@@ -35,6 +35,9 @@ class Signals:
             cut: asks recordings for new files.
         """
         self._stop, self._cut = stop, cut
+        # A library that was being loaded may have caught what the handler raised.
+        if self.received is not None:
+            stop()
 
     @contextmanager
     def handled(self) -> Iterator[None]:

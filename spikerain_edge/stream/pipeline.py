@@ -14,7 +14,7 @@ from queue import SimpleQueue
 import cv2
 import numpy as np
 
-from spikerain_edge.errors import InputError
+from spikerain_edge.errors import InputError, SpikeRainError, StreamError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.distribution import Distribution
 from spikerain_edge.stream.failures import together
@@ -161,13 +161,16 @@ class Pipeline:
         finally:
             self._inferred.set()
             self._captured.close()
+            if self._source.live:
+                self._source.close()
+            closed = time.perf_counter()
             distribution.finish(lambda: self._stopped)
             self.traffic.dropped = self._captured.dropped + distribution.unwritten
             self.traffic.elapsed = time.perf_counter() - start
             self._wakes.put(None)
-            if self._source.live:
-                self._source.close()
-            capture.join(_PATIENCE)
+            # A camera had time for its last read while the sinks were closed.
+            spent = time.perf_counter() - closed if self._source.live else 0.0
+            capture.join(max(0.0, _PATIENCE - spent))
             if not self._source.live and not capture.is_alive():
                 self._source.close()
         if failures:
@@ -191,9 +194,12 @@ class Pipeline:
             start = self._busy_since = time.perf_counter()
             try:
                 image = self._processed(frame)
-            except InputError as error:
+            except SpikeRainError as error:
+                if self._source.live and self.traffic.inference:
+                    # It has worked, so that neither the options nor the model are to blame.
+                    raise StreamError(error.cause, error.remedy) from error
                 # Of a video or a camera all frames are alike, and so is what is wrong with them.
-                if len(self._source.paths) <= 1:
+                if not isinstance(error, InputError) or len(self._source.paths) <= 1:
                     raise
                 _log.debug("leaving out %s: %s", frame.name, error.cause)
                 self._failures.append(error)

@@ -6,8 +6,11 @@ import itertools
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
+
+from spikerain_edge.commands.signals import Signals
 
 STUBBORN = """
 import time
@@ -20,6 +23,16 @@ with signals.handled():
         time.sleep(0.05)
 """
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def test_a_signal_is_not_lost_where_a_library_catches_every_exception() -> None:
+    signals, asked = Signals(), []
+    with signals.handled():
+        with suppress(Exception):
+            signal.raise_signal(signal.SIGTERM)
+        signals.begun(lambda: asked.append("end"), lambda: None)
+    assert asked == ["end"]
+    assert signals.received == signal.SIGTERM
 
 
 @pytest.mark.parametrize(("first", "second"), [*itertools.product(ENDING, ENDING)])

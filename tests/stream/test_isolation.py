@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from stream_parts import Camera, Recorder, inverted
 
-from spikerain_edge.errors import InputError, StreamError
+from spikerain_edge.errors import InputError, ModelError, SpikeRainError, StreamError
+from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.pipeline import Pipeline
 
@@ -62,6 +63,41 @@ def test_a_blocked_sink_holds_up_neither_the_camera_nor_the_others(
     assert "a pipe is blocked; the stream goes on without it" in caplog.text
     # Frames come through at once, whatever waits in front of the blocked sink.
     assert np.median(pipeline.traffic.whole_way) < 1
+
+
+def test_a_camera_is_told_to_end_while_the_sinks_still_write() -> None:
+    camera = Camera(3)
+    told: list[bool] = []
+
+    class Last(Recorder):
+        def close(self) -> None:
+            deadline = time.monotonic() + 30
+            while not camera.closed and time.monotonic() < deadline:
+                time.sleep(0.01)
+            told.append(camera.closed)
+
+    Pipeline(camera, inverted, [Last()]).run()
+    assert told == [True]
+
+
+@pytest.mark.parametrize("error", [InputError("no memory", "wait"), ModelError("the GPU", "wait")])
+def test_what_fails_after_it_has_worked_is_no_fault_of_the_options(error: SpikeRainError) -> None:
+    """A service manager does not start a program again whose options or model are wrong."""
+
+    def fails_from(number: int) -> Callable[[Image], Image]:
+        def derain(image: Image) -> Image:
+            if image[0, 0, 0] >= number:
+                raise error
+            return image
+
+        return derain
+
+    sink = Recorder()
+    with pytest.raises(StreamError, match=error.cause):
+        Pipeline(Camera(3, in_step_with(sink)), fails_from(1), [sink]).run()
+    assert sink.numbers == [0]
+    with pytest.raises(type(error), match=error.cause):
+        Pipeline(Camera(1), fails_from(0), [Recorder()]).run()
 
 
 @pytest.mark.slow
