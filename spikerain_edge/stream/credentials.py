@@ -43,7 +43,7 @@ def _value(name: str) -> str:
 def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(_LONGEST).decode().removesuffix("\n")
+            return file.read(_LONGEST).decode().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"cannot read the credential {path}: {getattr(error, 'strerror', 'not text')}",

@@ -33,7 +33,7 @@ def test_values_come_from_the_environment_encoded(monkeypatch: pytest.MonkeyPatc
 
 
 def test_values_come_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "RTSP_USER").write_text("me\n")
+    (tmp_path / "RTSP_USER").write_bytes(b"me\r\n")
     (tmp_path / "secret").write_text("s3cret\n")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("RTSP_PASSWORD_FILE", str(tmp_path / "secret"))
