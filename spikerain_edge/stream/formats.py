@@ -43,8 +43,9 @@ _SMALLER = {"crf": "14"}
 _JPEG = {"qmin": "2", "qmax": "2"}
 # Every packet is handed to the system as soon as it is there.
 _AT_ONCE = {"flush_packets": "1"}
+# An index of the fragments at the end would be kept in memory until then: 3.5 MB for each day.
 _FRAGMENTS = {
-    "movflags": "frag_keyframe+empty_moov+default_base_moof",
+    "movflags": "frag_keyframe+empty_moov+default_base_moof+skip_trailer",
     "frag_duration": "1000000",
     **_AT_ONCE,
 }

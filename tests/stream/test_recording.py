@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -49,6 +50,7 @@ def test_a_recording_can_be_watched_while_it_grows(
 RECORDER = """
 import sys
 from pathlib import Path
+import av
 import numpy as np
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.recording import RecordingSink
@@ -187,6 +189,7 @@ def test_images_of_a_camera_are_not_replaced_either(
 GROWING = """
 import sys
 from pathlib import Path
+import av
 import numpy as np
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.recording import RecordingSink
@@ -212,3 +215,15 @@ def test_a_recording_keeps_no_memory_of_its_frames(tmp_path: Path, name: str) ->
     command = [sys.executable, "-c", GROWING, tmp_path / name]
     grown = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(grown.stdout) < 2_000_000
+
+
+def test_a_recording_collects_no_index_for_its_end(tmp_path: Path, picture: Draw) -> None:
+    sink = RecordingSink(tmp_path / "gate.mp4", 25, Limits())
+    for number in range(200):
+        sink.write(Frame(picture(), number, 0.0, "shot", number / 25), picture())
+    sink.close()
+    assert b"mfra" not in (tmp_path / "gate.mp4").read_bytes()
+    with av.open(str(tmp_path / "gate.mp4")) as video:
+        assert video.duration == pytest.approx(8e6, abs=1e5)
+        video.seek(6_000_000)
+        assert next(video.decode(video=0)).time == pytest.approx(6)
