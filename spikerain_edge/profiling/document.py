@@ -14,7 +14,7 @@ import msgspec
 from spikerain_edge.profiling.records import Record, Row, Size, about
 
 DIGITS = 7
-"""Significant digits of a float, more than anyone measures."""
+"""Significant digits of a float in the report."""
 
 
 class Clock(Record, frozen=True):
@@ -55,7 +55,7 @@ class Device(Record, frozen=True):
 class Model(Record, frozen=True):
     """The model that was profiled."""
 
-    name: Annotated[str, about("what the model is called")]
+    name: Annotated[str, about("name of the model")]
     variant: Annotated[str, about("network it is an instance of")]
     timesteps: Annotated[int, about("T")]
     precision: Annotated[str, about("fp32, fp16 or int8")]
@@ -72,7 +72,7 @@ class Model(Record, frozen=True):
 
 
 class Settings(Record, frozen=True):
-    """What was asked for."""
+    """The options of the profile."""
 
     warmup: Annotated[int, about("frames before the timed ones")]
     iterations: Annotated[int, about("timed frames per size")]
@@ -124,7 +124,7 @@ class Scaling(Record, frozen=True):
 class Table1Parts(Record, frozen=True):
     """1e9 operations at 128x128 by what they belong to."""
 
-    convolutions: Annotated[float, about("analogue convolutions but the patch embedding")]
+    convolutions: Annotated[float, about("analogue convolutions, without the patch embedding")]
     batch_norm: Annotated[float, about("four operations per element")]
     pooling: Annotated[float, about("one operation per element")]
 
@@ -152,7 +152,7 @@ class Bound(Record, frozen=True):
 
 
 class Outlook(Record, frozen=True):
-    """Bounds on a board that nothing was run on."""
+    """Bounds for a board; nothing was run on it."""
 
     board: Annotated[str, about("its key in boards.json")]
     name: Annotated[str, about("full name")]

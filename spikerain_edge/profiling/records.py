@@ -79,7 +79,7 @@ class Table1Cost(Record, frozen=True):
 
 
 class Table1Row(Table1Cost, frozen=True):
-    """The convention of Table 1, and what the paper printed."""
+    """The cost by the convention of Table 1, and the figures that the paper prints."""
 
     printed: Annotated[
         Table1Cost | None,
@@ -91,7 +91,7 @@ class Table1Row(Table1Cost, frozen=True):
 
 
 class Reading(Record, frozen=True):
-    """What a power rail said. Never estimated."""
+    """Energy measured at a power rail, never estimated."""
 
     joules_per_frame: Annotated[float | None, about("measured joules, idle power included")]
     net_joules_per_frame: Annotated[
@@ -104,13 +104,13 @@ class Reading(Record, frozen=True):
 
 
 class Rail(Reading, frozen=True):
-    """What one of the power rails said."""
+    """Energy measured at one power rail."""
 
     rail: Annotated[str, about("name of the rail")]
 
 
 class Measured(Reading, frozen=True):
-    """What the power rail said that stands for the machine, and all others."""
+    """Energy at the power rail of the whole machine, and at every rail."""
 
     rails: Annotated[
         list[Rail], about("every rail, this one first. They may overlap, so do not add them")
