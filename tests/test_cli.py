@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from terminal import default_signals
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
@@ -167,8 +168,7 @@ def test_a_stopped_run_completes_its_files(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Also where the tests run under nohup.
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        preexec_fn=default_signals,
     )
     try:
         while running.poll() is None and not (tmp_path / "out" / "frame_000002.png").exists():

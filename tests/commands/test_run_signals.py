@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 
 import pytest
+from terminal import default_signals
 
 from spikerain_edge.commands.signals import Signals
 
@@ -44,7 +45,7 @@ def test_a_second_signal_kills_what_does_not_end(
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        preexec_fn=default_signals,
     ) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == "begun\n"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from terminal import default_signals
 
 from spikerain_edge.commands.service import Service
 
@@ -94,6 +95,7 @@ def test_a_service_that_waits_for_its_camera_is_ready_and_alive(
         [PROGRAM, "run", *options],
         env={**os.environ, **manager.environment(watchdog=3)},
         cwd=tmp_path,
+        preexec_fn=default_signals,
     )
     assert manager.next() == "READY=1"
     messages = [manager.next() for _ in range(4)]
@@ -111,6 +113,7 @@ def test_a_run_reports_its_frames(manager: Manager, tmp_path: Path) -> None:
         [PROGRAM, "run", *options],
         env={**os.environ, **manager.environment(watchdog=3)},
         cwd=tmp_path,
+        preexec_fn=default_signals,
     )
     seen = []
     while not seen or "frames written" not in seen[-1]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cameras import Web, free_port, jpeg
+from terminal import default_signals
 
 PROGRAM = Path(sys.executable).with_name("spikerain-edge")
 # Two seconds are asked for; a busy machine gets more.
@@ -40,7 +41,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
             cwd=tmp_path,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+            preexec_fn=default_signals,
         )
         running.append(process)
         return process
