@@ -147,6 +147,7 @@ def test_spikes_are_unknown_without_a_probe_graph(
     assert "unknown" in ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
@@ -189,6 +190,7 @@ def test_a_stopped_run_completes_its_files(
     )
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_too_large_for_memory_is_skipped(
     tmp_path: Path, picture: Draw, files: Files
 ) -> None:

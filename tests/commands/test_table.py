@@ -59,7 +59,7 @@ def test_training_without_torch_names_the_command_that_installs_it() -> None:
     )
     assert done.returncode == 2
     assert done.stderr == (
-        "spikerain-train: training needs the package torch; "
+        "spikerain-train: the package torch is not installed, but training needs it; "
         "install it: pip install 'spikerain-edge[train]'\n"
     )
 

@@ -35,7 +35,7 @@ SMALL = photograph(40, 48)
 TARGETS: list[Int8Target] = ["tensorrt", "onnxruntime"]
 
 
-@pytest.fixture(params=["nano", "published"])
+@pytest.fixture(params=["nano", pytest.param("published", marks=pytest.mark.slow)])
 def network(request: pytest.FixtureRequest) -> SpikeRain:
     found: SpikeRain = request.getfixturevalue(request.param)
     return found

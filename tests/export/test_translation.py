@@ -66,6 +66,7 @@ def graph(small: SpikeRain) -> Described:
     return described(small)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "seed"),
     [
@@ -94,6 +95,7 @@ def test_correct_graphs_of_untrained_and_of_large_weights_pass() -> None:
         assert proven(network, described(network)).potential < VALUE
 
 
+@pytest.mark.slow
 def test_all_spikes_of_graph_and_probe_graph_are_compared(
     small: SpikeRain, graph: Described
 ) -> None:

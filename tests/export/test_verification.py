@@ -108,6 +108,7 @@ def test_the_loss_is_the_difference_of_both_scores_against_the_clean_image(
     assert proofs[1].ssim_loss == pytest.approx(ssim_before - ssim_after, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_worse_graph_has_a_loss_and_a_better_graph_a_gain(
     full: Artefact, bytes8: Artefact
 ) -> None:
@@ -146,6 +147,7 @@ def test_the_network_is_the_reference_of_the_fp32_graph(full: Artefact) -> None:
     assert proof.reference == "pytorch"
 
 
+@pytest.mark.slow
 def test_lower_precisions_are_always_compared_with_the_fp32_graph(
     full: Artefact, bytes8: Artefact, proofs: tuple[Proof, ...]
 ) -> None:

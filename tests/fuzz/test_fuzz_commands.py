@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from spikerain_edge.models import find_model
 
+pytestmark = pytest.mark.slow
+
 GIANT = (1 << 30).to_bytes(4, "big")
 # A few bytes that announce 30000x30000 pixels.
 GIANT_GIF = (

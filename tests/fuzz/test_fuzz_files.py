@@ -27,6 +27,8 @@ from spikerain_edge.stream.pipeline import Pipeline
 from spikerain_edge.stream.sinks import open_sink
 from spikerain_edge.stream.sources import open_source
 
+pytestmark = pytest.mark.slow
+
 Video = Callable[[str], bytes]
 PLAN = bytes(range(256)) * 4
 

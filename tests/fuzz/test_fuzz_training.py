@@ -19,6 +19,8 @@ from spikerain_training.recipe_settings import read_recipe
 from spikerain_training.record import Data, changes, read_sessions, recorded_data
 from spikerain_training.session import describe
 
+pytestmark = pytest.mark.slow
+
 RECIPE = b"""variant = "nano"
 steps = 100
 learning_rate = 1e-3

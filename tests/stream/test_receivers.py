@@ -43,6 +43,7 @@ def streamed(folder: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, cwd=folder, capture_output=True, check=False)
 
 
+@pytest.mark.slow
 def test_standard_output_gets_a_video(
     tmp_path: Path, ffprobe: Callable[[Path], dict[str, str]]
 ) -> None:
@@ -53,6 +54,7 @@ def test_standard_output_gets_a_video(
     assert (found["width"], found["height"], found["nb_read_frames"]) == ("96", "64", "5")
 
 
+@pytest.mark.slow
 def test_standard_output_gets_raw_frames_beside_a_folder(tmp_path: Path) -> None:
     ended = streamed(tmp_path, "--output-format", "raw", "--output", "pngs/")
     assert ended.returncode == 0, ended.stderr
@@ -61,6 +63,7 @@ def test_standard_output_gets_raw_frames_beside_a_folder(tmp_path: Path) -> None
         np.testing.assert_array_equal(frame, cv2.imread(str(path)))
 
 
+@pytest.mark.slow
 def test_standard_output_gets_jpegs(tmp_path: Path, ffmpeg: Callable[..., None]) -> None:
     ended = streamed(tmp_path, "--output-format", "mjpeg", "--output", "pngs/")
     assert ended.returncode == 0, ended.stderr

@@ -57,6 +57,7 @@ def test_a_bug_is_not_reported_as_an_error_of_the_user(
     assert "a bug" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_bug_prints_its_traceback(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", BUG],

@@ -79,6 +79,7 @@ def test_by_default_nano_is_measured_on_luma_and_rgb(photographs: Path) -> None:
     assert float(luma["heavy"][4]) == pytest.approx(gain, abs=0.011)
 
 
+@pytest.mark.slow
 def test_saved_images_can_be_evaluated_as_results_of_another_method(
     photographs: Path, tmp_path: Path
 ) -> None:

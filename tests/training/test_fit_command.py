@@ -157,6 +157,7 @@ def test_files_without_a_partner_are_listed_in_a_warning(photographs: Path, tmp_
     assert f"spikerain-train prepare {photographs}" in second
 
 
+@pytest.mark.slow
 def test_a_resumed_run_logs_what_changed_and_refuses_fewer_steps_or_another_network(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

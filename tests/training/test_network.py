@@ -100,6 +100,7 @@ def test_published_variants_have_the_published_parameter_counts(
 
 
 # The published counts embed the image at every timestep; this network does it once.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "giga_macs"), [("s", 105.06 - 0.17), ("m", 277.06 - 0.25), ("l", 564.18 - 0.34)]
 )

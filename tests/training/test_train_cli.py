@@ -77,6 +77,7 @@ def test_fit_trains_on_pairs_side_by_side(
     assert sheet[:, 64:].mean() < 200
 
 
+@pytest.mark.slow
 def test_a_resumed_run_trains_and_validates_on_the_same_data(
     photographs: Path, recipe: Path, tmp_path: Path
 ) -> None:
