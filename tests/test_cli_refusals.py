@@ -15,6 +15,8 @@ from spikerain_edge.images import Image
 from spikerain_edge.models import find_model
 from spikerain_edge.stream.image_sinks import write_image
 
+pytestmark = pytest.mark.slow
+
 Draw = Callable[..., Image]
 ReadVideo = Callable[[Path], list[Image]]
 Files = Callable[[Path], list[str]]

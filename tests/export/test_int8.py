@@ -30,6 +30,8 @@ from spikerain_export.artefact import seal
 from spikerain_export.precision import Int8Target, integer_convolutions, output_scales, to_int8
 from spikerain_training.network import SpikeRain
 
+pytestmark = pytest.mark.slow
+
 STEP = 2.0**-9
 SMALL = photograph(40, 48)
 TARGETS: list[Int8Target] = ["tensorrt", "onnxruntime"]

@@ -20,6 +20,8 @@ from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.sources import open_source
 
+pytestmark = pytest.mark.slow
+
 Damage = Callable[[bytes], bytes]
 EXAMPLES = 60
 
