@@ -8,6 +8,7 @@ import typer
 
 from spikerain_edge.commands.table import CommandEntry, group_of
 from spikerain_edge.console import help_scope, version_shower
+from spikerain_edge.ending import abandoning_threads
 
 COMMANDS = {
     "run": CommandEntry(
@@ -56,5 +57,5 @@ def root(
 
 def main() -> None:
     """Entry point of the program."""
-    with help_scope("spikerain-edge"):
+    with help_scope("spikerain-edge"), abandoning_threads():
         app()
