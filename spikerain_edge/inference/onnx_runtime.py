@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
 import onnxruntime
 
 from spikerain_edge.errors import InputError, ModelError
-from spikerain_edge.inference.engine import Activity, Closing, Images, Rates, require_images
+from spikerain_edge.inference.engine import Images
+from spikerain_edge.inference.graph_engine import GraphEngine, no_memory, reason_of
 from spikerain_edge.inference.providers import CPU, RECORD_ASSIGNMENT, left_to_cpu
 from spikerain_edge.sealed_graph import read_description
 from spikerain_edge.spec import ModelSpec
@@ -18,7 +20,7 @@ from spikerain_edge.spec import ModelSpec
 _NO_MEMORY = ("allocate memory", "bad_alloc", "out of memory", "out_of_memory")
 
 
-class OnnxRuntimeEngine(Closing):
+class OnnxRuntimeEngine(GraphEngine):
     """Runs a SpikeRain graph with ONNX Runtime.
 
     Args:
@@ -53,97 +55,28 @@ class OnnxRuntimeEngine(Closing):
         note = "" if provider == CPU else left_to_cpu(session, provider, origin)
         self.backend = f"onnxruntime {onnxruntime.__version__} {provider}{note}"
 
-    def infer(self, images: Images) -> Images:
-        """Derains images; see `Engine.infer`.
-
-        Raises:
-            InputError: the type, shape or size of the images is not supported, or memory is short.
-            ModelError: ONNX Runtime fails, or the engine has been closed.
-        """
-        (derained,) = self._run(images, [self.spec.image_output])
-        return derained
-
-    def probe(self, images: Images) -> tuple[Images, Rates]:
-        """Derains images and measures the firing rates of the neuron layers.
-
-        Args:
-            images: as for `infer`.
-
-        Returns:
-            The derained images, and the firing rates, float32 (layers, T).
-
-        Raises:
-            InputError: the type, shape or size of the images is not supported.
-            ModelError: the graph is not a probe graph, ONNX Runtime fails, or the engine has been
-                closed.
-        """
-        self._require_probe()
-        derained, rates = self._run(images, [self.spec.image_output, self.spec.rates_output])
-        return derained, rates
-
-    def activity(self, images: Images) -> Activity:
-        """Measures the activity of the neurons on images.
-
-        Args:
-            images: as for `infer`.
-
-        Raises:
-            InputError: the type, shape or size of the images is not supported.
-            ModelError: the graph is not a probe graph, ONNX Runtime fails, or the engine has been
-                closed.
-        """
-        self._require_probe()
-        rates, silent = self._run(images, [self.spec.rates_output, self.spec.silent_output])
-        return Activity(rates, silent)
-
     def close(self) -> None:
         """Releases the session; the engine cannot be used afterwards."""
         self._session = None
 
-    def _require_probe(self) -> None:
-        if not self.spec.probe:
-            raise ModelError(
-                f"{self.spec.name} is not a probe graph", "load its .probe.onnx file instead"
-            )
-
-    def _run(self, images: Images, outputs: list[str]) -> list[npt.NDArray[Any]]:
-        require_images(images, self.spec)
-        _require_size(images, self.spec)
+    def _compute(self, images: Images, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
         if self._session is None:
             raise ModelError(f"the model {self.spec.name} has been closed", "load it again")
         try:
             results: list[npt.NDArray[Any]] = self._session.run(
-                outputs, {self.spec.image_input: images}
+                list(outputs), {self.spec.image_input: images}
             )
         except Exception as error:
             if not _is_of_onnx_runtime(error):
                 raise
             if any(words in str(error).lower() for words in _NO_MEMORY):
-                raise InputError(
-                    f"not enough memory for an image of {images.shape[2]}x{images.shape[1]}",
-                    "scale it down: spikerain-edge run --imgsz WxH, or close other programs",
-                ) from error
+                raise no_memory(images) from error
             raise ModelError(
                 f"ONNX Runtime failed on an image of {images.shape[2]}x{images.shape[1]} "
-                f"({_reason(error)})",
+                f"({reason_of(error)})",
                 "try smaller images, or export the model again: spikerain-edge export MODEL",
             ) from error
         return results
-
-
-def _require_size(images: Images, spec: ModelSpec) -> None:
-    """Checks that a graph of a fixed size gets images of that size.
-
-    Raises:
-        InputError: the images have another size.
-    """
-    height, width = images.shape[1:3]
-    if spec.height and (height, width) != (spec.height, spec.width):
-        raise InputError(
-            f"{spec.name} takes images of {spec.width}x{spec.height} only, not {width}x{height}",
-            f"scale them: spikerain-edge run --imgsz {spec.width}x{spec.height}, or export the "
-            "model without --imgsz",
-        )
 
 
 def _is_of_onnx_runtime(error: Exception) -> bool:
@@ -167,7 +100,7 @@ def _open(
         if not _is_of_onnx_runtime(error):
             raise
         raise ModelError(
-            f"{origin} is not a usable ONNX graph ({_reason(error)})",
+            f"{origin} is not a usable ONNX graph ({reason_of(error)})",
             "export it again: spikerain-edge export MODEL",
         ) from error
     # If the libraries of a provider do not load, ONNX Runtime falls back to the CPU.
@@ -195,12 +128,3 @@ def _require_tensors(session: onnxruntime.InferenceSession, spec: ModelSpec, ori
             f"{origin} has other inputs or outputs than its description states",
             "export the model again: spikerain-edge export MODEL",
         )
-
-
-def _reason(error: Exception) -> str:
-    """Returns the message of ONNX Runtime in one line of printable characters.
-
-    Messages repeat names from the file, which may contain control characters.
-    """
-    text = " ".join(str(error).split())[:200]
-    return "".join(character if character.isprintable() else "?" for character in text)
