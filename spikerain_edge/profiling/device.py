@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,9 +14,9 @@ import numpy
 import onnxruntime
 
 from spikerain_edge.profiling.document import Clock, Device, Temperature
+from spikerain_edge.system import read_numbers, read_text, total_memory
 
 _CPU = "sys/devices/system/cpu"
-_CGROUP_V1 = ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")
 _PACKAGE = "spikerain-edge"
 
 
@@ -45,13 +44,13 @@ def read_health(root: Path = Path("/")) -> Health:
         value / 1000
         for zone in root.glob("sys/class/thermal/thermal_zone*")
         # Older Jetsons' power controller has no sensor: it always says 100 degrees.
-        if _text(zone, "type") != "PMIC-Die"
-        for value in _numbers(zone, "temp")
+        if read_text(zone, "type") != "PMIC-Die"
+        for value in read_numbers(zone, "temp")
     ]
     # Intel counts per core; a Jetson's over-current events are files of its hwmon.
     events = [
-        *_numbers(root, f"{_CPU}/cpu*/thermal_throttle/core_throttle_count"),
-        *_numbers(root, "sys/class/hwmon/hwmon*/oc*_event_cnt"),
+        *read_numbers(root, f"{_CPU}/cpu*/thermal_throttle/core_throttle_count"),
+        *read_numbers(root, "sys/class/hwmon/hwmon*/oc*_event_cnt"),
     ]
     return Health(max(zones, default=None), sum(events) if events else None)
 
@@ -92,36 +91,16 @@ def describe_device(
     )
 
 
-def total_memory(root: Path = Path("/")) -> int | None:
-    """Returns the bytes that processes can have: the machine's, or a container's limit."""
-    limits = [_meminfo(root, "MemTotal"), *(limit for limit, _ in _containers(root))]
-    return min((limit for limit in limits if limit is not None), default=None)
-
-
-def available_memory(root: Path = Path("/")) -> int | None:
-    """Returns the bytes that a new process could have now."""
-    free = [_meminfo(root, "MemAvailable"), *(limit - used for limit, used in _containers(root))]
-    return min((value for value in free if value is not None), default=None)
-
-
-def _containers(root: Path) -> Iterator[tuple[int, int]]:
-    """Limit and use of the container's memory, in bytes, where it has a limit."""
-    for limit, used in (("memory.max", "memory.current"), _CGROUP_V1):
-        yield from zip(
-            _numbers(root, f"sys/fs/cgroup/{limit}"),
-            _numbers(root, f"sys/fs/cgroup/{used}"),
-            strict=False,
-        )
-
-
 def _name(root: Path) -> str | None:
-    board = _text(root, "proc/device-tree/model") or _text(root, "sys/class/dmi/id/product_name")
+    board = read_text(root, "proc/device-tree/model") or read_text(
+        root, "sys/class/dmi/id/product_name"
+    )
     return board or None
 
 
 def _processor(root: Path) -> str | None:
     """The model's name, or what an Arm core says instead: its part number."""
-    info = _text(root, "proc/cpuinfo")
+    info = read_text(root, "proc/cpuinfo")
     named = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
     if named:
         return named[1].strip()
@@ -139,26 +118,26 @@ def _processor(root: Path) -> str | None:
 def _governor(root: Path) -> str | None:
     """Governors of all cores. A core that is offline cannot be read (EBUSY)."""
     paths = root.glob(f"{_CPU}/cpu[0-9]*/cpufreq/scaling_governor")
-    named = {_text(root, str(path.relative_to(root))) for path in paths}
+    named = {read_text(root, str(path.relative_to(root))) for path in paths}
     return ", ".join(sorted(named - {""})) or None
 
 
 def _power_mode(root: Path) -> str | None:
     """Number and name of a Jetson's power mode."""
-    mode = re.search(r"pmode:(\d+)", _text(root, "var/lib/nvpmodel/status"))
+    mode = re.search(r"pmode:(\d+)", read_text(root, "var/lib/nvpmodel/status"))
     if mode is None:
         return None
     number = int(mode[1])
     names = re.findall(
-        r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+)\s*>", _text(root, "etc/nvpmodel.conf")
+        r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+)\s*>", read_text(root, "etc/nvpmodel.conf")
     )
     named = (f"{number} ({name})" for known, name in names if int(known) == number)
     return next(named, f"{number}")
 
 
 def _clock(root: Path) -> Clock | None:
-    now = max(_numbers(root, f"{_CPU}/cpu[0-9]*/cpufreq/scaling_cur_freq"), default=None)
-    limit = max(_numbers(root, f"{_CPU}/cpu[0-9]*/cpufreq/scaling_max_freq"), default=None)
+    now = max(read_numbers(root, f"{_CPU}/cpu[0-9]*/cpufreq/scaling_cur_freq"), default=None)
+    limit = max(read_numbers(root, f"{_CPU}/cpu[0-9]*/cpufreq/scaling_max_freq"), default=None)
     if now is None or limit is None:
         return None
     return Clock(current=now / 1000, max=limit / 1000)
@@ -178,31 +157,10 @@ def _throttling(before: Health, after: Health) -> str | None:
 
 
 def _system(root: Path) -> str:
-    named = re.search(r'^PRETTY_NAME="?([^"\n]+)', _text(root, "etc/os-release"), re.MULTILINE)
+    named = re.search(r'^PRETTY_NAME="?([^"\n]+)', read_text(root, "etc/os-release"), re.MULTILINE)
     kernel = f"{platform.system()} {platform.release()}"
     return f"{named[1]}, {kernel}" if named else kernel
 
 
 def _megabytes(size: int | None) -> float | None:
     return None if size is None else size * 1e-6
-
-
-def _meminfo(root: Path, key: str) -> int | None:
-    found = re.search(rf"^{key}:\s*(\d+) kB$", _text(root, "proc/meminfo"), re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
-
-
-def _numbers(root: Path, pattern: str) -> Iterator[int]:
-    """Whole numbers in the files that match; a sensor that is off, or says `max`, has none."""
-    for path in sorted(root.glob(pattern)):
-        try:
-            yield int(path.read_text())
-        except (OSError, ValueError):
-            continue
-
-
-def _text(root: Path, path: str) -> str:
-    try:
-        return (root / path).read_text(errors="replace").rstrip("\0\n")
-    except OSError:
-        return ""

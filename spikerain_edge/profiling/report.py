@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from spikerain_edge.inference import Derainer
 from spikerain_edge.profiling.boards import find_board, outlook
 from spikerain_edge.profiling.child import Child
-from spikerain_edge.profiling.device import available_memory, describe_device, read_health
+from spikerain_edge.profiling.device import describe_device, read_health
 from spikerain_edge.profiling.document import (
     Device,
     LargestSize,
@@ -35,6 +35,7 @@ from spikerain_edge.profiling.scaling import (
     largest_use,
 )
 from spikerain_edge.spec import ModelSpec
+from spikerain_edge.system import available_memory
 
 
 def profile(

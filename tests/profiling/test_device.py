@@ -9,10 +9,8 @@ import pytest
 
 from spikerain_edge.profiling.device import (
     Health,
-    available_memory,
     describe_device,
     read_health,
-    total_memory,
 )
 from spikerain_edge.profiling.document import Clock, Temperature
 
@@ -110,29 +108,3 @@ def test_an_unthrottled_processor_is_reported_as_such(tmp_path: Path) -> None:
     health = read_health(root)
     described = describe_device(health, health, threads=1, backend="b", root=root)
     assert described.throttling == "none while measuring"
-
-
-@pytest.mark.parametrize(
-    ("limit", "used"),
-    [
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ],
-)
-def test_the_memory_limit_of_a_container_is_respected(
-    tmp_path: Path, limit: str, used: str
-) -> None:
-    groups = {f"sys/fs/cgroup/{limit}": "3000000000\n", f"sys/fs/cgroup/{used}": "1000000000\n"}
-    root = tree(tmp_path, {**JETSON, **groups})
-    assert total_memory(root) == 3_000_000_000
-    assert available_memory(root) == 2_000_000_000
-
-
-def test_without_a_limit_the_memory_of_the_machine_is_used(tmp_path: Path) -> None:
-    groups = {
-        "sys/fs/cgroup/memory.max": "max\n",
-        "sys/fs/cgroup/memory.current": "1000000000\n",
-    }
-    root = tree(tmp_path, {**JETSON, **groups})
-    assert total_memory(root) == 7802000 * 1024
-    assert available_memory(root) == 5000000 * 1024
