@@ -10,8 +10,8 @@ from spikerain_edge.errors import StreamError
 from spikerain_edge.files import write_whole
 from spikerain_edge.profiling.latency import percentiles_ms
 from spikerain_edge.stream.live import LiveSource
-from spikerain_edge.stream.pipeline import Traffic
 from spikerain_edge.stream.sources import Source
+from spikerain_edge.stream.traffic import Traffic
 
 
 def camera_summary(source: Source, traffic: Traffic) -> dict[str, Any]:

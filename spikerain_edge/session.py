@@ -20,11 +20,12 @@ from spikerain_edge.run_options import RunOptions, check_outputs
 from spikerain_edge.run_summary import camera_summary, status_line
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.live import LiveSource
-from spikerain_edge.stream.pipeline import Pipeline, Traffic
+from spikerain_edge.stream.pipeline import Pipeline
 from spikerain_edge.stream.recording import RecordingSink
 from spikerain_edge.stream.sinks import Sink, is_video, open_sink
 from spikerain_edge.stream.sound import tell_lost
 from spikerain_edge.stream.sources import Source, open_source
+from spikerain_edge.stream.traffic import Traffic
 from spikerain_edge.stream.uris import without_password
 from spikerain_edge.stream.video import VideoSource
 from spikerain_edge.stream.video_sink import VideoSink

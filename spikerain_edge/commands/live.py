@@ -12,7 +12,7 @@ from rich.table import Table
 
 from spikerain_edge.profiling.latency import percentiles_ms
 from spikerain_edge.profiling.live import FrameCost
-from spikerain_edge.stream.pipeline import Traffic
+from spikerain_edge.stream.traffic import Traffic
 
 REFRESHES_PER_SECOND = 1
 _LATEST = 256

@@ -74,21 +74,38 @@ class Handover(Generic[Item]):
                 self._error = error
             self._changed.notify_all()
 
-    def __iter__(self) -> Iterator[Item]:
-        while True:
-            with self._changed:
-                while not self._items and not self._closed:
-                    self._changed.wait()
-                if not self._items:
-                    break
-                given_up = self._aged()
-                item = self._items.popleft()
-                self._changed.notify_all()
-            for each in given_up:
-                self._tell_dropped(each)
-            yield item
+    def wait(self) -> bool:
+        """Waits for an item; false when nothing more comes.
+
+        Raises:
+            BaseException: what `close` was given, when the last item has been taken.
+        """
+        with self._changed:
+            while not self._items and not self._closed:
+                self._changed.wait()
+            if self._items:
+                return True
         if self._error is not None:
             raise self._error
+        return False
+
+    def take(self) -> Item | None:
+        """Takes the next item; none if nothing waits."""
+        with self._changed:
+            if not self._items:
+                return None
+            given_up = self._aged()
+            item = self._items.popleft()
+            self._changed.notify_all()
+        for each in given_up:
+            self._tell_dropped(each)
+        return item
+
+    def __iter__(self) -> Iterator[Item]:
+        while self.wait():
+            item = self.take()
+            if item is not None:
+                yield item
 
     @property
     def _waits(self) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from itertools import count, islice
 from queue import SimpleQueue
 
 import cv2
@@ -20,51 +20,19 @@ from spikerain_edge.stream.distribution import Distribution
 from spikerain_edge.stream.failures import together
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.handover import Drop, Handover
-from spikerain_edge.stream.outlet import SinkTraffic
 from spikerain_edge.stream.sinks import Sink
 from spikerain_edge.stream.sources import Source
+from spikerain_edge.stream.traffic import Traffic
 
 _log = logging.getLogger(__name__)
 _CAPACITY = 4
-_TIMES_KEPT = 1 << 16
 # Seconds after which a frame of a camera is too old to be derained while a newer one waits.
 _STALE = 0.5
 # Seconds that a source has to end its last read.
 _PATIENCE = 1.0
 # Seconds that the sinks of a file have, after a stop, to take the frame that is derained already.
 _LAST_FRAME = 10.0
-
-
-def _times() -> deque[float]:
-    return deque(maxlen=_TIMES_KEPT)
-
-
-@dataclass
-class Traffic:
-    """What went through a pipeline. Times are in seconds, one per frame, of the latest 65536.
-
-    Attributes:
-        frames: frames written.
-        dropped: frames of a live source that were too old to be worth it, or that no sink took.
-        refused: frames that the function could not take.
-        waiting: time from capture until the function had the frame.
-        inference: time in the function.
-        writing: time in the slowest sink.
-        whole_way: time from capture until the last sink had the frame. A file's frames are read
-            ahead, so theirs includes waiting in the hand-overs.
-        sinks: what became of the frames in each sink.
-        elapsed: from start to end.
-    """
-
-    frames: int = 0
-    dropped: int = 0
-    refused: int = 0
-    waiting: deque[float] = field(default_factory=_times)
-    inference: deque[float] = field(default_factory=_times)
-    writing: deque[float] = field(default_factory=_times)
-    whole_way: deque[float] = field(default_factory=_times)
-    sinks: Sequence[SinkTraffic] = ()
-    elapsed: float = 0.0
+_ALONE = nullcontext()
 
 
 class Pipeline:
@@ -82,6 +50,7 @@ class Pipeline:
         max_frames: stop after so many frames; dropped ones do not count.
         side_by_side: write the input left of the result.
         drop: what gives way when a live source sends more than the function can take.
+        turn: held during each call of the function; pipelines that share it take turns.
         progress: called with every frame written.
     """
 
@@ -95,6 +64,7 @@ class Pipeline:
         max_frames: int | None = None,
         side_by_side: bool = False,
         drop: Drop = Drop.OLDEST,
+        turn: AbstractContextManager[None] = _ALONE,
         progress: Callable[[Frame], None] = lambda frame: None,
     ) -> None:
         self._source = source
@@ -103,6 +73,7 @@ class Pipeline:
         self._size = size
         self._max_frames = max_frames
         self._side_by_side = side_by_side
+        self._turn = turn
         self._progress = progress
         self._captured: Handover[Frame] = Handover(
             _CAPACITY,
@@ -188,31 +159,41 @@ class Pipeline:
             self._captured.close(error)
 
     def _infer(self, distribution: Distribution) -> None:
-        for frame in islice(self._captured, self._max_frames):
-            if self._stopped:
+        for _ in count() if self._max_frames is None else range(self._max_frames):
+            if not self._captured.wait():
                 break
-            start = self._busy_since = time.perf_counter()
-            try:
-                image = self._processed(frame)
-            except SpikeRainError as error:
-                if self._source.live and self.traffic.inference:
-                    # It has worked, so that neither the options nor the model are to blame.
-                    raise StreamError(error.cause, error.remedy) from error
-                # Of a video or a camera all frames are alike, and so is what is wrong with them.
-                if not isinstance(error, InputError) or len(self._source.paths) <= 1:
-                    raise
-                _log.debug("leaving out %s: %s", frame.name, error.cause)
-                self._failures.append(error)
-                self.traffic.refused += 1
-                self._busy_since = None
-                continue
-            self.traffic.inference.append(time.perf_counter() - start)
-            self.traffic.waiting.append(start - frame.captured)
-            shown = np.hstack([frame.image, image]) if self._side_by_side else image
-            if not distribution.put(frame, shown):
-                break
-            self.traffic.dropped = self._captured.dropped + distribution.unwritten
+            with self._turn:
+                # Taken only now: newer frames may have come while others had their turns.
+                frame = self._captured.take()
+                if frame is None or self._stopped:
+                    break
+                image = self._attempted(frame)
+            if image is not None:
+                shown = np.hstack([frame.image, image]) if self._side_by_side else image
+                if not distribution.put(frame, shown):
+                    break
+                self.traffic.dropped = self._captured.dropped + distribution.unwritten
             self._busy_since = None
+
+    def _attempted(self, frame: Frame) -> Image | None:
+        """What the function makes of a frame; none where the frame is left out."""
+        start = self._busy_since = time.perf_counter()
+        try:
+            image = self._processed(frame)
+        except SpikeRainError as error:
+            if self._source.live and self.traffic.inference:
+                # It has worked, so that neither the options nor the model are to blame.
+                raise StreamError(error.cause, error.remedy) from error
+            # Of a video or a camera all frames are alike, and so is what is wrong with them.
+            if not isinstance(error, InputError) or len(self._source.paths) <= 1:
+                raise
+            _log.debug("leaving out %s: %s", frame.name, error.cause)
+            self._failures.append(error)
+            self.traffic.refused += 1
+            return None
+        self.traffic.inference.append(time.perf_counter() - start)
+        self.traffic.waiting.append(start - frame.captured)
+        return image
 
     def _processed(self, frame: Frame) -> Image:
         height, width = frame.image.shape[:2]

@@ -10,7 +10,7 @@ from rich.console import Console
 from spikerain_edge.cli import app
 from spikerain_edge.commands.live import REFRESHES_PER_SECOND, LiveView
 from spikerain_edge.profiling.live import FrameCost
-from spikerain_edge.stream.pipeline import Traffic
+from spikerain_edge.stream.traffic import Traffic
 
 COST = FrameCost(gmacs=3.0703, firing_rate=0.2664, gsops=0.7354, energy_mj=1.512)
 

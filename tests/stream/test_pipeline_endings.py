@@ -14,10 +14,11 @@ from spikerain_edge.errors import InputError, ModelError, StreamError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.image_sinks import FolderSink, write_image
-from spikerain_edge.stream.pipeline import Pipeline, Traffic
+from spikerain_edge.stream.pipeline import Pipeline
 from spikerain_edge.stream.sinks import Sink
 from spikerain_edge.stream.sources import open_source
 from spikerain_edge.stream.stills import ImageSource
+from spikerain_edge.stream.traffic import Traffic
 from spikerain_edge.stream.video_sink import VideoSink
 
 ReadVideo = Callable[[Path], list[Image]]
