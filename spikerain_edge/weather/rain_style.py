@@ -98,3 +98,19 @@ def sample_downpour_style(rng: np.random.Generator) -> RainStyle:
         brightness=float(rng.uniform(0.3, 0.9)),
         mist=0.0,
     )
+
+
+def sample_defocused_style(rng: np.random.Generator) -> RainStyle:
+    """Draws a style of drops and streaks near the lens, out of focus: large, soft and faint."""
+    drop = rng.random() < 0.3
+    width = sample_log(rng, 3, 12)
+    return replace(
+        sample_style(rng),
+        coverage=sample_log(rng, 0.04, 0.3),
+        length=width * sample_log(rng, 1, 2) if drop else sample_log(rng, 20, 120),
+        width=width,
+        brightness=sample_log(rng, 0.1, 0.6),
+        softness=sample_log(rng, 1.0, 5.0),
+        layers=1,
+        mist=0.0,
+    )

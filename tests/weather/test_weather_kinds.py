@@ -5,9 +5,17 @@ import pytest
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
-from spikerain_edge.weather import Fog, Rain, Snow, kinds, sample_weather
+from spikerain_edge.weather import (
+    Curtain,
+    Fog,
+    MistyRain,
+    Rain,
+    Snow,
+    kinds,
+    sample_weather,
+)
 
-SIZE = (33, 47)
+SIZE = (65, 94)
 
 
 def picture() -> Image:
@@ -17,8 +25,8 @@ def picture() -> Image:
 def test_every_kind_has_the_class_of_its_name() -> None:
     drawn = {kind: type(sample_weather(kind, SIZE, np.random.default_rng(0))) for kind in kinds()}
 
-    rainy = {"rain": Rain, "wide_rain": Rain, "downpour": Rain}
-    assert drawn == {**rainy, "fog": Fog, "snow": Snow}
+    rainy = dict.fromkeys(("rain", "wide_rain", "downpour", "defocused_rain"), Rain)
+    assert drawn == {**rainy, "misty_rain": MistyRain, "curtain": Curtain, "fog": Fog, "snow": Snow}
 
 
 @pytest.mark.parametrize("kind", sorted(kinds()))
@@ -39,11 +47,11 @@ def test_all_kinds_have_one_interface(kind: str) -> None:
 
     assert weather.size == SIZE
     np.testing.assert_array_equal(weather.render(picture(), time=9.0, strength=0.0), picture())
-    with pytest.raises(ValueError, match="33, 47"):
+    with pytest.raises(ValueError, match="65, 94"):
         weather.render(picture()[1:])
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    choice = "'hail'; choose one of: rain, wide_rain, downpour, fog, snow"
+    choice = "'hail'; choose one of: rain, wide_rain, .*, curtain, fog, snow"
     with pytest.raises(InputError, match=choice):
         sample_weather("hail", SIZE, np.random.default_rng(0))

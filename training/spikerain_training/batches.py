@@ -77,6 +77,7 @@ def load(fabric: Fabric, recipe: Recipe, data: Data, step: int, over: Event) -> 
         recipe.weather,
         recipe.dry,
         data.rainy_half,
+        recipe.video,
     )
     loader = DataLoader(
         SamplesOrErrors(samples),

@@ -93,6 +93,7 @@ def training_samples(
     weather: Mapping[str, float] | None = None,
     dry: float = DRY,
     rainy_half: Mapping[Path, Half] | None = None,
+    video: float = 0.0,
 ) -> Dataset[Sample]:
     """Returns the data set of one folder, or a mixture of several.
 
@@ -105,6 +106,7 @@ def training_samples(
         weather: weight of each kind of rendered weather; only rain if None.
         dry: share of the rendered samples without any weather.
         rainy_half: the rainy half, for folders whose images hold a pair side by side.
+        video: share of the rendered samples that are compressed as video.
 
     Raises:
         InputError: `folders` is empty, a folder is missing or holds no image or no pair, a weight
@@ -116,7 +118,7 @@ def training_samples(
     halves = rainy_half or {}
     found = {folder: find_pairs(folder, halves.get(folder)) for folder in folders}
     datasets: list[Dataset[Sample]] = [
-        RenderedWeather(folder, crop, length, seed, weather, dry)
+        RenderedWeather(folder, crop, length, seed, weather, dry, video)
         if pairs is None
         else PairedFolder(pairs, crop, length, seed)
         for folder, pairs in found.items()

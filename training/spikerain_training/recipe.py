@@ -27,8 +27,9 @@ class Recipe:
         batch: crops per step, over all processes.
         crop: side of the square crops in pixels, 32 to 4096.
         weather: relative frequency of each kind of weather that is rendered in front of clean
-            images: `rain`, `wide_rain`, `downpour`, `fog`, `snow`.
+            images (see `spikerain_edge.weather.kinds`), such as `rain`, `curtain` or `snow`.
         dry: share of the clean images without weather, 0 to 1.
+        video: share of the clean images whose pair is compressed as video, 0 to 1.
         optimizer: `adamw` as in the paper, or `muon` (see `Muon`).
         learning_rate: peak learning rate.
         floor: learning rate at the end of the cosine, as a share of the peak.
@@ -63,6 +64,7 @@ class Recipe:
     crop: int = 96
     weather: Mapping[str, float] = field(default_factory=lambda: {"rain": 1.0})
     dry: float = 0.25
+    video: float = 0.0
     optimizer: str = "adamw"
     learning_rate: float = 2e-3
     floor: float = 0.0
@@ -117,7 +119,7 @@ def require_valid(recipe: Recipe) -> None:
             reverse, or all loss weights are 0.
     """
     counts = ("steps", "batch", "save_every", "validate_every")
-    shares = ("dry", "ema", "floor")
+    shares = ("dry", "video", "ema", "floor")
     penalties = ("distillation", "firing_penalty", "stability")
     terms = ("ssim", "l1", "gradient", "frequency", "psnr")
     others = ("warmup", "seed", "weight_decay", "alpha_end", "firing_target")

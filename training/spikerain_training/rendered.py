@@ -18,9 +18,11 @@ from spikerain_edge.images.reading import image_paths
 from spikerain_edge.weather import kinds, sample_weather
 from spikerain_training.camera import compress_alike, degrade
 from spikerain_training.tensors import to_tensor
+from spikerain_training.video_compression import compress_as_video, sample_crf
 
 DRY = 0.25
 _SMALLEST_SCALE = 0.15
+_FRAMES = 3
 
 
 class WeatherMix:
@@ -67,14 +69,29 @@ class WeatherMix:
         Returns:
             The image with weather, or `clean` itself if it gets no weather.
         """
+        return self.clip(clean, rng, 1)[0]
+
+    def clip(self, clean: Image, rng: np.random.Generator, frames: int) -> list[Image]:
+        """Renders random weather in front of successive frames of a scene that does not move.
+
+        Args:
+            clean: the scene, (H, W, 3) uint8 BGR.
+            rng: random generator, which decides the weather.
+            frames: number of frames; the last one is what `add` returns.
+
+        Returns:
+            The frames with weather, or `clean` itself for each if it gets no weather.
+        """
         if rng.random() < self.dry:
-            return clean
+            return [clean] * frames
         # No random number is drawn for a single kind; the samples of older recipes depend on that.
         chosen = rng.choice(len(self.kinds), p=self.shares) if len(self.kinds) > 1 else 0
         weather = sample_weather(self.kinds[chosen], clean.shape[:2], rng)
         # Real streaks range from hardly visible to opaque, a wider range than styles have.
         strength = float(np.exp(rng.normal(0.25, 0.55)))
-        return weather.render(clean, time=float(rng.uniform(0, 50)), strength=strength)
+        last = float(rng.uniform(0, 50))
+        times = (last - before for before in reversed(range(frames)))
+        return [weather.render(clean, time, strength) for time in times]
 
 
 class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
@@ -89,6 +106,7 @@ class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
         seed: seed of all randomness.
         weather: weight of each kind of weather, see `WeatherMix`; only rain if None.
         dry: share of the samples without any weather.
+        video: share of the samples that are compressed as video, 0 to 1.
 
     Raises:
         InputError: the folder is missing or holds no image, a file cannot be decoded, or
@@ -103,7 +121,9 @@ class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
         seed: int,
         weather: Mapping[str, float] | None = None,
         dry: float = DRY,
+        video: float = 0.0,
     ) -> None:
+        self.video = video
         self.mix = WeatherMix(weather, dry)
         self.images = [Picture(path).read() for path in image_paths(folder)]
         self.crop = crop
@@ -117,8 +137,17 @@ class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
         rng = np.random.default_rng((self.seed, index))
         image = self.images[rng.integers(len(self.images))]
         clean = degrade(random_crop(image, self.crop, rng), rng)
-        weathered, clean = compress_alike(self.mix.add(clean, rng), clean, rng)
+        # No random number is drawn without video; the samples of older recipes depend on that.
+        if self.video and rng.random() < self.video:
+            weathered, clean = self._compressed_as_video(clean, rng)
+        else:
+            weathered, clean = compress_alike(self.mix.add(clean, rng), clean, rng)
         return to_tensor(weathered), to_tensor(clean)
+
+    def _compressed_as_video(self, clean: Image, rng: np.random.Generator) -> tuple[Image, Image]:
+        """Returns the last frame of a clip with weather and of one without, of equal quality."""
+        clip, crf = self.mix.clip(clean, rng, _FRAMES), sample_crf(rng)
+        return compress_as_video(clip, crf), compress_as_video([clean] * _FRAMES, crf)
 
 
 def random_crop(image: Image, crop: int, rng: np.random.Generator) -> Image:
