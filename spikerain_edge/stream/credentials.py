@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from spikerain_edge.errors import InputError
 
-_NAME = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
+# A secret in the name of a camera or output.
+NAME = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
 # Bytes that a file with one secret holds at most.
 _LONGEST = 4096
 
@@ -23,10 +24,15 @@ def with_credentials(url: str) -> str:
     Raises:
         InputError: there is no value, or its file cannot be read.
     """
-    return _NAME.sub(lambda found: quote(_value(found[1]), safe=""), url)
+    return NAME.sub(lambda found: quote(value_of(found[1]), safe=""), url)
 
 
-def _value(name: str) -> str:
+def value_of(name: str) -> str:
+    """The value of a name: a variable, a credential of systemd, or what a file holds.
+
+    Raises:
+        InputError: there is no value, or its file cannot be read.
+    """
     if name in os.environ:
         return os.environ[name]
     folder, named = os.environ.get("CREDENTIALS_DIRECTORY"), os.environ.get(f"{name}_FILE")
@@ -35,7 +41,7 @@ def _value(name: str) -> str:
     if named:
         return _read(Path(named))
     raise InputError(
-        f"{{{name}}} in the URL of the camera has no value",
+        f"{{{name}}} in the name of a camera or output has no value",
         f"set the variable {name}, or {name}_FILE to a file, or use LoadCredential= of systemd",
     )
 

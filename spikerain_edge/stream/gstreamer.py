@@ -5,17 +5,14 @@ OpenCV's wheels are built without GStreamer, and so are FFmpeg's libraries.
 
 from __future__ import annotations
 
-import atexit
 import fcntl
 import os
 import re
 import select
-import shlex
-import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -25,22 +22,21 @@ from spikerain_edge.stream.capture_options import CaptureOptions
 from spikerain_edge.stream.connector import Connector, Shot
 from spikerain_edge.stream.frame import DEFAULT_RATE
 from spikerain_edge.stream.live import LiveSource
+from spikerain_edge.stream.pipelines import PipelineText, failure, started
 
 # The one format of raw pictures whose rows GStreamer never pads.
 _ENDING = "videoconvert ! video/x-raw,format=BGRx ! fdsink name=frames sync=false fd="
-_CAPS = re.compile(r"GstFdSink:frames\.GstPad:sink: caps = (video/x-raw,.*)")
+_CAPS = "caps video/x-raw,"
 _PIPE = 1 << 20
-# Seconds until a child that does not end is killed.
-_PATIENCE = 1.0
-_TRY = "try the pipeline with gst-launch-1.0"
+# Seconds between two looks whether the child has ended.
+_POLL = 0.1
 
 
 class GStreamerConnection:
     """A pipeline in a child process, which ends with it.
 
     Args:
-        pipeline: as `gst-launch-1.0` takes it; ends in raw pictures.
-        label: what to call it in messages.
+        pipeline: ends in raw pictures.
         patience: seconds without a frame after which it is lost.
 
     Attributes:
@@ -51,19 +47,31 @@ class GStreamerConnection:
         StreamError: it does not start, or sends nothing.
     """
 
-    def __init__(self, pipeline: str, label: str, patience: float) -> None:
-        self._label = label
-        self._child = _Child(pipeline, patience)
+    def __init__(self, pipeline: PipelineText, patience: float) -> None:
+        self._pipeline = pipeline
+        self._patience = patience
+        self._caps = ""
+        self._told_caps = threading.Event()
+        self._pictures, written = os.pipe()
+        self._closed = False
         try:
-            caps = self._child.first_caps()
-            if caps is None:
-                raise self._not_started()
-            width, height = (int(_field(caps, name)) for name in ("width", "height"))
-            self._shape = (height, width, 4)
-            above, _, below = _field(caps, "framerate").partition("/")
-            self.rate = int(above) / int(below or 1) or DEFAULT_RATE
+            fcntl.fcntl(self._pictures, fcntl.F_SETPIPE_SZ, _PIPE)
+            text = f"{pipeline.text} ! {_ENDING}{written}"
+            self._child = started(text, pipeline, "source", passed=(written,), heard=self._hear)
         except BaseException:
-            self._child.close()
+            os.close(self._pictures)
+            raise
+        finally:
+            os.close(written)
+        try:
+            if not (self._ready() and self._knows_caps()):
+                raise self._lost("cannot be opened")
+            width, height = (int(_field(self._caps, name)) for name in ("width", "height"))
+            self._shape = (height, width, 4)
+            self._pixel_shape = _ratio(_field(self._caps, "pixel-aspect-ratio")) or Fraction(1)
+            self.rate = float(_ratio(_field(self._caps, "framerate"))) or DEFAULT_RATE
+        except BaseException:
+            self.close()
             raise
 
     def shots(self) -> Iterator[Shot | None]:
@@ -72,139 +80,61 @@ class GStreamerConnection:
         Raises:
             StreamError: no picture for too long, or the pipeline has ended.
         """
-        length = self._shape[0] * self._shape[1] * self._shape[2]
-        caps = self._child.caps()
-        while data := self._child.read(length):
-            if self._child.caps() != caps:
-                raise StreamError(f"{self._label} has changed its format", "")
+        while data := self._read(self._shape[0] * self._shape[1] * self._shape[2]):
             padded = np.frombuffer(data, np.uint8).reshape(self._shape)
             image = np.asarray(cv2.cvtColor(padded, cv2.COLOR_BGRA2BGR), np.uint8)
-            yield Shot(image, time.perf_counter())
-        raise StreamError(f"{self._label} has ended: {self._child.reason()}", "")
+            yield Shot(image, time.perf_counter(), self._pixel_shape)
+        raise self._lost("has ended")
 
     def close(self) -> None:
-        """Ends the child."""
+        """Ends the child and waits for it."""
         self._child.close()
-
-    def _not_started(self) -> StreamError | InputError:
-        reason = self._child.reason()
-        cause = f"{self._label} cannot be opened: {reason}"
-        return (InputError if "erroneous pipeline" in reason else StreamError)(cause, _TRY)
-
-
-class _Child:
-    """The process, and the pipe that its pictures come through."""
-
-    def __init__(self, pipeline: str, patience: float) -> None:
-        self._patience = patience
-        self._told: deque[str] = deque(maxlen=50)
-        self._caps: str | None = None
-        self._told_caps = threading.Event()
-        words = _words(pipeline)
-        self._pictures, written = os.pipe()
-        fcntl.fcntl(self._pictures, fcntl.F_SETPIPE_SZ, _PIPE)
-        command = ["gst-launch-1.0", "-v", *words, "!", *f"{_ENDING}{written}".split()]
-        try:
-            # In a session of its own Ctrl-C does not end it before we do.
-            self._process = subprocess.Popen(  # noqa: S603 - the user's own pipeline, no shell
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=(written,),
-                start_new_session=True,
-            )
-        except FileNotFoundError as error:
+        if not self._closed:
+            self._closed = True
             os.close(self._pictures)
-            raise InputError(
-                "gst-launch-1.0 is not installed",
-                "install it: apt install gstreamer1.0-tools gstreamer1.0-plugins-good",
-            ) from error
-        finally:
-            os.close(written)
-        self._closed = False
-        # The thread that reads the pictures may still wait for one when the program ends.
-        atexit.register(self._stop)
-        self._listening = threading.Thread(target=self._listen, name="gst-launch", daemon=True)
-        self._listening.start()
 
-    def caps(self) -> str | None:
-        """The latest format of its pictures."""
-        return self._caps
+    def _hear(self, line: str) -> bool:
+        if not line.startswith(_CAPS):
+            return False
+        self._caps = line
+        self._told_caps.set()
+        return True
 
-    def first_caps(self) -> str | None:
-        """The format of its pictures once they come; none if they do not."""
-        if self.ready():
-            self._told_caps.wait(self._patience)
-        return self._caps
-
-    def ready(self) -> bool:
-        """Waits for pictures, or for its end; whether there are any in time."""
+    def _ready(self) -> bool:
+        """Waits for a picture, or for the end of the child; whether there is one in time."""
         ready, _, _ = select.select([self._pictures], [], [], self._patience)
         return bool(ready)
 
-    def read(self, length: int) -> bytearray:
+    def _knows_caps(self) -> bool:
+        """Waits for the format of the pictures, or for the end of the child."""
+        while not self._told_caps.wait(_POLL) and self._child.wait(0) is None:
+            pass
+        return self._told_caps.wait(_POLL)
+
+    def _read(self, length: int) -> bytearray:
         """So many bytes; fewer than that are none."""
         data = bytearray(length)
         filled = 0
         while filled < length:
-            read = os.readv(self._pictures, [memoryview(data)[filled:]]) if self.ready() else 0
+            read = os.readv(self._pictures, [memoryview(data)[filled:]]) if self._ready() else 0
             if not read:
                 return bytearray()
             filled += read
         return data
 
-    def reason(self) -> str:
-        """Why it sends nothing, in its own words if it has any; ends it."""
-        silent = self._process.poll() is None and not self._ended()
-        self._stop()
-        for line in self._told:
-            _, marked, text = line.partition("ERROR: ")
-            if marked or "erroneous pipeline" in line:
-                return (text or line.removeprefix("WARNING: ")).strip()
-        return f"it sends no frames for {self._patience:g} seconds" if silent else "it is over"
-
-    def close(self) -> None:
-        """Ends the process and waits for it."""
-        self._stop()
-        if not self._closed:
-            self._closed = True
-            atexit.unregister(self._stop)
-            os.close(self._pictures)
-
-    def _ended(self) -> bool:
-        """Whether it has closed its end of the pipe."""
-        ready, _, _ = select.select([self._pictures], [], [], 0)
-        return bool(ready)
-
-    def _stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._listening.join(_PATIENCE)
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - a pipe, as asked
-        with self._process.stdout as lines:
-            for line in lines:
-                text = line.decode(errors="replace")
-                caps = _CAPS.search(text)
-                if caps is None:
-                    self._told.append(text)
-                else:
-                    self._caps = caps[1]
-                    self._told_caps.set()
-        self._told_caps.set()
+    def _lost(self, what: str) -> InputError | StreamError:
+        ended, _, _ = select.select([self._pictures], [], [], 0)
+        if ended:
+            return failure(self._child, self._pipeline, what)
+        label = self._pipeline.label
+        return StreamError(f"{label} {what}: it sends no frames for {self._patience:g} seconds", "")
 
 
 def open_pipeline(pipeline: str, label: str, options: CaptureOptions) -> LiveSource:
     """Opens a pipeline of GStreamer.
 
     Args:
-        pipeline: as `gst-launch-1.0` takes it; ends in raw pictures.
+        pipeline: as `gst-launch-1.0` takes it, with `{NAME}` for secrets; ends in raw pictures.
         label: what to call it in messages.
         options: how it is watched.
 
@@ -213,8 +143,10 @@ def open_pipeline(pipeline: str, label: str, options: CaptureOptions) -> LiveSou
         StreamError: it does not start.
     """
 
+    text = PipelineText(pipeline, label)
+
     def connect() -> GStreamerConnection:
-        return GStreamerConnection(pipeline, label, options.stall_timeout)
+        return GStreamerConnection(text, options.stall_timeout)
 
     connector = Connector(connect, label)
     connection = connector.first(wait=options.wait_for_camera)
@@ -241,14 +173,12 @@ def csi_pipeline(number: str, options: CaptureOptions) -> str:
     )
 
 
-def _words(pipeline: str) -> list[str]:
-    try:
-        return shlex.split(pipeline)
-    except ValueError as error:
-        raise InputError(f"the pipeline has an open quotation: {error}", "close it") from error
-
-
 def _field(caps: str, name: str) -> str:
     """A field of caps, such as 640 for the width of `width=(int)640`."""
     found = re.search(rf"\b{name}=\([a-z]+\)([^,]+)", caps)
     return found[1].strip() if found else "0"
+
+
+def _ratio(text: str) -> Fraction:
+    above, _, below = text.partition("/")
+    return Fraction(int(above), int(below or 1))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
 import sys
 from collections.abc import Callable
 from fractions import Fraction
@@ -19,9 +17,9 @@ from spikerain_edge.stream.child import Child
 from spikerain_edge.stream.encoder import Encoder
 from spikerain_edge.stream.formats import FORMATS, LOOPBACK, MPEGTS, NUT, VideoFormat
 from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.pipelines import PipelineText, check, started
 
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 95]
-_LAUNCH = "gst-launch-1.0"
 
 
 class Receiver(Protocol):
@@ -171,34 +169,29 @@ def rtsp_server(url: str, label: str, rate: float) -> Opener:
     return opened
 
 
-def gstreamer(pipeline: str, label: str, rate: float) -> Opener:
+def gstreamer(written: str, label: str, rate: float) -> Opener:
     """Sends raw frames to the elements of a GStreamer pipeline.
 
     Raises:
-        InputError: GStreamer's tool is not installed, or the pipeline is not valid text.
+        InputError: GStreamer is not installed, the pipeline is not valid, or a secret in it has no
+            value.
     """
-    tool = shutil.which(_LAUNCH)
-    if tool is None:
-        raise InputError(
-            f"gst:// needs {_LAUNCH}, which is not installed",
-            "install it: apt install gstreamer1.0-tools",
-        )
-    try:
-        elements = shlex.split(pipeline)
-    except ValueError as error:
-        raise InputError(f"the pipeline {label} is not valid: {error}", "close its quote") from None
-    if not elements:
-        raise InputError("gst:// names no element", "such as gst://autovideosink") from None
+    pipeline = PipelineText(written, label)
+    check(_fed(pipeline, rate, (640, 480), Fraction(1)), pipeline)
 
     def opened(frame: Frame, size: tuple[int, int]) -> Receiver:
-        width, height = size
-        per_second = Fraction(rate).limit_denominator(1001)
-        layout = f"format=bgr width={width} height={height} framerate={_ratio(per_second)}"
-        shape = f"pixel-aspect-ratio={_ratio(frame.pixel_shape)}"
-        head = f"-q fdsrc fd=0 ! rawvideoparse {layout} {shape} ! videoconvert !".split()
-        return Packed(Child([tool, *head, *elements], label), _raw)
+        text = _fed(pipeline, rate, size, frame.pixel_shape)
+        return Packed(started(text, pipeline, "sink"), _raw)
 
     return opened
+
+
+def _fed(pipeline: PipelineText, rate: float, size: tuple[int, int], shape: Fraction) -> str:
+    """The whole pipeline: raw frames from standard input, and the user's elements."""
+    per_second = _ratio(Fraction(rate).limit_denominator(1001))
+    layout = f"format=bgr width={size[0]} height={size[1]} framerate={per_second}"
+    head = f"fdsrc fd=0 ! rawvideoparse {layout} pixel-aspect-ratio={_ratio(shape)}"
+    return f"{head} ! videoconvert ! {pipeline.text}"
 
 
 def loopback_device(device: str, rate: float) -> Opener:

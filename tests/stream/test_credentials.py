@@ -41,7 +41,9 @@ def test_values_come_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_has_no_value_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match=r"\{RTSP_USER\} in the URL of the camera has no value"):
+    with pytest.raises(
+        InputError, match=r"\{RTSP_USER\} in the name of a camera or output has no value"
+    ):
         open_source(URL)
     monkeypatch.setenv("RTSP_USER_FILE", str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="nowhere: No such file"):

@@ -8,15 +8,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.stream.capture_options import CaptureOptions
+from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.gstreamer import csi_pipeline
 from spikerain_edge.stream.live import LiveSource
+from spikerain_edge.stream.pipelines import PipelineText
+from spikerain_edge.stream.sinks import open_sink
 from spikerain_edge.stream.sources import open_source
 
 COLOUR = "videotestsrc is-live=true pattern=solid-color foreground-color=0xff4080c0"
@@ -43,8 +51,8 @@ def running_pipelines() -> list[int]:
     return [
         number
         for number in children()
-        if b"gst-launch" in Path(f"/proc/{number}/cmdline").read_bytes()
-        or "(gst-launch" in Path(f"/proc/{number}/stat").read_text()
+        if b"launch.py" in Path(f"/proc/{number}/cmdline").read_bytes()
+        or ") Z " in Path(f"/proc/{number}/stat").read_text()
     ]
 
 
@@ -94,42 +102,122 @@ def test_what_is_wrong_with_a_pipeline_is_said() -> None:
         open_source("gst://nosuchthing ! fakesink")
     with pytest.raises(StreamError, match="Cannot identify device '/dev/video99'"):
         open_source("gst://v4l2src device=/dev/video99")
-    with pytest.raises(InputError, match="quotation"):
+    with pytest.raises(InputError, match="close its quotation"):
         open_source("gst://videotestsrc name='x")
+    with pytest.raises(InputError, match="names no element"):
+        open_source("gst://")
     with pytest.raises(StreamError, match="it sends no frames for 1 s"):
         open_source(f"{RED} ! valve drop=true", CaptureOptions(stall_timeout=1.0))
     assert running_pipelines() == []
 
 
 HANGING = """
-import sys, threading, time
+import os, sys, threading, time
 from spikerain_edge.stream.sources import open_source
 begun = threading.Event()
 def read(uri):
     for frame in open_source(uri):
         begun.set()
 threading.Thread(target=read, args=(sys.argv[1],), daemon=True).start()
-sys.exit(not begun.wait(60) if sys.argv[2] == "reading" else time.sleep(2))
+assert begun.wait(60) if sys.argv[2] == "reading" else not time.sleep(2)
+if sys.argv[3] == "killed":
+    os.kill(os.getpid(), 9)
 """
 
 
 @needs_gstreamer
+@pytest.mark.parametrize("end", ["in order", "killed"])
 @pytest.mark.parametrize(("state", "rate"), [("reading", "1/60"), ("opening", "1/1")])
-def test_a_pipeline_ends_with_the_program_whatever_it_does(
-    tmp_path: Path, state: str, rate: str
-) -> None:
-    name = f"pipeline-{state}-{os.getpid()}"
-    source = f"videotestsrc is-live=true name={name} ! video/x-raw,framerate={rate}"
+def test_a_pipeline_ends_with_the_program_whatever_it_does(state: str, rate: str, end: str) -> None:
+    source = f"videotestsrc is-live=true ! video/x-raw,framerate={rate}"
     uri = f"gst://{source}" + (" ! valve drop=true" if state == "opening" else "")
-    subprocess.run([sys.executable, "-c", HANGING, uri, state], check=True, timeout=100)
-    left = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
-    assert not [command for command in left if f"name={name}".encode() in command]
+    mark = f"pipeline-{state}-{end}-{os.getpid()}"
+    command = [sys.executable, "-c", HANGING, uri, state, end]
+    environment = {**os.environ, "MARK": mark}
+    ended = subprocess.run(command, check=False, timeout=100, env=environment)
+    assert ended.returncode == (0 if end == "in order" else -9)
+    deadline = time.monotonic() + 60
+    while marked_processes(mark):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
-def test_without_gstreamer_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(InputError, match=r"not installed; .*gstreamer1\.0-tools"):
-        open_source("gst://videotestsrc")
+def marked_processes(mark: str) -> list[str]:
+    """Processes that run with this value of the variable MARK."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if f"MARK={mark}".encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found
+
+
+@needs_gstreamer
+def test_a_picture_keeps_the_shape_of_its_pixels() -> None:
+    source = opened(f"{RED},pixel-aspect-ratio=16/11", CaptureOptions())
+    assert next(iter(source)).pixel_shape == Fraction(16, 11)
+    source.close()
+
+
+@needs_gstreamer
+def test_pictures_of_another_format_are_never_taken_for_those_before() -> None:
+    sizes = (f"{COLOUR} num-buffers=3 ! video/x-raw,width={width},height=64" for width in (98, 40))
+    first, second = (f"{each} ! c.sink_{number}" for number, each in enumerate(sizes))
+    source = opened(f"gst://concat name=c {first} {second} c.", CaptureOptions())
+    frames = list(islice(source, 6))
+    source.close()
+    for frame in frames:
+        assert frame.image.reshape(-1, 3).std(axis=0).max() < 3
+
+
+ODD = "p\"a's!s \\ w\u00f6rd=%x"
+
+
+@needs_gstreamer
+def test_secrets_are_filled_in_and_nowhere_to_be_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORD", str(tmp_path / ODD))
+    image = np.full((4, 4, 3), 7, np.uint8)
+    sink = open_sink("gst://video/x-raw,format={BGR} ! filesink location={WORD}", 25)
+    sink.write(Frame(image, 0, 0.0, "shot"), image)
+    seen = b"".join(Path(f"/proc/{child}/cmdline").read_bytes() for child in children())
+    sink.close()
+    assert (tmp_path / ODD).read_bytes() == image.tobytes()
+    assert str(tmp_path).encode() not in seen
+
+
+@needs_gstreamer
+def test_the_secret_of_a_pipeline_that_fails_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORD", "geheim/x")
+    with pytest.raises(StreamError) as raised:
+        open_source("gst://filesrc location={WORD} ! decodebin")
+    assert "geheim" not in str(raised.value)
+    assert PipelineText("rtspsrc location=rtsp://me:{WORD}@c", "").text.endswith(
+        "//me:geheim%2Fx@c"
+    )
+    with pytest.raises(InputError, match=r"\{NOWHERE\} .* has no value"):
+        open_source("gst://filesrc location={NOWHERE}")
+
+
+@needs_gstreamer
+def test_an_output_that_ignores_its_end_does_not_hold_the_program_up() -> None:
+    image = np.zeros((64, 64, 3), np.uint8)
+    sink = open_sink("gst://identity sleep-time=100000000 ! fakesink", 25)
+    sink.write(Frame(image, 0, 0.0, "shot"), image)
+    begun = time.monotonic()
+    sink.close()
+    assert time.monotonic() - begun < 30
+    assert running_pipelines() == []
+
+
+def test_without_gstreamer_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "libgstreamer-1.0.so.0").touch()
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    openings: list[Callable[[str], Any]] = [open_source, lambda uri: open_sink(uri, 25)]
+    for opening in openings:
+        with pytest.raises(InputError, match=r"gst:// needs GStreamer.*apt install"):
+            opening("gst://videotestsrc")
 
 
 def test_a_csi_camera_is_a_pipeline() -> None:

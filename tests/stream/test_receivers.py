@@ -103,7 +103,7 @@ def test_a_reader_that_has_seen_enough_ends_the_run_in_one_line(tmp_path: Path) 
         (("--output", "-", "--json", "-"), r"standard output cannot take both"),
         (("--output", "-", "--output", "-"), r"standard output cannot take both"),
         (("--output", "clean/", "--segment", "10m"), r"--segment, --keep.*--output gate"),
-        (("--output", "gst://'x"), r"gst-launch-1.0, which is not|is not valid: No closing quot"),
+        (("--output", "gst://'x"), r"is not valid: No closing quot"),
     ],
 )
 def test_what_cannot_be_written_to_is_refused_before_anything_is_done(
@@ -122,12 +122,6 @@ def test_null_keeps_nothing(spikerain: Run, tmp_path: Path) -> None:
     ended = spikerain("--camera", "demo", "--max-frames", "2", "--imgsz", "64", "--output", "null")
     assert ended.returncode == 0, ended.stderr
     assert list(tmp_path.iterdir()) == []
-
-
-def test_gstreamer_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(InputError, match=r"needs gst-launch-1\.0.*apt install"):
-        open_sink("gst://autovideosink", 25)
 
 
 @pytest.mark.parametrize("name", ["pipe.mp4", "pipe.mkv", "pipe.ts"])
@@ -283,8 +277,13 @@ def test_a_child_may_complain_for_months() -> None:
     child.close()
 
 
-def test_a_gstreamer_pipeline_that_fails_says_why(picture: Draw) -> None:
+def test_a_gstreamer_pipeline_that_cannot_be_built_is_refused_at_once() -> None:
     needs_gstreamer()
-    said = fails(open_sink("gst://nosuchsink", 25, live=True), picture())
-    assert said.startswith("gst://nosuchsink")
-    assert 'no element "nosuchsink"' in said
+    with pytest.raises(InputError, match=r'gst://nosuchsink .*: no element "nosuchsink"'):
+        open_sink("gst://nosuchsink", 25, live=True)
+
+
+def test_a_gstreamer_pipeline_that_fails_says_why(picture: Draw, tmp_path: Path) -> None:
+    needs_gstreamer()
+    sink = open_sink(f"gst://filesink location={tmp_path}/nowhere/x", 25, live=True)
+    assert 'takes no frames: Could not open file "' in fails(sink, picture())
