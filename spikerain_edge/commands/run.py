@@ -40,12 +40,12 @@ _log = logging.getLogger(__name__)
 @app.command()
 def run(
     camera: Annotated[
-        str,
+        list[str],
         typer.Option(
             metavar="SRC",
             help="demo, a camera number, /dev/videoN, csi://N, a video, an image, a folder or glob "
             "of images, a URL (rtsp, http, udp ...), or gst://PIPELINE. {NAME} in a URL is a "
-            "secret from the environment or a file.",
+            "secret from the environment or a file. Repeatable.",
         ),
     ],
     output: Annotated[
@@ -53,8 +53,9 @@ def run(
         typer.Option(
             metavar="DST",
             help="Video file, folder/, img_%04d.png or image; names may have time stamps such as "
-            "%Y%m%d-%H%M%S. Also - for standard output, null, /dev/videoN, rtsp://HOST/PATH or "
-            "gst://PIPELINE. Repeatable. Without it, the run only measures.",
+            "%Y%m%d-%H%M%S, and {camera} for the number of the camera, from 0. Also - for standard "
+            "output, null, /dev/videoN, rtsp://HOST/PATH or gst://PIPELINE. Repeatable. Without "
+            "it, the run only measures.",
         ),
     ] = None,
     output_format: Annotated[
@@ -118,7 +119,7 @@ def run(
         from spikerain_edge.run_options import RunOptions
 
         options = RunOptions(
-            camera=camera,
+            cameras=tuple(camera),
             outputs=tuple(output or ()),
             model=model,
             size=parse_size(size) if size is not None else None,
@@ -156,7 +157,7 @@ def _run(options: RunOptions, console: Console, *, live: bool) -> None:
         service.watch(lambda: session.status, lambda: session.stuck)
         service.ready()
         bar.update(task, total=session.expected)
-        view = LiveView(session.traffic, lambda: session.cost)
+        view = LiveView(lambda: session.traffics, lambda: session.cost)
         rate = REFRESHES_PER_SECOND
         table = Live(view, console=console, refresh_per_second=rate, transient=True)
         failure: SpikeRainError | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ class FrameCost:
 
 
 @dataclass(frozen=True)
-class _Totals:
+class CostTotals:
     """Sums over frames; the last two over the sampled ones alone."""
 
     frames: int = 0
@@ -51,7 +52,7 @@ class CostMeter:
 
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
-        self._totals = _Totals()
+        self._totals = CostTotals()
         self._macs_of_size: dict[tuple[int, int], tuple[float, float]] = {}
 
     def add(self, height: int, width: int, rates: npt.NDArray[np.float32] | None = None) -> None:
@@ -74,21 +75,14 @@ class CostMeter:
             )
         self._totals = noted  # all at once, for the thread that draws the live table
 
+    @property
+    def totals(self) -> CostTotals:
+        """Sums over the frames so far."""
+        return self._totals
+
     def mean(self) -> FrameCost | None:
         """Returns the mean cost of the frames so far; None before the first."""
-        totals = self._totals
-        if not totals.frames:
-            return None
-        macs, analog = totals.macs / totals.frames, totals.analog / totals.frames
-        if not totals.sampled:
-            return FrameCost(macs * 1e-9, None, None, None)
-        sops = macs * totals.sops_per_mac / totals.sampled
-        return FrameCost(
-            gmacs=macs * 1e-9,
-            firing_rate=totals.rate / totals.sampled,
-            gsops=sops * 1e-9,
-            energy_mj=energy_mj(analog, sops, snn_derain()),
-        )
+        return mean_cost([self])
 
     def _macs(self, height: int, width: int) -> tuple[float, float]:
         """Returns all MACs and the analogue ones, added up once per size."""
@@ -97,3 +91,20 @@ class CostMeter:
             known = self._spec.macs(height, width), self._spec.analog_macs(height, width)
             self._macs_of_size[size] = known
         return self._macs_of_size[size]
+
+
+def mean_cost(meters: Sequence[CostMeter]) -> FrameCost | None:
+    """Returns the mean cost of the frames of several meters so far; None before the first."""
+    sums = CostTotals(*map(sum, zip(*(astuple(meter.totals) for meter in meters), strict=True)))
+    if not sums.frames:
+        return None
+    macs, analog = sums.macs / sums.frames, sums.analog / sums.frames
+    if not sums.sampled:
+        return FrameCost(macs * 1e-9, None, None, None)
+    sops = macs * sums.sops_per_mac / sums.sampled
+    return FrameCost(
+        gmacs=macs * 1e-9,
+        firing_rate=sums.rate / sums.sampled,
+        gsops=sops * 1e-9,
+        energy_mj=energy_mj(analog, sops, snn_derain()),
+    )

@@ -101,8 +101,13 @@ def open_sink(
 def is_stream(destination: str) -> bool:
     """Whether an output is no file or folder of this machine."""
     device = destination.removeprefix("v4l2://").startswith("/dev/video")
-    null = destination == "null" and not Path(destination).exists()
-    return destination == "-" or null or device or local_path(destination) is None
+    stream = destination == "-" or device or is_null(destination)
+    return stream or local_path(destination) is None
+
+
+def is_null(destination: str) -> bool:
+    """Whether an output keeps nothing."""
+    return destination == "null" and not Path(destination).exists()
 
 
 def _receiver(destination: str, rate: float, output_format: str) -> Sink | None:

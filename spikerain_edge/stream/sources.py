@@ -127,9 +127,21 @@ def _open_remote(uri: str, options: CaptureOptions) -> Source:
     return open_url(with_credentials(uri), label, options)
 
 
+def may_be_absent(uri: str) -> bool:
+    """Whether a URI names a camera or a stream, rather than files or the demo."""
+    path = local_path(uri)
+    if path is None or path.startswith(_DEVICES):
+        return True
+    return uri != "demo" and _is_name(uri) and not Path(uri).exists()
+
+
+def _is_name(uri: str) -> bool:
+    return uri == "demo" or re.fullmatch(r"\d{1,4}", uri, re.ASCII) is not None
+
+
 def _is_word(uri: str) -> bool:
     """Whether a URI means the demo or a camera by its number; a file of this name comes first."""
-    if uri != "demo" and not re.fullmatch(r"\d{1,4}", uri, re.ASCII):
+    if not _is_name(uri):
         return False
     if not Path(uri).exists():
         return True

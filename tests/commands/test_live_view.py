@@ -35,7 +35,7 @@ def shown(view: LiveView) -> str:
 
 
 def test_times_frames_spikes_and_energy_are_shown(traffic: Traffic) -> None:
-    text = shown(LiveView(traffic, lambda: COST))
+    text = shown(LiveView(lambda: [traffic], lambda: COST))
     rows = {" ".join(line.split()) for line in text.splitlines()}
     assert {
         "waiting 1.0 1.0 1.0 1.0",
@@ -49,7 +49,7 @@ def test_times_frames_spikes_and_energy_are_shown(traffic: Traffic) -> None:
 
 def test_the_frame_rate_covers_the_latest_seconds(traffic: Traffic) -> None:
     clock = count(0)  # a second passes between drawings
-    view = LiveView(traffic, lambda: COST, clock=lambda: float(next(clock)))
+    view = LiveView(lambda: [traffic], lambda: COST, clock=lambda: float(next(clock)))
     for _ in range(20):
         traffic.frames += 100
         shown(view)
@@ -61,22 +61,22 @@ def test_the_frame_rate_covers_the_latest_seconds(traffic: Traffic) -> None:
 
 def test_the_table_after_the_last_frame_has_no_frame_rate(traffic: Traffic) -> None:
     text = StringIO()
-    Console(file=text, width=100).print(LiveView(traffic, lambda: COST).finished())
+    Console(file=text, width=100).print(LiveView(lambda: [traffic], lambda: COST).finished())
     assert "40 frames, 3 dropped" in text.getvalue()
     assert "capture to written" in text.getvalue()
     assert "per second" not in text.getvalue()
 
 
 def test_costs_are_unknown_before_the_first_frame_and_without_a_probe_graph() -> None:
-    assert "no frames yet" in shown(LiveView(Traffic(), lambda: None))
+    assert "no frames yet" in shown(LiveView(lambda: [Traffic()], lambda: None))
     unprobed = FrameCost(3.0, None, None, None)
-    assert "no probe graph" in shown(LiveView(Traffic(), lambda: unprobed))
+    assert "no probe graph" in shown(LiveView(lambda: [Traffic()], lambda: unprobed))
 
 
 def test_drawing_takes_less_than_two_percent_of_a_core(traffic: Traffic) -> None:
     for times in (traffic.waiting, traffic.inference, traffic.writing, traffic.whole_way):
         times.extend([0.1] * 65536)
-    view = LiveView(traffic, lambda: COST)
+    view = LiveView(lambda: [traffic], lambda: COST)
     costs = []
     for _ in range(10):
         start = time.process_time()

@@ -30,7 +30,7 @@ class Lossy(Camera):
 
 @pytest.fixture(autouse=True)
 def camera(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spikerain_edge.session.open_source", lambda *_: Lossy(3))
+    monkeypatch.setattr("spikerain_edge.camera_stream.open_source", lambda *_: Lossy(3))
 
 
 def test_dropped_frames_leave_their_time_to_the_frame_before(

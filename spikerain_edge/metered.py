@@ -1,0 +1,42 @@
+"""Derains the frames of one camera and counts what they cost."""
+
+from __future__ import annotations
+
+from spikerain_edge.images import Image
+from spikerain_edge.inference import Derainer
+from spikerain_edge.profiling.live import CostMeter
+
+_PROBE_EVERY = 16
+
+
+class MeteredDerainer:
+    """Derains images, and counts their operations and the spikes of some.
+
+    Args:
+        derainer: may serve other cameras too.
+
+    Attributes:
+        costs: what the images have cost so far.
+    """
+
+    def __init__(self, derainer: Derainer) -> None:
+        self.costs = CostMeter(derainer.spec)
+        self._derainer = derainer
+        self._seen = 0
+
+    def __call__(self, image: Image) -> Image:
+        """Derains an image; for every 16th one, the probe graph also reports firing rates.
+
+        Raises:
+            InputError: the size of the image is not supported.
+            ModelError: the engine fails.
+        """
+        height, width = self._derainer.padded_size(image)
+        sampled = self._derainer.can_probe and self._seen % _PROBE_EVERY == 0
+        self._seen += 1
+        if sampled:
+            derained, rates = self._derainer.derain_and_probe(image)
+            self.costs.add(height, width, rates)
+            return derained
+        self.costs.add(height, width)
+        return self._derainer(image)
