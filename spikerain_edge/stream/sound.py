@@ -13,7 +13,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.stream.video import opened_container
+from spikerain_edge.stream.video_container import opened_container
 
 _log = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left
 from pathlib import Path
 
+import av
 from av import Packet
 from av.container import InputContainer
 from av.video.stream import VideoStream
@@ -16,6 +17,8 @@ _SLACK = 2
 
 # Packets around the joint of two recordings that are called incomplete there.
 _NEAR = 4
+# What an AVI says of its size and frames until it is completed, which a pipe never is.
+_UNKNOWN_SIZE, _UNKNOWN_FRAMES = 0xFFFFFFFF, 1 << 30
 # Seconds that FFmpeg takes for a break in the time stamps of MPEG-TS.
 LONGEST_STEP = 10.0
 
@@ -55,6 +58,22 @@ class IncompletePackets:
         return following < len(self._joints) and self._joints[following] <= packet + _NEAR
 
 
+def announced_frames(container: InputContainer, stream: VideoStream, rate: float) -> int | None:
+    """The number of frames by the header, or by the duration where the header has none.
+
+    Returns None for an AVI that was not completed; what it says of its duration is a guess too.
+
+    Args:
+        container: the file.
+        stream: its video.
+        rate: frames per second of the video.
+    """
+    if stream.frames:
+        return stream.frames if stream.frames < _UNKNOWN_FRAMES else None
+    duration = container.duration
+    return max(1, round(duration / av.time_base * rate)) if duration else None
+
+
 def missing_at_end(
     container: InputContainer,
     stream: VideoStream,
@@ -90,7 +109,8 @@ def is_cut_off_avi(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(8)
     size = int.from_bytes(head[4:], "little")
-    return head.startswith(b"RIFF") and path.stat().st_size < 8 + size
+    complete = size != _UNKNOWN_SIZE
+    return head.startswith(b"RIFF") and complete and path.stat().st_size < 8 + size
 
 
 def _track_duration(stream: VideoStream) -> float:

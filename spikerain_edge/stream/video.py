@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from shlex import quote
 
 import av
 import av.error
@@ -17,13 +16,27 @@ from av.video.stream import VideoStream
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
-from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
-from spikerain_edge.stream.truncation import LONGEST_STEP, IncompletePackets, missing_at_end
+from spikerain_edge.stream.damage import refuse_damaged_jpegs
+from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.structure import is_whole
+from spikerain_edge.stream.truncation import (
+    LONGEST_STEP,
+    IncompletePackets,
+    announced_frames,
+    missing_at_end,
+)
+from spikerain_edge.stream.video_container import (
+    conversion,
+    nominal_rate,
+    opened_container,
+    video_stream,
+)
 
 # FFmpeg's flag of formats such as MPEG-TS, whose time stamps may break.
 _DISCONTINUOUS = 0x0200
 # Errors of the reader in a row after which nothing more is expected of a file.
 _MOST_ERRORS = 1000
+_AGAIN = "copy or record the file again"
 
 
 class VideoSource:
@@ -46,13 +59,15 @@ class VideoSource:
     def __init__(self, container: InputContainer, label: str, path: Path | None = None) -> None:
         self.paths: Sequence[Path] = () if path is None else (path,)
         self.missing = 0
+        self._broken = False
         self._label = label
         self._container = container
         self._stream = video_stream(container, label)
+        refuse_damaged_jpegs(self._stream)
         self.has_sound = bool(container.streams.audio)
         self._discontinuous = bool(self._container.format.flags & _DISCONTINUOUS)
         self.rate = nominal_rate(self._stream)
-        self.length: int | None = self._announced()
+        self.length: int | None = announced_frames(container, self._stream, self.rate)
 
     def __iter__(self) -> Iterator[Frame]:
         clock = Clock(self.rate, discontinuous=self._discontinuous)
@@ -77,20 +92,14 @@ class VideoSource:
         """Closes the file."""
         self._container.close()
 
-    def _announced(self) -> int | None:
-        """The number of frames by the header, or by the duration where the header has none."""
-        if self._stream.frames:
-            return self._stream.frames
-        duration = self._container.duration
-        return max(1, round(duration / av.time_base * self.rate)) if duration else None
-
     def _decoded(self) -> Iterator[VideoFrame]:
         """Frames that can be decoded; counts the damaged ones."""
-        packets, end = 0, 0.0
+        packets, hidden, whole, end = 0, 0, 0, 0.0
         incomplete: set[int | None] = set()
         suspects = IncompletePackets()
         for packet in self._packets():
             packets += bool(packet.size)
+            hidden += packet.is_discard
             end = max(end, _end(packet))
             if self._discontinuous:
                 suspects.add(packet)
@@ -105,10 +114,17 @@ class VideoSource:
                 if frame.is_corrupt or frame.pts in incomplete:
                     self.missing += 1
                 else:
+                    whole += 1
                     yield frame
         path = next(iter(self.paths), None)
         self.missing += suspects.count
         self.missing += missing_at_end(self._container, self._stream, packets, end, path)
+        self._broken = path is not None and not is_whole(path, self._container.format.name)
+        if self._broken:
+            self.missing = max(self.missing, (self.length or 0) - whole)
+        elif self.missing and "mp4" in self._container.format.name:
+            # The decoder also drops frames that depend on damaged ones.
+            self.missing = max(self.missing, self._stream.frames - hidden - whole)
 
     def _packets(self) -> Iterator[av.Packet[VideoStream]]:
         """Packets of the video up to the end of the file; passes over what cannot be read."""
@@ -129,14 +145,17 @@ class VideoSource:
     def _report(self) -> None:
         if not self.length:
             raise InputError(
-                f"{self._label} holds no frame that can be decoded", _convert(self._label)
+                f"{self._label} holds no frame that can be decoded", conversion(self._label)
             )
         if self.missing:
+            about = "about " if self._broken else ""
             total = self.length + self.missing
             raise InputError(
-                f"{self.missing} of {total} frames of {self._label} are damaged or missing",
-                "copy or record the file again",
+                f"{about}{self.missing} of {total} frames of {self._label} are damaged or missing",
+                _AGAIN,
             )
+        if self._broken:
+            raise InputError(f"parts of {self._label} are damaged and cannot be read", _AGAIN)
 
 
 class Clock:
@@ -178,64 +197,6 @@ def open_video(path: Path) -> VideoSource:
     except InputError:
         container.close()
         raise
-
-
-def opened_container(path: Path) -> InputContainer:
-    """Opens a video file, whatever bytes its name holds.
-
-    Raises:
-        InputError: it cannot be read or is not a video.
-    """
-    try:
-        # FFmpeg keeps a copy of the descriptor. It gets no means of opening another file, so that
-        # a playlist neither reads what it names nor waits for more of it.
-        with path.open("rb") as file:
-            return av.open(
-                "fd:",
-                options={"fd": str(file.fileno()), "protocol_whitelist": "fd"},
-                # Tags in the encoding of an old system.
-                metadata_errors="replace",
-            )
-    except av.error.InvalidDataError as error:
-        raise InputError(
-            f"{path} is not a video that can be decoded", _convert(str(path))
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
-        ) from error
-    except av.error.FFmpegError as error:
-        raise InputError(
-            f"{path} is not a video that can be decoded: {error.strerror}", _convert(str(path))
-        ) from error
-
-
-def video_stream(container: InputContainer, label: str) -> VideoStream:
-    """The video stream that a player would show, not a cover of an album.
-
-    Raises:
-        InputError: there is none, or no decoder for it.
-    """
-    stream = container.streams.best("video")
-    if not isinstance(stream, VideoStream):
-        raise InputError(f"{label} holds no video", "name a file with a video stream")
-    if stream.codec_context is None:
-        raise InputError(
-            f"no decoder for the video in {label}",
-            f"convert it to H.264: ffmpeg -i {quote(label)} new.mp4",
-        )
-    return stream
-
-
-def _convert(label: str) -> str:
-    """The remedy for a video that cannot be decoded."""
-    return f"copy or record the file again, or convert it: ffmpeg -i {quote(label)} new.mp4"
-
-
-def nominal_rate(stream: VideoStream) -> float:
-    """Frames per second of a stream, in the mean where they vary."""
-    rate = stream.average_rate or stream.guessed_rate
-    return float(rate) if rate and 1e-5 < rate <= 1000 else DEFAULT_RATE
 
 
 def upright(frame: VideoFrame) -> tuple[Image, bool]:
