@@ -26,7 +26,7 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_folder, require_targets
 from spikerain_edge.images.picture import Half
 from spikerain_edge.logs import LogFormat
-from spikerain_training.commands.options import PROGRAM, RainyHalf, half
+from spikerain_training.commands.options import PROGRAM, RainyHalf, Seeded, half
 from spikerain_training.evaluation import gallery as pages
 from spikerain_training.evaluation.methods import open_method
 from spikerain_training.evaluation.outcomes import (
@@ -49,7 +49,7 @@ from spikerain_training.evaluation.summary import (
 
 app = typer.Typer(add_completion=False)
 _HEADINGS = (
-    "rain",
+    "weather",
     "method",
     "rainy dB",
     "restored dB",
@@ -74,8 +74,15 @@ def evaluate(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of clean images, which get seeded rain, or of rainy and clean pairs in "
+            help="Folder of clean images, which get seeded weather, or of rainy and clean pairs in "
             "any layout that `prepare` knows. Default: images/."
+        ),
+    ] = None,
+    weather: Annotated[
+        list[Seeded] | None,
+        typer.Option(
+            help="Weather in front of clean images; may be repeated. Rain comes in three "
+            "strengths, and beside them the clean images themselves. Default: rain."
         ),
     ] = None,
     photographs: Annotated[
@@ -103,7 +110,7 @@ def evaluate(
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
 ) -> None:
-    """Measures methods on clean images behind seeded rain, or on rainy and clean pairs.
+    """Measures methods on clean images behind seeded weather, or on rainy and clean pairs.
 
     Prints PSNR and SSIM on MATLAB luma and on RGB, the gain over the rainy input, and 95 %
     intervals.
@@ -120,7 +127,10 @@ def evaluate(
         data = _data_folder(data, photographs, shown=bool(gallery or save_images))
         methods = [stack.enter_context(open_method(given)) for given in model or ["nano"]]
         require_names(methods)
-        scenes = _measured_scenes(data, half(rainy_half), limit, console) if data else []
+        scenes: list[EvalScene] = []
+        if data:
+            kinds = [kind.value for kind in weather or ()]
+            scenes += _measured_scenes(data, half(rainy_half), limit, kinds, console)
         scenes += real_scenes(photographs, limit) if photographs else []
         with counting_bar(console) as bar:
             for scene, method in product(bar.track(scenes, description="checking"), methods):
@@ -172,11 +182,15 @@ def _data_folder(data: Path | None, photographs: Path | None, *, shown: bool) ->
 
 
 def _measured_scenes(
-    data: Path, rainy_half: Half | None, limit: int | None, console: Console
+    data: Path,
+    rainy_half: Half | None,
+    limit: int | None,
+    weather: list[str],
+    console: Console,
 ) -> list[EvalScene]:
     with counting_bar(console) as bar:
         track = partial(bar.track, description="checking")
-        return measured_scenes(data, rainy_half, limit, track)
+        return measured_scenes(data, rainy_half, limit, track, weather)
 
 
 def _measure(

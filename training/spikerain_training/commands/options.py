@@ -23,6 +23,15 @@ class Side(str, Enum):
     RIGHT = "right"
 
 
+class Seeded(str, Enum):
+    """Values of `evaluate --weather`."""
+
+    RAIN = "rain"
+    SNOW = "snow"
+    FOG = "fog"
+    CURTAIN = "curtain"
+
+
 RainyHalf = Annotated[
     Side | None,
     typer.Option(help="Every image holds a pair side by side, and this half is rainy."),

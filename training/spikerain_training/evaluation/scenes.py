@@ -20,11 +20,13 @@ from spikerain_training.seeded_rain import (
     seeded_rain,
     severities,
 )
+from spikerain_training.seeded_weather import seeded_weather
 from spikerain_training.unpaired import warn_of_unpaired
 
 Checks = Sequence[Callable[[], None]]
 TrackChecks = Callable[[Checks], Iterable[Callable[[], None]]]
 
+RAIN = "rain"
 NO_RAIN = "none"
 PAIRED = "paired"
 REAL = "real"
@@ -35,7 +37,8 @@ class EvalScene:
     """A rainy image with or without ground truth; it is read when needed.
 
     Attributes:
-        condition: group whose scenes are averaged: a severity, `none`, `paired` or `real`.
+        condition: group whose scenes are averaged: a severity of rain, `none`, another kind of
+            weather, `paired` or `real`.
         name: stem of the rainy file, unique within a condition. If stems repeat, it includes the
             folder (`a/1`, `b/1`).
         read: reads or renders (rainy, truth), each (H, W, 3) uint8 BGR; raises InputError.
@@ -53,8 +56,9 @@ def measured_scenes(
     rainy_half: Half | None = None,
     limit: int | None = None,
     track: TrackChecks = lambda checks: checks,
+    weather: Sequence[str] = (),
 ) -> list[EvalScene]:
-    """Returns scenes with ground truth: pairs, or clean images with seeded rain.
+    """Returns scenes with ground truth: pairs, or clean images with seeded weather.
 
     All images are checked first, so that an unusable one does not stop the evaluation halfway.
 
@@ -63,15 +67,24 @@ def measured_scenes(
         rainy_half: the rainy half, if every image holds a pair side by side (see `find_pairs`).
         limit: use only this many images, the first ones by name.
         track: wraps the list of checks while they run, for a progress bar.
+        weather: kinds of weather for clean images: `rain`, in three severities and beside the
+            images themselves, `snow`, `fog` or `curtain`; rain if empty.
 
     Raises:
         InputError: the folder does not exist or holds no image, two clean images or two scenes
-            have the same name, or an image cannot be decoded, is too small for SSIM, or cannot be
-            made rainy enough.
+            have the same name, an image cannot be decoded, is too small for SSIM, or cannot be
+            made rainy enough, or weather is given and the folder holds pairs.
     """
     pairing = usable_pairing(folder, rainy_half)
+    scenes: list[EvalScene]
+    checks: Checks
     if pairing is None:
-        scenes, checks = _behind_rain(image_paths(folder)[:limit])
+        scenes, checks = _behind_weather(image_paths(folder)[:limit], weather or [RAIN])
+    elif weather:
+        raise InputError(
+            f"{folder} holds pairs, and weather is rendered in front of clean images only",
+            "leave out --weather, or name the folder of the clean images",
+        )
     else:
         scenes, checks = _paired(pairing.pairs[:limit])
         warn_of_unpaired(folder, pairing)
@@ -117,6 +130,24 @@ def _paired(pairs: Sequence[Pair]) -> tuple[list[EvalScene], Checks]:
         for name, pair in zip(names, pairs, strict=True)
     ]
     return scenes, [partial(_check_pair, pair) for pair in pairs]
+
+
+def _behind_weather(paths: Sequence[Path], kinds: Sequence[str]) -> tuple[list[EvalScene], Checks]:
+    scenes: list[EvalScene] = []
+    checks: list[Callable[[], None]] = []
+    for kind in dict.fromkeys(kinds):
+        found, needed = _behind_rain(paths) if kind == RAIN else _behind_kind(paths, kind)
+        scenes += found
+        checks += needed
+    return scenes, checks
+
+
+def _behind_kind(paths: Sequence[Path], kind: str) -> tuple[list[EvalScene], Checks]:
+    scenes = [
+        EvalScene(kind, name, partial(_weathered, path, kind, seed), Picture(path))
+        for seed, (name, path) in enumerate(zip(_names(paths), paths, strict=True))
+    ]
+    return scenes, [partial(_check_weathered, path, kind, seed) for seed, path in enumerate(paths)]
 
 
 def _behind_rain(paths: Sequence[Path]) -> tuple[list[EvalScene], Checks]:
@@ -166,6 +197,13 @@ def _check_clean(path: Path, seed: int) -> None:
         require_measurable(clean, (heaviest,), seed)
 
 
+def _check_weathered(path: Path, kind: str, seed: int) -> None:
+    clean, _ = _dry(path)
+    with named(path):
+        require_measurable(clean, (), seed)
+        seeded_weather(clean, kind, seed)
+
+
 def _read_pair(pair: Pair) -> tuple[Image, Image | None]:
     return pair.read()
 
@@ -174,6 +212,12 @@ def _rendered(path: Path, severity: Severity, seed: int) -> tuple[Image, Image |
     clean = Picture(path).read()
     with named(path):
         return seeded_rain(clean, severity, seed), clean
+
+
+def _weathered(path: Path, kind: str, seed: int) -> tuple[Image, Image | None]:
+    clean = Picture(path).read()
+    with named(path):
+        return seeded_weather(clean, kind, seed), clean
 
 
 def _dry(path: Path) -> tuple[Image, Image | None]:
