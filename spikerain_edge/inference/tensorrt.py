@@ -44,10 +44,11 @@ def choose_profile(images: Images, spec: ModelSpec, profiles: Sequence[Profile])
     height, width = images.shape[1:3]
     serving = [n for n, profile in enumerate(profiles) if profile.serves((height, width))]
     if not serving:
+        best_height, best_width = profiles[0].optimum
         raise InputError(
             f"this engine takes images of {', '.join(map(str, profiles))}, not {width}x{height}",
-            "scale them with --imgsz, or build an engine for them: spikerain-edge export MODEL "
-            f"--format engine --imgsz {width}x{height}",
+            f"scale them: spikerain-edge run --imgsz {best_width}x{best_height}, or build another "
+            f"engine: spikerain-edge export MODEL --format engine --imgsz {width}x{height}",
         )
     return min(serving, key=lambda number: not profiles[number].fixed)
 

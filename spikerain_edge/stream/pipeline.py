@@ -86,6 +86,8 @@ class Pipeline:
         # Unlike that of an event or a condition, its put may interrupt itself.
         self._wakes: SimpleQueue[None] = SimpleQueue()
         self._busy_since: float | None = None
+        # Shapes of the images that the function has taken.
+        self._worked: set[tuple[int, ...]] = set()
         self.traffic = Traffic()
 
     @property
@@ -181,8 +183,8 @@ class Pipeline:
         try:
             image = self._processed(frame)
         except SpikeRainError as error:
-            if self._source.live and self.traffic.inference:
-                # It has worked, so that neither the options nor the model are to blame.
+            if self._source.live and frame.image.shape in self._worked:
+                # It has worked at this size: neither the options nor the model are to blame.
                 raise StreamError(error.cause, error.remedy) from error
             # Of a video or a camera all frames are alike, and so is what is wrong with them.
             if not isinstance(error, InputError) or len(self._source.paths) <= 1:
@@ -191,6 +193,7 @@ class Pipeline:
             self._failures.append(error)
             self.traffic.refused += 1
             return None
+        self._worked.add(frame.image.shape)
         self.traffic.inference.append(time.perf_counter() - start)
         self.traffic.waiting.append(start - frame.captured)
         return image

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,6 +99,25 @@ def test_what_fails_after_it_has_worked_is_no_fault_of_the_options(error: SpikeR
     assert sink.numbers == [0]
     with pytest.raises(type(error), match=error.cause):
         Pipeline(Camera(1), fails_from(0), [Recorder()]).run()
+
+
+def test_a_camera_that_changes_to_a_size_which_the_model_refuses_needs_other_options() -> None:
+    """The program started again would end in the same way, so its exit code is the same."""
+
+    class Turned(Camera):
+        def __iter__(self) -> Iterator[Frame]:
+            for frame in super().__iter__():
+                yield replace(frame, image=frame.image.swapaxes(0, 1)) if frame.sequence else frame
+
+    def upright_only(image: Image) -> Image:
+        if image.shape[0] > image.shape[1]:
+            raise InputError("takes 24x16 only", "scale them: spikerain-edge run --imgsz 24x16")
+        return image
+
+    sink = Recorder()
+    with pytest.raises(InputError, match=r"takes 24x16 only; scale them: .* --imgsz 24x16"):
+        Pipeline(Turned(2, in_step_with(sink)), upright_only, [sink]).run()
+    assert sink.numbers == [0]
 
 
 @pytest.mark.slow
