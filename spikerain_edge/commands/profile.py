@@ -85,11 +85,13 @@ def profile(
     """Measures latency, operations, spikes and energy at several image sizes."""
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as console:
         from spikerain_edge.commands.frames import ScaledFrames
+        from spikerain_edge.cores import tell_surplus
         from spikerain_edge.inference.providers import provider_named
         from spikerain_edge.profiling.examination import ProfileOptions
         from spikerain_edge.profiling.report import profile as measure
         from spikerain_edge.profiling.tables import WIDTH, report_tables
 
+        tell_surplus(threads)
         destinations = [target for target in (json_to, csv_to, html_to) if target]
         frames = ScaledFrames(images)
         check_destinations(destinations, [*model_files(model), *frames.paths])

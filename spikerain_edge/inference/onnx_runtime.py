@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
 import onnxruntime
 
+from spikerain_edge.cores import usable_cores
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.engine import Images
 from spikerain_edge.inference.graph_engine import GraphEngine, no_memory, reason_of
@@ -45,7 +45,7 @@ class OnnxRuntimeEngine(GraphEngine):
                 f"choose one of: {', '.join(available)}",
             )
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = threads or usable_cores()
         options.log_severity_level = 3
         # The file is checked before ONNX Runtime parses it.
         self.spec = read_description(content, origin)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 
+from spikerain_edge.cores import usable_cores
 from spikerain_edge.inference import Derainer
 from spikerain_edge.profiling.boards import find_board, outlook
 from spikerain_edge.profiling.child import Child
@@ -63,7 +63,7 @@ def profile(
     reference = _count_reference(spec)
     before = read_health()
     found = [examine(options, size, spec, frames, start) for size in options.sizes]
-    threads = options.threads or len(os.sched_getaffinity(0))
+    threads = options.threads or usable_cores()
     device = describe_device(before, read_health(), threads=threads, backend=backend)
     return rounded(assemble(options, device, spec, reference, found))
 
