@@ -30,13 +30,38 @@ def test_growing_delay_is_seen() -> None:
 
 
 @pytest.mark.parametrize("drift", [-1e-4, 1e-4])
-def test_a_clock_that_drifts_does_not_age_frames(drift: float) -> None:
-    stamps = [number / 10 for number in range(100_000)]
+def test_a_clock_that_drifts_for_a_day_does_not_age_frames(drift: float) -> None:
+    stamps = [number / 2 for number in range(2 * 86_400)]
     jitter = np.random.default_rng(0).uniform(0, 0.01, len(stamps))
     arrivals = [stamp * (1 + drift) + wait for stamp, wait in zip(stamps, jitter, strict=True)]
     found = ages(stamps, arrivals)
     assert min(found) >= 0
     assert max(found) < 0.02
+
+
+def test_a_camera_that_stamps_by_a_wrong_rate_does_not_age_for_ever() -> None:
+    """24.9 frames a second that are stamped as 25."""
+    stamps = [number / 25 for number in range(25 * 3600)]
+    arrivals = [number / 24.9 for number in range(25 * 3600)]
+    found = ages(stamps, arrivals)
+    assert min(found) >= 0
+    # What the clocks drift apart in ten minutes and ten seconds.
+    assert max(found) < 610 * 0.1 / 25
+
+
+@pytest.mark.parametrize(("of", "step"), [("stamps", 3600), ("stamps", -3600), ("arrivals", 3600)])
+def test_a_clock_that_is_set_does_not_age_frames(of: str, step: float) -> None:
+    stamps = [number / 25 for number in range(100)]
+    arrivals = [1e6 + stamp for stamp in stamps]
+    stepped = stamps if of == "stamps" else arrivals
+    stepped[50:] = [each + step for each in stepped[50:]]
+    assert ages(stamps, arrivals) == pytest.approx([0.0] * 100, abs=0.01)
+
+
+def test_a_delay_of_minutes_is_seen_all_the_time() -> None:
+    stamps = [number / 10 for number in range(6000)]
+    arrivals = [stamp + 2.0 * (stamp > 60) for stamp in stamps]
+    assert min(ages(stamps, arrivals)[700:]) == pytest.approx(2.0, abs=0.15)
 
 
 def test_a_clock_that_starts_again_is_a_new_one() -> None:
