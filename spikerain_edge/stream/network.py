@@ -66,7 +66,7 @@ class StreamConnection:
             container.close()
             raise
         refuse_damaged_jpegs(self._stream)
-        self._wholeness = Wholeness(lossy=lossy)
+        self._wholeness = Wholeness(self._stream, lossy=lossy)
         self._has_clock = not int(container.format.flags) & _NO_CLOCK
         self.rate = nominal_rate(self._stream)
 
@@ -130,6 +130,7 @@ class StreamConnection:
         """Whole frames of a packet of the video; none for each that is damaged."""
         if packet.stream is not self._stream:
             return
+        self._wholeness.arrived(packet)
         try:
             frames = packet.decode()
         except av.error.FFmpegError:

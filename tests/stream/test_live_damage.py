@@ -114,3 +114,21 @@ def test_what_packet_loss_has_damaged_is_never_handed_out(truth: npt.NDArray[np.
     seen = thumbnails(np.stack(images).astype(np.uint8)) * 219 / 255 + 16
     differences = [np.abs(truth - each).max(axis=(1, 2)).min() for each in seen]
     assert max(differences) < 12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", ["h264", "jpeg"])
+def test_a_camera_that_does_not_keep_its_rate_loses_nothing(codec: str) -> None:
+    uneven = f"{BALL.format(live='true')} ! identity drop-probability=0.3"
+    stream = {
+        "h264": "videoconvert ! openh264enc gop-size=25 ! h264parse ! rtph264pay pt=96 name=pay0",
+        "jpeg": "videoconvert ! jpegenc ! rtpjpegpay pt=26 name=pay0",
+    }[codec]
+    camera = RtspCamera("--pictures", uneven, "--stream", stream)
+    camera.start()
+    source = opened(camera.url, CaptureOptions(rtsp_transport=RtspTransport.UDP))
+    times = [frame.time or 0.0 for frame in islice(source, 75)]
+    source.close()
+    camera.kill()
+    assert source.corrupt == 0
+    assert np.diff(times).max() > 1.5 * np.median(np.diff(times))
