@@ -13,7 +13,7 @@ from spikerain_edge.camera_stream import CameraStream, SharedEngine
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.files import require_writable
 from spikerain_edge.inference import Derainer
-from spikerain_edge.inference.providers import provider_named
+from spikerain_edge.inference.backends import backend_named
 from spikerain_edge.profiling.live import FrameCost, mean_cost
 from spikerain_edge.run_options import RunOptions, check_cameras, check_outputs
 from spikerain_edge.run_summary import status_line, total
@@ -45,7 +45,7 @@ class Session:
         if options.json not in (None, "-"):
             require_writable(Path(options.json))
         self._options = options
-        provider = provider_named(options.backend)
+        provider = backend_named(options.backend)
         with ExitStack() as opened:
             self._derainer = Derainer.load(
                 options.model, provider=provider, threads=options.threads, probe=True

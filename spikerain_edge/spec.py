@@ -26,7 +26,7 @@ MAX_SPEC_BYTES = 4 << 20
 _LONGEST_NAME = 100
 
 Precision = Literal["fp32", "fp16", "int8"]
-Target = Literal["any", "onnxruntime", "tensorrt"]
+Target = Literal["any", "onnxruntime", "openvino", "tensorrt"]
 Side = Annotated[int, msgspec.Meta(ge=0, le=MAX_SIDE)]
 _Constant = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
 

@@ -15,6 +15,23 @@ from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keeps what programs and tests cache out of the user's folder."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def usual_backend() -> Iterator[None]:
+    """Runs commands with ONNX Runtime where a test names no back end, as programs do."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SPIKERAIN_BACKEND", "cpu")
+        yield
+
+
 @pytest.fixture(scope="session")
 def derainer() -> Iterator[Derainer]:
     with Derainer.load("nano", threads=1, probe=True) as loaded:

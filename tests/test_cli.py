@@ -226,6 +226,18 @@ def test_the_backend_is_the_short_name_of_a_provider(
     assert asked == ["CUDAExecutionProvider"]
 
 
+def test_auto_is_the_default_and_the_summary_says_what_it_chose(
+    spikerain: Run, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SPIKERAIN_BACKEND")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    ended = spikerain("--camera", "in", "--max-frames", "1", "--threads", "1", "--json", "-")
+    assert ended.returncode == 0, ended.stderr
+    summary = json.loads(ended.stdout)
+    assert summary["options"]["backend"] == "auto"
+    assert summary["backend"].startswith("openvino ")
+
+
 def test_the_version_is_printed(program: Run) -> None:
     assert program("--version").stdout == f"spikerain-edge {version('spikerain-edge')}\n"
 

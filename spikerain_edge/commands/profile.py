@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from spikerain_edge.commands.backend_argument import Backend
 from spikerain_edge.commands.variadic import VariadicCommand
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, live_status, print_line
 from spikerain_edge.errors import InputError
@@ -43,9 +44,7 @@ def profile(
             metavar="FOLDER", help="Rainy images to measure on, at most 8. Default: the demo."
         ),
     ] = None,
-    backend: Annotated[
-        str, typer.Option(metavar="NAME", help="ONNX Runtime provider: cpu, cuda, tensorrt ...")
-    ] = "cpu",
+    backend: Backend = "auto",
     warmup: Annotated[int, typer.Option(min=0, help="Frames before the timed ones.")] = 5,
     iterations: Annotated[int, typer.Option(min=1, help="Timed frames per size.")] = 50,
     threads: Annotated[
@@ -86,7 +85,7 @@ def profile(
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as console:
         from spikerain_edge.commands.frames import ScaledFrames
         from spikerain_edge.cores import tell_surplus
-        from spikerain_edge.inference.providers import provider_named
+        from spikerain_edge.inference.backends import backend_named
         from spikerain_edge.profiling.examination import ProfileOptions
         from spikerain_edge.profiling.report import profile as measure
         from spikerain_edge.profiling.tables import WIDTH, report_tables
@@ -100,7 +99,7 @@ def profile(
             sizes=tuple(parse_shape(text) for text in imgsz or _SIZES),
             images=images or "demo",
             frames_note=frames.note,
-            provider=provider_named(backend),
+            provider=backend_named(backend),
             threads=threads,
             warmup=warmup,
             iterations=iterations,

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from spikerain_edge.commands.backend_argument import Backend
 from spikerain_edge.commands.camera_arguments import (
     CaptureRate,
     CaptureSize,
@@ -75,9 +76,7 @@ def run(
     side_by_side: Annotated[
         bool, typer.Option("--side-by-side", help="Write the rainy image next to the derained one.")
     ] = False,
-    backend: Annotated[
-        str, typer.Option(metavar="NAME", help="ONNX Runtime provider: cpu, cuda, tensorrt ...")
-    ] = "cpu",
+    backend: Backend = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, max=256, help="CPU threads. Default: all cores.")
     ] = None,

@@ -10,8 +10,9 @@ import numpy as np
 from spikerain_edge.engine_file import is_engine_file
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
+from spikerain_edge.inference.backends import AUTO, open_graph
 from spikerain_edge.inference.engine import Activity, Closing, Engine, Images, Rates
-from spikerain_edge.inference.onnx_runtime import OnnxRuntimeEngine
+from spikerain_edge.inference.graph_engine import GraphEngine
 from spikerain_edge.inference.providers import CPU
 from spikerain_edge.inference.tensorrt import open_engine
 from spikerain_edge.models import find_model
@@ -35,7 +36,7 @@ class Derainer(Closing):
         ModelError: the graph takes more than one image per call.
     """
 
-    def __init__(self, engine: Engine, prober: OnnxRuntimeEngine | None = None) -> None:
+    def __init__(self, engine: Engine, prober: GraphEngine | None = None) -> None:
         if engine.spec.batch != 1:
             engine.close()
             raise ModelError(
@@ -58,7 +59,9 @@ class Derainer(Closing):
 
         Args:
             model: name of a shipped model, or the path of an ONNX or `.engine` file.
-            provider: ONNX Runtime execution provider. Engines accept only the default.
+            provider: execution provider of ONNX Runtime, `openvino`, or `auto`: OpenVINO on x86
+                where it is installed, else ONNX Runtime. Engines accept only `auto` and the
+                default.
             threads: CPU threads; all cores if None.
             probe: also load the probe graph if the model has one, for `derain_and_probe`.
                 Engines have none.
@@ -71,7 +74,7 @@ class Derainer(Closing):
         _log.debug("loading %s", files.graph.path)
         if is_engine_file(files.graph.path):
             return cls(_open_engine(files.graph.path, provider))
-        engine = OnnxRuntimeEngine(files.graph.read(), str(files.graph.path), provider, threads)
+        engine = open_graph(files.graph.read(), str(files.graph.path), provider, threads)
         if not probe or files.probe is None:
             return cls(engine)
         file = files.probe
@@ -86,13 +89,13 @@ class Derainer(Closing):
         Args:
             content: the ONNX file.
             probe: the ONNX file of its probe graph; optional.
-            provider: ONNX Runtime execution provider.
+            provider: execution provider of ONNX Runtime, `openvino` or `auto`.
 
         Raises:
             InputError: the provider is not available.
             ModelError: a file cannot be loaded, or the probe graph belongs to another model.
         """
-        engine = OnnxRuntimeEngine(content, "the graph in memory", provider)
+        engine = open_graph(content, "the graph in memory", provider, None)
         if probe is None:
             return cls(engine)
         return cls(engine, _prober(engine, probe, "the probe graph in memory", provider))
@@ -197,7 +200,7 @@ class Derainer(Closing):
         height, width = image.shape[:2]
         return derained[0, :height, :width]
 
-    def _probe(self) -> OnnxRuntimeEngine:
+    def _probe(self) -> GraphEngine:
         if self._prober is None:
             raise InputError(
                 "the model was loaded without a probe graph", "load it with probe=True"
@@ -212,9 +215,9 @@ class Derainer(Closing):
 
 
 def _open_engine(path: Path, provider: str) -> Engine:
-    if provider != CPU:
+    if provider not in (CPU, AUTO):
         raise InputError(
-            f"{path} is a TensorRT engine, which the ONNX Runtime provider {provider} cannot run",
+            f"{path} is a TensorRT engine, which the back end {provider} cannot run",
             "leave out --backend, or name an ONNX file",
         )
     return open_engine(path)
@@ -222,13 +225,13 @@ def _open_engine(path: Path, provider: str) -> Engine:
 
 def _prober(
     engine: Engine, content: bytes, origin: str, provider: str, threads: int | None = None
-) -> OnnxRuntimeEngine:
+) -> GraphEngine:
     """Opens the probe graph of a model.
 
     Raises:
         ModelError: the probe graph cannot be loaded or belongs to another model.
     """
-    prober = OnnxRuntimeEngine(content, origin, provider, threads)
+    prober = open_graph(content, origin, provider, threads)
     require_same_network(engine.spec, prober.spec, origin)
     return prober
 

@@ -1,36 +1,16 @@
-"""Execution providers of ONNX Runtime: finds them, and checks which nodes they run."""
+"""Execution providers of ONNX Runtime: checks which nodes they run."""
 
 from __future__ import annotations
 
 import onnxruntime
 
-from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.errors import ModelError
 
 CPU = "CPUExecutionProvider"
 RECORD_ASSIGNMENT = "session.record_ep_graph_assignment_info"
 """Option of a session that makes `left_to_cpu` possible."""
-_SUFFIX = "ExecutionProvider"
 # Operators that do nearly all of the work; names of fused operators contain them.
 _HEAVY = ("Conv", "Gemm", "MatMul")
-
-
-def provider_named(name: str) -> str:
-    """Finds an execution provider by its full or short name: `cuda` is `CUDAExecutionProvider`.
-
-    Raises:
-        InputError: no provider of this name is available on this machine.
-    """
-    # Azure's provider runs no graphs: it forwards to a Microsoft service.
-    offered: list[str] = onnxruntime.get_available_providers()
-    available = [provider for provider in offered if "Azure" not in provider]
-    for provider in available:
-        if name.lower() in (provider.lower(), provider.removesuffix(_SUFFIX).lower()):
-            return provider
-    short = ", ".join(provider.removesuffix(_SUFFIX).lower() for provider in available)
-    raise InputError(
-        f"the backend {name!r} is not available on this machine",
-        f"choose one of these with --backend: {short}",
-    )
 
 
 def left_to_cpu(session: onnxruntime.InferenceSession, provider: str, origin: str) -> str:

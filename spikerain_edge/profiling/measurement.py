@@ -13,6 +13,7 @@ from pathlib import Path
 from spikerain_edge.engine_file import is_engine_file
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Activity, Derainer
+from spikerain_edge.inference.backends import AUTO, OPENVINO
 from spikerain_edge.inference.providers import CPU
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling import power
@@ -22,7 +23,9 @@ from spikerain_edge.profiling.spikes import mean_activity
 POWER_SECONDS = 2.0
 # These run on the processor, or on a GPU in the same package.
 _PROCESSOR_PROVIDERS = (
+    AUTO,
     CPU,
+    OPENVINO,
     "ACLExecutionProvider",
     "DnnlExecutionProvider",
     "OpenVINOExecutionProvider",

@@ -210,7 +210,7 @@ def test_backends_that_cannot_run_graphs_are_not_offered(
         ended = profile("--images", str(album), "--backend", absent)
         assert ended.returncode == 2
         assert f"the backend '{absent}' is not available on this machine" in ended.stderr
-        assert ended.stderr.endswith("; choose one of these with --backend: cpu\n")
+        assert ended.stderr.endswith("; choose one of these with --backend: auto, openvino, cpu\n")
 
 
 def test_a_note_says_that_only_the_first_images_are_used(tmp_path: Path, picture: Draw) -> None:
