@@ -1,0 +1,1 @@
+"""What works on this machine, and the command that fixes what does not."""
