@@ -26,6 +26,10 @@ COMMANDS = {
         "spikerain_edge.commands.profile",
         "Measures latency, operations, spikes and energy at several image sizes.",
     ),
+    "doctor": CommandEntry(
+        "spikerain_edge.commands.doctor",
+        "Shows what works on this machine, and the command that fixes what does not.",
+    ),
 }
 """Commands by name. Modules are named as strings, so this module imports none of them."""
 
