@@ -150,6 +150,7 @@ class CameraStream:
             side_by_side=options.side_by_side,
             drop=options.drop,
             turn=self._turns,
+            persistent=len(options.cameras) > 1,
             progress=self._progress,
         )
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
 
 from spikerain_edge.commands.backend_argument import Backend
 from spikerain_edge.commands.camera_arguments import (
@@ -24,6 +22,7 @@ from spikerain_edge.commands.camera_arguments import (
 )
 from spikerain_edge.commands.service import Service
 from spikerain_edge.commands.signals import Signals
+from spikerain_edge.commands.summary_table import summary_table
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar, print_line
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.logs import LogFormat
@@ -189,45 +188,8 @@ def _show(summary: dict[str, Any], options: RunOptions, console: Console) -> Non
     if console.quiet:
         _log.info("frames written: %d", summary["frames"], extra={"summary": summary})
     elif summary["frames"] or not failed:
-        console.print(_summary_table(summary))
+        console.print(summary_table(summary))
     if options.json == "-":
         print_line(json.dumps(summary))
     elif options.json:
         write_summary(summary, Path(options.json))
-
-
-def _summary_table(summary: dict[str, Any]) -> Table:
-    title = escape(f"spikerain-edge · {summary['model']} · {summary['backend']}")
-    table = Table(title=title, show_header=False)
-    table.add_column("", style="bold")
-    table.add_column("", justify="right")
-    table.add_row("frames", f"{summary['frames']}, {summary['dropped']} dropped")
-    if summary["corrupt"]:
-        table.add_row("frames corrupt", f"{summary['corrupt']} arrived damaged", style="red")
-    if summary["outages"]:
-        seconds = sum(outage["seconds"] for outage in summary["outages"])
-        table.add_row("outages", f"{len(summary['outages'])}, {seconds:.1f} seconds", style="red")
-    if summary["missing"]:
-        table.add_row("frames missing", f"{summary['missing']} could not be used", style="red")
-    table.add_row("frames per second", f"{summary['fps']:.2f}")
-    for title, key in (("inference", "latency_ms"), ("capture to written", "end_to_end_ms")):
-        if summary[key]:
-            values = " / ".join(f"{value:.1f}" for value in summary[key].values())
-            table.add_row(f"{title}, ms, p50/90/95/99", values)
-    if summary["age_ms"]:
-        ages = " / ".join(f"{value:.1f}" for value in summary["age_ms"].values())
-        table.add_row("age when written, ms, p50/99", ages)
-    table.add_row("dense GMACs per frame", f"{summary['gmacs_per_frame']:.2f}")
-    if summary["gsops_per_frame"] is None:
-        table.add_row("spikes and energy", "unknown: the model has no probe graph")
-    else:
-        rate = f"{summary['gsops_per_frame']:.3f} at a firing rate of {summary['firing_rate']:.3f}"
-        table.add_row("GSOPs per frame", rate)
-        table.add_row("estimated energy per frame", f"{summary['energy_mj_per_frame']:.2f} mJ")
-    failed = summary["error"] is not None
-    for sink in summary["outputs"]:
-        if failed and not sink["written"]:
-            continue
-        lost = "".join(f", {sink[loss]} {loss}" for loss in ("dropped", "failed") if sink[loss])
-        table.add_row("written", escape(f"{sink['output']}{lost}"))
-    return table

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
-from spikerain_edge.errors import SpikeRainError
+from spikerain_edge.errors import ModelError, SpikeRainError
 from spikerain_edge.stream.failures import together
+from spikerain_edge.stream.pipeline import FunctionLostError
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ class Run(Protocol):
 def run_all(runs: Sequence[Run]) -> None:
     """Runs streams to their ends, each on a thread of its own; a single one on this thread.
 
-    A stream that fails does not end the others. A bug ends all.
+    A stream that fails does not end the others, unless what failed is the model that they share.
+    A bug ends all.
 
     Raises:
         SpikeRainError: a stream failed; it is what failed first, and names what failed besides.
@@ -44,21 +46,10 @@ def run_all(runs: Sequence[Run]) -> None:
         runs[0].run()
         return
     failures: list[BaseException] = []
-
-    def attempt(run: Run) -> None:
-        try:
-            run.run()
-        except SpikeRainError as error:
-            failures.append(error)
-            event = {"event": "camera_ended", "camera": run.label}
-            _log.error("%s has ended: %s", run.label, error, extra=event)
-        except BaseException as error:  # noqa: BLE001 - raised again on the calling thread
-            failures.append(error)
-            for each in runs:
-                each.stop()
-
     threads = [
-        threading.Thread(target=attempt, args=(run,), name=f"stream {run.label}", daemon=True)
+        threading.Thread(
+            target=_attempt, args=(run, runs, failures), name=f"stream {run.label}", daemon=True
+        )
         for run in runs
     ]
     for thread in threads:
@@ -67,6 +58,23 @@ def run_all(runs: Sequence[Run]) -> None:
         thread.join()
     if failures:
         raise together(failures)
+
+
+def _attempt(run: Run, runs: Sequence[Run], failures: list[BaseException]) -> None:
+    """Runs one stream; ends all where the reason for its failure is one that they share."""
+    try:
+        run.run()
+    except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
+        failures.append(error)
+        alone = isinstance(error, SpikeRainError) and not isinstance(
+            error, (ModelError, FunctionLostError)
+        )
+        if alone:
+            event = {"event": "camera_ended", "camera": run.label}
+            _log.error("%s has ended: %s", run.label, error, extra=event)
+            return
+        for each in runs:
+            each.stop()
 
 
 def call_all(functions: Sequence[Callable[[], None]]) -> None:

@@ -24,6 +24,7 @@ class Distribution:
     Args:
         sinks: where frames go.
         live: whether the source is live; see `Outlet`.
+        persistent: whether sinks of a live source are tried again though none has ever worked.
         failures: receives the errors that the run ends with.
         arrived: called for every frame that at least one sink has, with seconds of the longest
             writing and the time when the last sink had it.
@@ -38,12 +39,14 @@ class Distribution:
         sinks: Sequence[Sink],
         *,
         live: bool,
+        persistent: bool,
         failures: list[BaseException],
         arrived: Callable[[Frame, float, float], None],
         ended: Callable[[], None],
     ) -> None:
         self.unwritten = 0
         self._live = live
+        self._persistent = persistent
         self._failures = failures
         self._arrived = arrived
         self._ended = ended
@@ -108,4 +111,6 @@ class Distribution:
             self._ended()
 
     def _hopeless(self) -> bool:
+        if self._persistent:
+            return bool(self._outlets) and all(outlet.ended for outlet in self._outlets)
         return bool(self._outlets) and all(outlet.hopeless for outlet in self._outlets)

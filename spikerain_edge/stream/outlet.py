@@ -123,6 +123,11 @@ class Outlet:
         self._thread = threading.Thread(target=self._run, name=f"sink {sink.label}", daemon=True)
 
     @property
+    def ended(self) -> bool:
+        """Whether it takes no more frames."""
+        return self._ended
+
+    @property
     def hopeless(self) -> bool:
         """Whether it takes no more frames, or has failed and never written one."""
         return self._ended or (self._failing is not None and not self.traffic.written)

@@ -35,6 +35,10 @@ _LAST_FRAME = 10.0
 _ALONE = nullcontext()
 
 
+class FunctionLostError(StreamError):
+    """The function has worked and fails now."""
+
+
 class Pipeline:
     """Capture, inference and each sink on a thread of its own.
 
@@ -51,6 +55,8 @@ class Pipeline:
         side_by_side: write the input left of the result.
         drop: what gives way when a live source sends more than the function can take.
         turn: held during each call of the function; pipelines that share it take turns.
+        persistent: try the sinks of a live source again even if none has ever worked, rather than
+            fail. It is for a source beside others, which a failure must not end.
         progress: called with every frame written.
     """
 
@@ -65,6 +71,7 @@ class Pipeline:
         side_by_side: bool = False,
         drop: Drop = Drop.OLDEST,
         turn: AbstractContextManager[None] = _ALONE,
+        persistent: bool = False,
         progress: Callable[[Frame], None] = lambda frame: None,
     ) -> None:
         self._source = source
@@ -74,6 +81,7 @@ class Pipeline:
         self._max_frames = max_frames
         self._side_by_side = side_by_side
         self._turn = turn
+        self._persistent = persistent
         self._progress = progress
         self._captured: Handover[Frame] = Handover(
             _CAPACITY,
@@ -116,6 +124,7 @@ class Pipeline:
         distribution = Distribution(
             self._sinks,
             live=self._source.live,
+            persistent=self._persistent,
             failures=failures,
             arrived=self._count,
             ended=self._captured.close,
@@ -185,7 +194,7 @@ class Pipeline:
         except SpikeRainError as error:
             if self._source.live and frame.image.shape in self._worked:
                 # It has worked at this size: neither the options nor the model are to blame.
-                raise StreamError(error.cause, error.remedy) from error
+                raise FunctionLostError(error.cause, error.remedy) from error
             # Of a video or a camera all frames are alike, and so is what is wrong with them.
             if not isinstance(error, InputError) or len(self._source.paths) <= 1:
                 raise

@@ -188,6 +188,21 @@ def test_a_camera_is_not_kept_on_for_sinks_of_which_none_ever_worked() -> None:
     assert not camera.ended.is_set()
 
 
+def test_a_camera_beside_others_is_kept_on_for_sinks_that_may_work_later() -> None:
+    class Late(Full):
+        separate = True
+
+        def write(self, frame: Frame, image: object) -> None:
+            super().write(frame, image)
+            pipeline.stop()
+
+    sink, camera = Late(lambda number: number >= 30), Camera(60, lambda number: time.sleep(0.01))
+    pipeline = Pipeline(camera, inverted, [sink], persistent=True)
+    pipeline.run()
+    assert sink.numbers
+    assert sink.closed.is_set()
+
+
 def test_a_sink_that_can_never_take_the_frames_is_given_up() -> None:
     class Single(Recorder):
         def write(self, frame: Frame, image: object) -> None:

@@ -1,0 +1,70 @@
+"""The table that `run` shows at its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+
+def summary_table(summary: dict[str, Any]) -> Table:
+    """Returns the summary of a run as a table.
+
+    Args:
+        summary: as `Session.summary` returns it.
+    """
+    title = escape(f"spikerain-edge · {summary['model']} · {summary['backend']}")
+    table = Table(title=title, show_header=False)
+    table.add_column("", style="bold")
+    table.add_column("", justify="right")
+    table.add_row("frames", f"{summary['frames']}, {summary['dropped']} dropped")
+    if len(summary["cameras"]) > 1:
+        for index, camera in enumerate(summary["cameras"]):
+            frames = f"{camera['frames']}, {camera['dropped']} dropped"
+            table.add_row(escape(f"camera {index}, {camera['camera']}"), frames)
+    _add_faults(table, summary)
+    table.add_row("frames per second", f"{summary['fps']:.2f}")
+    _add_times(table, summary)
+    _add_costs(table, summary)
+    _add_outputs(table, summary)
+    return table
+
+
+def _add_faults(table: Table, summary: dict[str, Any]) -> None:
+    if summary["corrupt"]:
+        table.add_row("frames corrupt", f"{summary['corrupt']} arrived damaged", style="red")
+    if summary["outages"]:
+        seconds = sum(outage["seconds"] for outage in summary["outages"])
+        table.add_row("outages", f"{len(summary['outages'])}, {seconds:.1f} seconds", style="red")
+    if summary["missing"]:
+        table.add_row("frames missing", f"{summary['missing']} could not be used", style="red")
+
+
+def _add_times(table: Table, summary: dict[str, Any]) -> None:
+    for title, key in (("inference", "latency_ms"), ("capture to written", "end_to_end_ms")):
+        if summary[key]:
+            values = " / ".join(f"{value:.1f}" for value in summary[key].values())
+            table.add_row(f"{title}, ms, p50/90/95/99", values)
+    if summary["age_ms"]:
+        ages = " / ".join(f"{value:.1f}" for value in summary["age_ms"].values())
+        table.add_row("age when written, ms, p50/99", ages)
+
+
+def _add_costs(table: Table, summary: dict[str, Any]) -> None:
+    table.add_row("dense GMACs per frame", f"{summary['gmacs_per_frame']:.2f}")
+    if summary["gsops_per_frame"] is None:
+        table.add_row("spikes and energy", "unknown: the model has no probe graph")
+    else:
+        rate = f"{summary['gsops_per_frame']:.3f} at a firing rate of {summary['firing_rate']:.3f}"
+        table.add_row("GSOPs per frame", rate)
+        table.add_row("estimated energy per frame", f"{summary['energy_mj_per_frame']:.2f} mJ")
+
+
+def _add_outputs(table: Table, summary: dict[str, Any]) -> None:
+    failed = summary["error"] is not None
+    for sink in summary["outputs"]:
+        if failed and not sink["written"]:
+            continue
+        lost = "".join(f", {sink[loss]} {loss}" for loss in ("dropped", "failed") if sink[loss])
+        table.add_row("written", escape(f"{sink['output']}{lost}"))
