@@ -9,6 +9,7 @@ from pathlib import PurePath
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct
 from spikerain_edge.models import find_model
+from spikerain_edge.sizes import Tile
 from spikerain_edge.stream.capture_options import CaptureOptions
 from spikerain_edge.stream.handover import Drop
 from spikerain_edge.stream.retention import Limits
@@ -37,6 +38,7 @@ class RunOptions:
     limits: Limits = field(default_factory=Limits)
     capture: CaptureOptions = field(default_factory=CaptureOptions)
     drop: Drop = Drop.OLDEST
+    tile: Tile | None = None
 
     def outputs_of(self, index: int) -> tuple[str, ...]:
         """The outputs of the camera with this number, which stands where they have `{camera}`."""

@@ -48,7 +48,11 @@ class Session:
         provider = backend_named(options.backend)
         with ExitStack() as opened:
             self._derainer = Derainer.load(
-                options.model, provider=provider, threads=options.threads, probe=True
+                options.model,
+                provider=provider,
+                threads=options.threads,
+                probe=True,
+                tile=options.tile,
             )
             opened.callback(self._derainer.close)
             engine = SharedEngine(self._derainer, Turns())

@@ -23,10 +23,11 @@ from spikerain_edge.commands.camera_arguments import (
 from spikerain_edge.commands.service import Service
 from spikerain_edge.commands.signals import Signals
 from spikerain_edge.commands.summary_table import summary_table
+from spikerain_edge.commands.tile_argument import Tiling
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar, print_line
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.logs import LogFormat
-from spikerain_edge.sizes import parse_size
+from spikerain_edge.sizes import parse_size, parse_tile
 from spikerain_edge.stream.capture_options import CaptureOptions, RtspTransport
 from spikerain_edge.stream.handover import Drop
 
@@ -107,6 +108,7 @@ def run(
     capture_size: CaptureSize = None,
     capture_fps: CaptureRate = None,
     drop: Dropping = Drop.OLDEST,
+    tile: Tiling = None,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
@@ -138,6 +140,7 @@ def run(
                 capture_fps,
             ),
             drop=drop,
+            tile=parse_tile(tile) if tile is not None else None,
         )
         _run(options, console, live=live)
 

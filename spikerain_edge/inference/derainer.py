@@ -1,8 +1,9 @@
-"""Derains images of any size: pads, calls the engine, crops."""
+"""Derains images of any size: pads or tiles, calls the engine, crops."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,22 @@ from spikerain_edge.engine_file import is_engine_file
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
 from spikerain_edge.inference.backends import AUTO, open_graph
-from spikerain_edge.inference.engine import Activity, Closing, Engine, Images, Rates
+from spikerain_edge.inference.engine import (
+    Activity,
+    Closing,
+    Engine,
+    Images,
+    Rates,
+    TooLargeError,
+)
 from spikerain_edge.inference.graph_engine import GraphEngine
+from spikerain_edge.inference.padding import pad, padded_size, require_image
 from spikerain_edge.inference.providers import CPU
-from spikerain_edge.inference.tensorrt import open_engine
+from spikerain_edge.inference.tensorrt import TensorRTEngine, open_engine
+from spikerain_edge.inference.tile_size import Tiler, describe
+from spikerain_edge.inference.tiling import Grid
 from spikerain_edge.models import find_model
-from spikerain_edge.sizes import MIN_SIDE
+from spikerain_edge.sizes import Tile
 from spikerain_edge.spec import ModelSpec
 
 _log = logging.getLogger(__name__)
@@ -31,12 +42,17 @@ class Derainer(Closing):
     Args:
         engine: executes the graph.
         prober: executes the probe graph, which also reports firing rates; optional.
+        tile: height and width of the tiles in which images are derained, or `auto`; None derains
+            them whole. Tiles overlap and are blended.
 
     Raises:
+        InputError: the graph cannot take tiles of this size.
         ModelError: the graph takes more than one image per call.
     """
 
-    def __init__(self, engine: Engine, prober: GraphEngine | None = None) -> None:
+    def __init__(
+        self, engine: Engine, prober: GraphEngine | None = None, tile: Tile | None = None
+    ) -> None:
         if engine.spec.batch != 1:
             engine.close()
             raise ModelError(
@@ -45,6 +61,12 @@ class Derainer(Closing):
             )
         self._engine = engine
         self._prober = prober
+        try:
+            self._tiler = None if tile is None else _tiler(engine, tile)
+        except InputError:
+            self.close()
+            raise
+        self._tiles_told = False
 
     @classmethod
     def load(
@@ -54,6 +76,7 @@ class Derainer(Closing):
         provider: str = CPU,
         threads: int | None = None,
         probe: bool = False,
+        tile: Tile | None = None,
     ) -> Derainer:
         """Loads a shipped model by name, or an exported ONNX file or TensorRT engine by path.
 
@@ -65,20 +88,23 @@ class Derainer(Closing):
             threads: CPU threads; all cores if None.
             probe: also load the probe graph if the model has one, for `derain_and_probe`.
                 Engines have none.
+            tile: as for the class.
 
         Raises:
-            InputError: the model does not exist, or the provider is not available.
+            InputError: the model does not exist or cannot take tiles of this size, or the provider
+                is not available.
             ModelError: the model cannot be loaded.
         """
         files = find_model(model)
         _log.debug("loading %s", files.graph.path)
         if is_engine_file(files.graph.path):
-            return cls(_open_engine(files.graph.path, provider))
+            return cls(_open_engine(files.graph.path, provider), tile=tile)
         engine = open_graph(files.graph.read(), str(files.graph.path), provider, threads)
         if not probe or files.probe is None:
-            return cls(engine)
+            return cls(engine, tile=tile)
         file = files.probe
-        return cls(engine, _prober(engine, file.read(), str(file.path), provider, threads))
+        prober = _prober(engine, file.read(), str(file.path), provider, threads)
+        return cls(engine, prober, tile)
 
     @classmethod
     def from_bytes(
@@ -133,24 +159,37 @@ class Derainer(Closing):
             InputError: the type, shape or size of the image is not supported.
             ModelError: the engine fails or has been closed.
         """
-        return self.finish(self._engine.infer(self.prepare(image)), image)
+        grid = self._grid(image)
+        if grid is None:
+            return self.finish(self._engine.infer(self.prepare(image)), image)
+        return _in_tiles(image, grid, self._engine.infer)
 
     def derain_and_probe(self, image: Image) -> tuple[Image, Rates]:
         """Derains one image with the probe graph.
 
         Returns:
             The derained image, and the firing rates, float32 (layers, T), in the order of
-            `spec.neurons`.
+            `spec.neurons`; of tiles, the mean.
 
         Raises:
             InputError: no probe graph is loaded, or the image is not supported.
             ModelError: the engine fails or has been closed.
         """
-        derained, rates = self._probe().probe(self.prepare(image))
-        return self.finish(derained, image), rates
+        prober, grid = self._probe(), self._grid(image)
+        if grid is None:
+            derained, rates = prober.probe(self.prepare(image))
+            return self.finish(derained, image), rates
+        rates_of_tiles: list[Rates] = []
+
+        def infer(tile: Images) -> Images:
+            derained, rates = prober.probe(tile)
+            rates_of_tiles.append(rates)
+            return derained
+
+        return _in_tiles(image, grid, infer), np.mean(rates_of_tiles, axis=0, dtype=np.float32)
 
     def activity(self, image: Image) -> Activity:
-        """Measures the activity of the neurons on one image.
+        """Measures the activity of the neurons on one image, which is never tiled.
 
         Raises:
             InputError: no probe graph is loaded, or the image is not supported.
@@ -159,12 +198,18 @@ class Derainer(Closing):
         return self._probe().activity(self.prepare(image))
 
     def padded_size(self, image: Image) -> tuple[int, int]:
-        """Height and width in pixels of the image after padding to the stride."""
+        """Height and width in pixels that the network computes.
+
+        They are those of the image after padding to the stride. Of tiles, they are those of an
+        image of as many pixels as all tiles have.
+        """
         height, width = image.shape[:2]
-        return height + -height % self.spec.stride, width + -width % self.spec.stride
+        if self._tiler is not None:
+            return self._tiler.grid((height, width)).computed
+        return padded_size((height, width), self.spec.stride)
 
     def prepare(self, image: Image) -> Images:
-        """Prepares an image for the engine.
+        """Prepares a whole image for the engine.
 
         Returns:
             uint8 (1, H', W', 3), padded by reflection on the right and at the bottom.
@@ -172,33 +217,27 @@ class Derainer(Closing):
         Raises:
             InputError: the type, shape or size of the image is not supported.
         """
-        if not isinstance(image, np.ndarray):
-            raise InputError(
-                f"expected an image uint8 (H, W, 3) BGR, got {type(image).__name__}",
-                "check that the image file exists: cv2.imread returns None if it cannot read one",
-            )
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise InputError(
-                f"expected an image uint8 (H, W, 3) BGR, got {image.dtype} {image.shape}",
-                "read it with cv2.imread(path, cv2.IMREAD_COLOR)",
-            )
+        require_image(image)
         height, width = image.shape[:2]
-        if min(height, width) < MIN_SIDE:
-            raise InputError(
-                f"the image is {width}x{height}, but the smallest valid size is "
-                f"{MIN_SIDE}x{MIN_SIDE}",
-                "scale it up: spikerain-edge run --imgsz WxH",
-            )
-        padded_height, padded_width = self.padded_size(image)
-        bottom, right = padded_height - height, padded_width - width
-        if bottom or right:
-            image = np.pad(image, ((0, bottom), (0, right), (0, 0)), mode="reflect")
-        return np.ascontiguousarray(image[None])
+        padded = pad(image, padded_size((height, width), self.spec.stride))
+        return np.ascontiguousarray(padded[None])
 
     def finish(self, derained: Images, image: Image) -> Image:
         """Crops the output of the engine (1, H', W', 3) to the size of the image."""
         height, width = image.shape[:2]
         return derained[0, :height, :width]
+
+    def _grid(self, image: Image) -> Grid | None:
+        """Tiles of an image; None if it is derained whole."""
+        if self._tiler is None:
+            return None
+        require_image(image)
+        size = image.shape[0], image.shape[1]
+        grid = self._tiler.grid(size)
+        if not self._tiles_told:
+            self._tiles_told = True
+            _log.info("%s", describe(size, grid))
+        return grid
 
     def _probe(self) -> GraphEngine:
         if self._prober is None:
@@ -212,6 +251,27 @@ class Derainer(Closing):
         self._engine.close()
         if self._prober is not None:
             self._prober.close()
+
+
+def _tiler(engine: Engine, tile: Tile) -> Tiler:
+    largest = engine.largest if isinstance(engine, TensorRTEngine) else None
+    return Tiler.choosing(engine.spec, tile, largest)
+
+
+def _in_tiles(image: Image, grid: Grid, infer: Callable[[Images], Images]) -> Image:
+    """Derains an image in tiles; see `Grid.derain`.
+
+    Raises:
+        TooLargeError: memory is short even for a tile.
+    """
+    try:
+        return grid.derain(image, infer)
+    except TooLargeError as error:
+        height, width = grid.tile
+        raise TooLargeError(
+            f"not enough memory for a tile of {width}x{height}",
+            "use smaller tiles, such as --tile 256, or close other programs",
+        ) from error
 
 
 def _open_engine(path: Path, provider: str) -> Engine:

@@ -9,7 +9,14 @@ from typing import Any
 import numpy.typing as npt
 
 from spikerain_edge.errors import InputError, ModelError
-from spikerain_edge.inference.engine import Activity, Closing, Images, Rates, require_images
+from spikerain_edge.inference.engine import (
+    Activity,
+    Closing,
+    Images,
+    Rates,
+    TooLargeError,
+    require_images,
+)
 from spikerain_edge.spec import ModelSpec
 
 
@@ -98,16 +105,16 @@ def _require_size(images: Images, spec: ModelSpec) -> None:
     if spec.height and (height, width) != (spec.height, spec.width):
         raise InputError(
             f"{spec.name} takes images of {spec.width}x{spec.height} only, not {width}x{height}",
-            f"scale them: spikerain-edge run --imgsz {spec.width}x{spec.height}, or export the "
-            "model without --imgsz",
+            "derain in tiles of this size: --tile auto, scale images to it: --imgsz "
+            f"{spec.width}x{spec.height}, or export the model without --imgsz",
         )
 
 
 def no_memory(images: Images) -> InputError:
     """Returns the error for images that do not fit into memory."""
-    return InputError(
+    return TooLargeError(
         f"not enough memory for an image of {images.shape[2]}x{images.shape[1]}",
-        "scale it down: spikerain-edge run --imgsz WxH, or close other programs",
+        "derain it in tiles: --tile auto, scale it down: --imgsz WxH, or close other programs",
     )
 
 

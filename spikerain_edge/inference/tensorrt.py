@@ -6,6 +6,7 @@ profile of a fixed size, copies and kernels are captured once and then launched 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from spikerain_edge.inference.cuda import Cuda, open_cuda
 from spikerain_edge.inference.engine import Closing, Images, require_images
 from spikerain_edge.inference.tensorrt_library import Library, find_library, make_logger
 from spikerain_edge.inference.tensorrt_run import Buffers, EngineRun
+from spikerain_edge.sizes import Size
 from spikerain_edge.spec import ModelSpec
 
 _CHANNELS = 3
@@ -47,8 +49,9 @@ def choose_profile(images: Images, spec: ModelSpec, profiles: Sequence[Profile])
         best_height, best_width = profiles[0].optimum
         raise InputError(
             f"this engine takes images of {', '.join(map(str, profiles))}, not {width}x{height}",
-            f"scale them: spikerain-edge run --imgsz {best_width}x{best_height}, or build another "
-            f"engine: spikerain-edge export MODEL --format engine --imgsz {width}x{height}",
+            f"derain in tiles: --tile auto, scale them: --imgsz {best_width}x{best_height}, or "
+            "build another engine: spikerain-edge export MODEL --format engine --imgsz "
+            f"{width}x{height}",
         )
     return min(serving, key=lambda number: not profiles[number].fixed)
 
@@ -156,6 +159,11 @@ class TensorRTEngine(Closing):
             raise
         note = "CUDA graph" if graphs and all(graphs) else "no CUDA graph"
         self.backend = f"{library.name} {library.version} {cuda.gpu.name} ({note})"
+
+    @property
+    def largest(self) -> Size:
+        """Largest height and width that the engine accepts."""
+        return max((profile.maximum for profile in self._profiles), key=math.prod)
 
     def infer(self, images: Images) -> Images:
         """Derains images of a size that the engine was built for; see `Engine.infer`.

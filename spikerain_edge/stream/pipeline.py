@@ -216,7 +216,7 @@ class Pipeline:
         except MemoryError as error:
             raise InputError(
                 f"{frame.name}: not enough memory for an image of {width}x{height}",
-                "scale it down (run --imgsz WxH), or free memory",
+                "derain it in tiles: --tile auto, scale it down: --imgsz WxH, or free memory",
             ) from error
 
     def _end_when_stopped(self, distribution: Distribution) -> None:
