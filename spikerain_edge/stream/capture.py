@@ -15,8 +15,11 @@ from spikerain_edge.stream.capture_options import CaptureOptions
 from spikerain_edge.stream.connector import Connector, Shot
 from spikerain_edge.stream.frame import DEFAULT_RATE
 from spikerain_edge.stream.live import LiveSource
+from spikerain_edge.stream.watched import Watched
 
 _log = logging.getLogger(__name__)
+# Seconds that a driver has to end its last read.
+_PATIENCE = 0.5
 
 
 class DeviceConnection:
@@ -44,6 +47,8 @@ class DeviceConnection:
                 "check that it is there and that no other program uses it",
             )
         self._ask_for(options)
+        # OpenCV itself waits ten seconds for a picture, whatever it is asked for.
+        self._driver = Watched(self._read, self._capture.release)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = rate if 0 < rate <= 1000 else DEFAULT_RATE
 
@@ -54,21 +59,29 @@ class DeviceConnection:
             StreamError: no good picture for too long, or the camera is lost.
         """
         latest = time.perf_counter()
-        while self._capture.grab():
-            captured = time.perf_counter()
-            decoded, image = self._capture.retrieve()
-            if decoded:
-                yield Shot(np.asarray(image, np.uint8), captured)
-                latest = time.perf_counter()
-                continue
-            yield None
-            if captured - latest > self._patience:
+        while time.perf_counter() - latest <= self._patience:
+            try:
+                grabbed, shot = self._driver.next(self._patience)
+            except TimeoutError:
                 break
+            if not grabbed:
+                break
+            yield shot
+            if shot is not None:
+                latest = time.perf_counter()
         raise StreamError(f"{self._label} sends no frames", "check its cable")
 
     def close(self) -> None:
-        """Releases the camera."""
-        self._capture.release()
+        """Releases the camera, or has it released as soon as its driver returns."""
+        self._driver.close(_PATIENCE)
+
+    def _read(self) -> tuple[bool, Shot | None]:
+        """Whether there is a picture, and the picture if it can be decoded."""
+        if not self._capture.grab():
+            return False, None
+        captured = time.perf_counter()
+        decoded, image = self._capture.retrieve()
+        return True, Shot(np.asarray(image, np.uint8), captured) if decoded else None
 
     def _ask_for(self, options: CaptureOptions) -> None:
         """Asks for a size and a rate; says what the camera gives instead."""
@@ -105,6 +118,6 @@ def open_camera(target: int | str, label: str, options: CaptureOptions) -> LiveS
             )
         return DeviceConnection(target, label, options)
 
-    connector = Connector(connect, label)
+    connector = Connector(connect, label, options.stall_timeout)
     connection = connector.first(wait=options.wait_for_camera)
     return LiveSource(connection, connector, options.stall_timeout)

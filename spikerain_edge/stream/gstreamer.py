@@ -148,7 +148,7 @@ def open_pipeline(pipeline: str, label: str, options: CaptureOptions) -> LiveSou
     def connect() -> GStreamerConnection:
         return GStreamerConnection(text, options.stall_timeout)
 
-    connector = Connector(connect, label)
+    connector = Connector(connect, label, options.stall_timeout)
     connection = connector.first(wait=options.wait_for_camera)
     return LiveSource(connection, connector, options.stall_timeout)
 

@@ -57,7 +57,7 @@ class LiveSource:
     def overdue(self) -> float:
         """Seconds beyond what a watched camera may take for its next step; 0 if it is in time."""
         idle = 0.0 if self._handing else self._connector.since_step
-        return max(0.0, idle - _LONGEST_STEP - 2 * self._patience)
+        return max(0.0, idle - _LONGEST_STEP - 3 * self._patience)
 
     def __iter__(self) -> Iterator[Frame]:
         index, arrivals = 0, Arrivals(self.rate)

@@ -163,7 +163,7 @@ def open_url(url: str, label: str, options: CaptureOptions) -> VideoSource | Liv
         lossy = url.startswith("rtp:") or (url.startswith("rtsp") and by_udp)
         return StreamConnection(container, label, options.stall_timeout, lossy=lossy)
 
-    connector = Connector(connect, label)
+    connector = Connector(connect, label, options.stall_timeout)
     connection = connector.first(wait=options.wait_for_camera)
     if _is_file(connection.container):
         return VideoSource(connection.container, label)

@@ -1,16 +1,11 @@
-"""Trying again: how long to wait, and calls that can be left."""
+"""Trying again: how long to wait."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TypeVar
 
 from spikerain_edge.errors import InputError, StreamError
-
-Result = TypeVar("Result")
 
 # Longest wait for a camera that does not answer, and for one that refuses, in seconds.
 _ABSENT = 4.0
@@ -51,30 +46,3 @@ class Retries:
         seconds = min(longest, 2.0 ** min(self._waits, 10))
         self._waits += 1
         return not self._ended.wait(seconds * random.uniform(1 - _JITTER, 1))  # noqa: S311
-
-
-def abandonable(function: Callable[[], Result], release: Callable[[Result], None]) -> Result:
-    """Calls a function on a thread of its own, so that an exception of a signal handler ends it.
-
-    Args:
-        function: may block, in the lookup of a name for example.
-        release: receives a result that came too late.
-    """
-    future: Future[Result] = Future()
-
-    def call() -> None:
-        try:
-            future.set_result(function())
-        except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
-            future.set_exception(error)
-
-    def give_back(late: Future[Result]) -> None:
-        if late.exception() is None:
-            release(late.result())
-
-    threading.Thread(target=call, name="opening", daemon=True).start()
-    try:
-        return future.result()
-    except BaseException:
-        future.add_done_callback(give_back)
-        raise
