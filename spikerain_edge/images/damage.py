@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
 
 import simplejpeg
+
+from spikerain_edge.images.webp import is_damaged_webp
 
 # A marker of a JPEG that is neither an escaped byte of the coded data nor a restart marker.
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _END, _SCAN = 0xD9, 0xDA
-# Coded data of lossless WebP never contains so many zero bytes in a row; damaged files do.
-_HOLE = bytes(64)
 # Some cameras write a few extra bytes before the end marker.
 _EXTRA = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
 _MOST_EXTRA = 64
@@ -35,7 +34,7 @@ def is_damaged(content: bytes, form: str) -> bool:
         return _is_damaged_tiff(content)
     if form == "PNG":
         return _is_cut_off_png(content)
-    return form == "WebP" and any(_HOLE in coded for coded in _lossless_parts(content))
+    return form == "WebP" and is_damaged_webp(content)
 
 
 def first_jpeg(content: bytes) -> bytes | None:
@@ -110,13 +109,3 @@ def _is_damaged_tiff(content: bytes) -> bool:
         except (OSError, *unsupported):
             return True
     return False
-
-
-def _lossless_parts(webp: bytes) -> Iterator[bytes]:
-    """Yields the lossless images of a WebP file; damage in lossy ones cannot be recognised."""
-    at = 12
-    while at + 8 <= len(webp):
-        size = int.from_bytes(webp[at + 4 : at + 8], "little")
-        if webp[at : at + 4] == b"VP8L":
-            yield webp[at + 8 : at + 8 + size]
-        at += 8 + size + size % 2
