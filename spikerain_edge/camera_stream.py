@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
+from spikerain_edge.camera_now import CameraNow
 from spikerain_edge.errors import SpikeRainError
+from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_edge.metered import MeteredDerainer
 from spikerain_edge.profiling.live import CostMeter
@@ -28,6 +31,11 @@ from spikerain_edge.stream.turns import Turns
 from spikerain_edge.stream.uris import without_password
 
 _log = logging.getLogger(__name__)
+Show = Callable[[int, Image, Image], None]
+
+
+def show_nobody(camera: int, before: Image, after: Image) -> None:
+    """Shows the images of a camera to nobody."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ class CameraStream:
         index: number of the camera in `options.cameras`.
         engine: what it shares with other cameras.
         progress: called with each frame after it is written.
+        show: called with the number of the camera and each image before and after the network.
 
     Attributes:
         label: what to call it in messages, without password.
@@ -63,6 +72,7 @@ class CameraStream:
         index: int,
         engine: SharedEngine,
         progress: Callable[[Frame], None],
+        show: Show = show_nobody,
     ) -> None:
         self.label = without_password(options.cameras[index])
         self.source: Source | None = None
@@ -71,6 +81,7 @@ class CameraStream:
         self._turns = engine.turns
         self._derain = MeteredDerainer(engine.derainer)
         self._progress = progress
+        self._show = show
         self._sinks: list[Sink] = []
         self._pipeline: Pipeline | None = None
         self._failure: SpikeRainError | None = None
@@ -106,6 +117,8 @@ class CameraStream:
     def record(self) -> CameraRecord:
         """What has become of it so far."""
         source, traffic = self.source, self.traffic
+        if self._pipeline is not None:
+            traffic = replace(traffic, elapsed=self._pipeline.elapsed)
         watched = source if isinstance(source, LiveSource) else None
         return CameraRecord(
             traffic=traffic,
@@ -116,6 +129,19 @@ class CameraStream:
             away=watched.away if watched else self._absent.open,
             ages=tuple(traffic.whole_way) if source and source.live else (),
             failure=self._failure,
+        )
+
+    @property
+    def now(self) -> CameraNow:
+        """How it is doing now."""
+        source, traffic = self.source, self.traffic
+        return CameraNow(
+            away=source.away if isinstance(source, LiveSource) else self._absent.open,
+            ended=self._failure is not None,
+            inference=traffic.inference,
+            ages=traffic.whole_way if source and source.live else deque(),
+            cost=self.costs.mean(),
+            firing_rates=self.costs.firing_rates,
         )
 
     def open(self) -> None:
@@ -143,7 +169,7 @@ class CameraStream:
         _log.debug("reading %s", self.label)
         self._pipeline = Pipeline(
             source,
-            self._derain,
+            self._process,
             self._sinks,
             size=options.size,
             max_frames=options.max_frames,
@@ -193,6 +219,11 @@ class CameraStream:
             self.source.close()
         for sink in self._sinks:
             sink.close()
+
+    def _process(self, image: Image) -> Image:
+        derained = self._derain(image)
+        self._show(self._index, image, derained)
+        return derained
 
     def _await(self) -> None:
         """Opens it, however long that takes; `stop` ends the wait."""

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from spikerain_edge.camera_stream import CameraStream, SharedEngine
+from spikerain_edge.camera_now import CameraNow
+from spikerain_edge.camera_stream import CameraStream, SharedEngine, Show, show_nobody
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.files import require_writable
 from spikerain_edge.inference import Derainer
@@ -33,13 +34,18 @@ class Session:
     Args:
         options: options of the run.
         progress: called with each frame after it is written, on any thread.
+        show: called with the number of the camera and each image before and after the network, on
+            any thread.
 
     Raises:
         SpikeRainError: the model, a source or a sink cannot be opened; nothing was written.
     """
 
     def __init__(
-        self, options: RunOptions, progress: Callable[[Frame], None] = lambda frame: None
+        self,
+        options: RunOptions,
+        progress: Callable[[Frame], None] = lambda frame: None,
+        show: Show = show_nobody,
     ) -> None:
         check_cameras(options)
         if options.json not in (None, "-"):
@@ -57,7 +63,7 @@ class Session:
             opened.callback(self._derainer.close)
             engine = SharedEngine(self._derainer, Turns())
             self._streams = [
-                CameraStream(options, index, engine, progress)
+                CameraStream(options, index, engine, progress, show)
                 for index in range(len(options.cameras))
             ]
             for stream in self._streams:
@@ -90,6 +96,11 @@ class Session:
     def stuck(self) -> float:
         """Seconds for which a frame has been worked on, or a camera's driver has not returned."""
         return max(stream.stuck for stream in self._streams)
+
+    @property
+    def now(self) -> list[CameraNow]:
+        """How each camera is doing now."""
+        return [stream.now for stream in self._streams]
 
     @property
     def status(self) -> str:

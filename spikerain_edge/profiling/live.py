@@ -48,9 +48,13 @@ class CostMeter:
 
     Args:
         spec: the model that runs.
+
+    Attributes:
+        rates: firing rates (layers, T) of the latest frame that was probed; None before the first.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
+        self.rates: npt.NDArray[np.float32] | None = None
         self._spec = spec
         self._totals = CostTotals()
         self._macs_of_size: dict[tuple[int, int], tuple[float, float]] = {}
@@ -66,6 +70,7 @@ class CostMeter:
             analog=totals.analog + analog,
         )
         if rates is not None:
+            self.rates = rates
             sops = self._spec.synaptic_operations(height, width, rates)
             noted = replace(
                 noted,
@@ -74,6 +79,14 @@ class CostMeter:
                 sops_per_mac=totals.sops_per_mac + sops / macs,
             )
         self._totals = noted  # all at once, for the thread that draws the live table
+
+    @property
+    def firing_rates(self) -> dict[str, float]:
+        """Share of neurons that fire, by layer, in the latest frame that was probed."""
+        if self.rates is None:
+            return {}
+        means = self.rates.mean(axis=1).tolist()
+        return dict(zip((layer.name for layer in self._spec.neurons), means, strict=True))
 
     @property
     def totals(self) -> CostTotals:

@@ -33,17 +33,27 @@ def value_of(name: str) -> str:
     Raises:
         InputError: there is no value, or its file cannot be read.
     """
+    value = find_value(name)
+    if value is None:
+        raise InputError(
+            f"{{{name}}} in the name of a camera or output has no value",
+            f"set the variable {name}, or {name}_FILE to a file, or use LoadCredential= of systemd",
+        )
+    return value
+
+
+def find_value(name: str) -> str | None:
+    """The value of a name, as `value_of` finds it; None if there is none.
+
+    Raises:
+        InputError: its file cannot be read.
+    """
     if name in os.environ:
         return os.environ[name]
     folder, named = os.environ.get("CREDENTIALS_DIRECTORY"), os.environ.get(f"{name}_FILE")
     if folder and (Path(folder) / name).exists():
         return _read(Path(folder) / name)
-    if named:
-        return _read(Path(named))
-    raise InputError(
-        f"{{{name}}} in the name of a camera or output has no value",
-        f"set the variable {name}, or {name}_FILE to a file, or use LoadCredential= of systemd",
-    )
+    return _read(Path(named)) if named else None
 
 
 def _read(path: Path) -> str:

@@ -94,6 +94,7 @@ class Pipeline:
         # Unlike that of an event or a condition, its put may interrupt itself.
         self._wakes: SimpleQueue[None] = SimpleQueue()
         self._busy_since: float | None = None
+        self._began: float | None = None
         # Shapes of the images that the function has taken.
         self._worked: set[tuple[int, ...]] = set()
         self.traffic = Traffic()
@@ -103,6 +104,13 @@ class Pipeline:
         """Seconds that the latest frame has been in the function or on its way to the sinks."""
         since = self._busy_since
         return 0.0 if since is None else time.perf_counter() - since
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the start until now, or until the end."""
+        if self.traffic.elapsed or self._began is None:
+            return self.traffic.elapsed
+        return time.perf_counter() - self._began
 
     def stop(self) -> None:
         """Asks for an early end; what is derained already is still written.
@@ -119,7 +127,7 @@ class Pipeline:
             SpikeRainError: source, function or a sink failed; what was written before is complete.
                 It is what failed first, and names what failed besides.
         """
-        start = time.perf_counter()
+        start = self._began = time.perf_counter()
         failures = self._failures
         distribution = Distribution(
             self._sinks,
