@@ -21,6 +21,7 @@ from spikerain_edge.commands.camera_arguments import (
     WaitForCamera,
 )
 from spikerain_edge.commands.service import Service
+from spikerain_edge.commands.serving import Page, Serve, ServeNames, live_page
 from spikerain_edge.commands.signals import Signals
 from spikerain_edge.commands.summary_table import summary_table
 from spikerain_edge.commands.tile_argument import Tiling
@@ -109,6 +110,8 @@ def run(
     capture_fps: CaptureRate = None,
     drop: Dropping = Drop.OLDEST,
     tile: Tiling = None,
+    serve: Serve = None,
+    serve_name: ServeNames = None,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
@@ -142,10 +145,11 @@ def run(
             drop=drop,
             tile=parse_tile(tile) if tile is not None else None,
         )
-        _run(options, console, live=live)
+        with live_page(options, serve, serve_name or ()) as page:
+            _run(options, console, page, live=live)
 
 
-def _run(options: RunOptions, console: Console, *, live: bool) -> None:
+def _run(options: RunOptions, console: Console, page: Page, *, live: bool) -> None:
     """Runs the stream and shows the summary, even after an error."""
     from spikerain_edge.commands.live import REFRESHES_PER_SECOND, LiveView
     from spikerain_edge.session import Session
@@ -156,7 +160,8 @@ def _run(options: RunOptions, console: Console, *, live: bool) -> None:
     with signals.handled(), service.reported():
         if options.capture.wait_for_camera:
             service.ready()
-        session = Session(options, lambda frame: bar.advance(task))
+        session = Session(options, lambda frame: bar.advance(task), page.show)
+        page.watch(session)
         service.watch(lambda: session.status, lambda: session.stuck)
         service.ready()
         bar.update(task, total=session.expected)

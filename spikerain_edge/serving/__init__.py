@@ -1,0 +1,1 @@
+"""The live page of a run: HTTP endpoints for people, monitoring and other programs."""
