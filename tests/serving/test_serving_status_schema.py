@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from serving_parts import Served
+
+from spikerain_edge.run_options import RunOptions
+from spikerain_edge.session import Session
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "status.schema.json"
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    loaded = json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator.check_schema(loaded)
+    return loaded
+
+
+def test_the_status_of_a_run_is_its_summary_and_follows_the_schema(
+    served: Served, schema: Any
+) -> None:
+    page = served.page
+    options = RunOptions(("demo",), (), size=(32, 32), max_frames=3, threads=1)
+    session = Session(options, show=page.show)
+    page.watch(session)
+    before = json.loads(served.get("/api/status").body)
+    session.run()
+    served.wait_until(lambda: json.loads(served.get("/api/status").body)["frames"] == 3)
+    after = json.loads(served.get("/api/status").body)
+
+    for status in (before, after):
+        jsonschema.validate(status, schema)
+    live = after.pop("live")
+    assert after == json.loads(json.dumps(session.summary()))
+    assert live[0]["firing_rates"][0]["layer"] == "encoder1.0.neurons.0"
+
+
+def test_the_schema_tells_every_field_of_the_status(served: Served, schema: Any) -> None:
+    session = Session(RunOptions(("demo",), (), size=(32, 32), max_frames=1, threads=1))
+    served.page.watch(session)
+    session.run()
+    status = json.loads(served.get("/api/status").body)
+    assert status.keys() <= schema["properties"].keys()
+    assert status["live"][0].keys() <= schema["$defs"]["now"]["properties"].keys()
+    assert status["cameras"][0].keys() <= {*schema["properties"], "camera"}
