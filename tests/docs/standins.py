@@ -23,6 +23,8 @@ REPLACED = (
     (r"(--camera demo --max-frames 4\b.*) --max-frames \d+", r"\1"),
     (r"rtsp://camera/stream", "{rtsp}"),
     (r"@camera/stream", "@{host}"),
+    # The live page: any free port of the loopback interface.
+    (r"--serve (0\.0\.0\.0:)?8080\b", "--serve 127.0.0.1:0"),
 )
 
 FIVE_STEPS = "--set steps=5 --set batch=2 --set crop=48 --set warmup=2 --set compile=false"
@@ -82,6 +84,8 @@ RULES = (
     Rule("spikerain-edge run"),
     Rule("printf 'secret", leaves=("password",)),
     Rule("RTSP_USER=me RTSP_PASSWORD_FILE=password spikerain-edge run"),
+    Rule("openssl rand", leaves=("token",)),
+    Rule("SPIKERAIN_TOKEN_FILE=token spikerain-edge run"),
     Rule("spikerain-edge profile", FEW_FRAMES),
     Rule("spikerain-edge export run", output="nano.onnx", leaves=("{stem}.probe.onnx",)),
     Rule(

@@ -26,7 +26,7 @@ COMMANDS = [
 ]
 RULED = [(*item, rule) for item in COMMANDS if (rule := rule_for(item[2]))]
 PROGRAMS = [block for block in BLOCKS if block.language == "python"]
-OTHER_LANGUAGES = {"ini", "json", "mermaid", "text", "toml"}
+OTHER_LANGUAGES = {"ini", "json", "mermaid", "text", "toml", "yaml"}
 
 
 def test_every_block_says_its_language() -> None:
