@@ -13,7 +13,7 @@ PHOTOGRAPHS = ("photos/", "rainy_photos/", "held_out/", "bsds40/")
 CLIPS = ("rain.mp4",)
 PICTURES = ("rainy.jpg",)
 RUNS = ("run/",)
-PAIRS = ("Rain200H/",)
+PAIRS = ("Rain200H/", "Rain100L/", "Rain100H/")
 REPOSITORY = ("training/",)
 
 # Cameras: a few frames of the demo, and an RTSP server on the loopback interface.
@@ -126,6 +126,9 @@ RULES = (
         "spikerain-train average", leaves=("{output}/config.json", "{output}/weights.safetensors")
     ),
     Rule("spikerain-train evaluate", says="medium"),
+    Rule("spikerain-train evaluate --model nano --model tiny", says="paired"),
+    Rule("training/gpu.sh", not_run="needs a GPU for its minutes"),
+    Rule("STEPS=10", not_run="tests/training/test_gpu_script.py runs it with fewer steps"),
     Rule("tensorboard", "--inspect", says="scalars"),
     Rule("torchrun --standalone", FIVE_STEPS, leaves=A_RUN),
     Rule(
