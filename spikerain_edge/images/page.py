@@ -15,8 +15,10 @@ class Page:
         image: the image, uint8 (H, W, 3) BGR.
         alpha: opacity, uint8 (H, W); None if the image is opaque.
         profile: ICC profile of its colours; None if the file has none.
+        duration: for how many seconds an animation shows it; None if it is no animation.
     """
 
     image: Image
     alpha: Image | None = None
     profile: bytes | None = None
+    duration: float | None = None

@@ -17,6 +17,7 @@ from spikerain_edge.images.damage import is_damaged
 from spikerain_edge.images.formats import format_of
 from spikerain_edge.images.heic import can_read_heic, decode_heic
 from spikerain_edge.images.page import Page
+from spikerain_edge.images.pages import durations, images_in
 from spikerain_edge.images.profiles import colour_profile
 
 _log = logging.getLogger(__name__)
@@ -90,18 +91,34 @@ def read_pages(path: Path) -> list[Page]:
     images = _all_decoded(packed, form, cv2.IMREAD_COLOR)
     if not images:
         raise _undecodable(path, form, remedy)
-    profile = None if form is None else colour_profile(packed.tobytes(), form)
+    content = packed.tobytes()
+    if form is not None and (held := images_in(content, form)) > len(images):
+        raise InputError(
+            f"{path} holds {held} images, of which {len(images)} can be decoded",
+            "split it into files, or upgrade: pip install --upgrade opencv-python-headless",
+        )
+    profile = None if form is None else colour_profile(content, form)
+    opacities = _opacities(path, packed, form, images)
+    shown = durations(packed, form, len(images))
+    return [
+        Page(image, opacity, profile, duration)
+        for image, opacity, duration in zip(images, opacities, shown, strict=True)
+    ]
+
+
+def _opacities(
+    path: Path, packed: npt.NDArray[np.uint8], form: str | None, images: list[Image]
+) -> list[Image | None]:
+    """The opacity (H, W) of each image, None if it is opaque; says if colours lose depth."""
+    opaque: list[Image | None] = [None] * len(images)
     if form not in _WITH_ALPHA:
-        return [Page(image, None, profile) for image in images]
+        return opaque
     whole = _all_decoded(packed, form, cv2.IMREAD_UNCHANGED)
     if whole and whole[0].dtype != np.uint8:
         _log.warning("%s has more than 8 bits per channel; it is read with 8", path)
     if len(whole) != len(images):
-        return [Page(image, None, profile) for image in images]
-    return [
-        Page(image, _opacity(image, full), profile)
-        for image, full in zip(images, whole, strict=True)
-    ]
+        return opaque
+    return [_opacity(image, full) for image, full in zip(images, whole, strict=True)]
 
 
 def _read(path: Path, remedy: str) -> tuple[npt.NDArray[np.uint8], str | None]:

@@ -36,16 +36,26 @@ def is_damaged_webp(content: bytes) -> bool:
     return any(_is_damaged_image(kind, data) for kind, data in _images(content, _RIFF_HEADER))
 
 
+def frames_of_webp(content: bytes) -> int:
+    """How many frames an animation says it holds; 0 for a single image."""
+    return sum(kind == _FRAME for kind, _ in _chunks(content, _RIFF_HEADER))
+
+
 def _images(content: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
     """The chunks with coded images, also those of the frames of an animation."""
-    while at + _CHUNK_HEADER <= len(content):
-        kind, size = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], "little")
-        data = content[at + _CHUNK_HEADER : at + _CHUNK_HEADER + size]
+    for kind, data in _chunks(content, at):
         if kind == _FRAME:
             yield from _images(data, _FRAME_HEADER)
         elif kind in {_LOSSY, _LOSSLESS}:
             yield kind, data
-        at += _CHUNK_HEADER + size + size % 2
+
+
+def _chunks(content: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
+    while at + _CHUNK_HEADER <= len(content):
+        kind, size = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], "little")
+        at += _CHUNK_HEADER
+        yield kind, content[at : at + size]
+        at += size + size % 2
 
 
 def _is_damaged_image(kind: bytes, data: bytes) -> bool:

@@ -19,7 +19,8 @@ class ImageSource:
     """Reads image files as frames; see `read_pages`.
 
     A file that cannot be decoded is skipped, and its number stays unused. Each page of a document
-    and each frame of an animation is a frame: `name_0001`, `name_0002` and so on.
+    and each frame of an animation is a frame: `name_0001`, `name_0002` and so on. Frames of an
+    animation are shown as long as it says, all others for one tick of the rate.
 
     Args:
         paths: the files, in order. A frame has the name of its file, without the suffix if that
@@ -40,7 +41,7 @@ class ImageSource:
     def __iter__(self) -> Iterator[Frame]:
         unreadable: list[tuple[Path, InputError]] = []
         index, names = 0, _names(self.paths)
-        taken = set(names)
+        taken, shown = set(names), 0.0
         for path, name in zip(self.paths, names, strict=True):
             captured = time.perf_counter()
             try:
@@ -48,13 +49,21 @@ class ImageSource:
             except InputError as error:
                 unreadable.append((path, error))
                 self.missing += 1
-                index += 1
+                index, shown = index + 1, shown + 1 / self.rate
                 continue
             for page, called in zip(pages, _page_names(name, len(pages), taken), strict=True):
                 yield Frame(
-                    page.image, index, captured, called, alpha=page.alpha, profile=page.profile
+                    page.image,
+                    index,
+                    captured,
+                    called,
+                    time=shown,
+                    duration=page.duration,
+                    alpha=page.alpha,
+                    profile=page.profile,
                 )
                 index, captured = index + 1, time.perf_counter()
+                shown += page.duration or 1 / self.rate
         if unreadable:
             raise _unreadable(unreadable, len(self.paths))
 
