@@ -79,6 +79,7 @@ class CameraStream:
         self._options = options
         self._index = index
         self._turns = engine.turns
+        self._interrupt = engine.derainer.interrupt
         self._derain = MeteredDerainer(engine.derainer)
         self._progress = progress
         self._show = show
@@ -176,6 +177,7 @@ class CameraStream:
             side_by_side=options.side_by_side,
             drop=options.drop,
             turn=self._turns,
+            interrupt=self._interrupt,
             persistent=len(options.cameras) > 1,
             progress=self._progress,
         )

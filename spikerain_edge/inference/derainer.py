@@ -246,6 +246,12 @@ class Derainer(Closing):
             )
         return self._prober
 
+    def interrupt(self) -> None:
+        """Ends a call that runs on another thread, with a ModelError, where the runtime can."""
+        self._engine.interrupt()
+        if self._prober is not None:
+            self._prober.interrupt()
+
     def close(self) -> None:
         """Releases the engines; the derainer cannot be used afterwards."""
         self._engine.close()

@@ -62,6 +62,12 @@ class Closing(ABC):
     def close(self) -> None:
         """Releases the resources; the object cannot be used afterwards."""
 
+    def interrupt(self) -> None:  # noqa: B027 - not every runtime can
+        """Ends a computation that runs on another thread, and those that follow, with an error.
+
+        A runtime that cannot do this completes the computation.
+        """
+
     def __enter__(self: _Opened) -> _Opened:
         return self
 
@@ -98,6 +104,10 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Releases the device; the engine cannot be used afterwards."""
+        ...
+
+    def interrupt(self) -> None:
+        """Ends a computation that runs on another thread; see `Closing.interrupt`."""
         ...
 
     def __enter__(self) -> Engine: ...

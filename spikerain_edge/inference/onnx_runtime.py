@@ -51,6 +51,7 @@ class OnnxRuntimeEngine(GraphEngine):
         self.spec = read_description(content, origin)
         session = _open(content, origin, options, provider)
         _require_tensors(session, self.spec, origin)
+        self._run_options = onnxruntime.RunOptions()
         self._session: onnxruntime.InferenceSession | None = session
         note = "" if provider == CPU else left_to_cpu(session, provider, origin)
         self.backend = f"onnxruntime {onnxruntime.__version__} {provider}{note}"
@@ -59,12 +60,16 @@ class OnnxRuntimeEngine(GraphEngine):
         """Releases the session; the engine cannot be used afterwards."""
         self._session = None
 
+    def interrupt(self) -> None:
+        """Ends a computation after its current operation; all that follow fail."""
+        self._run_options.terminate = True
+
     def _compute(self, images: Images, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
         if self._session is None:
             raise ModelError(f"the model {self.spec.name} has been closed", "load it again")
         try:
             results: list[npt.NDArray[Any]] = self._session.run(
-                list(outputs), {self.spec.image_input: images}
+                list(outputs), {self.spec.image_input: images}, self._run_options
             )
         except Exception as error:
             if not _is_of_onnx_runtime(error):

@@ -88,6 +88,7 @@ class OpenVinoEngine(GraphEngine):
         self._model = _read(self._core, content, origin)
         _require_tensors(self._model, self.spec, origin)
         self._requests: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._interrupted = False
         version = str(self._library.__version__).partition("-")[0]
         note = ", in float32" if self.spec.precision == "fp16" else ""
         self.backend = f"openvino {version} {_DEVICE}{note}"
@@ -99,7 +100,15 @@ class OpenVinoEngine(GraphEngine):
         self._model = None
         self._requests.clear()
 
+    def interrupt(self) -> None:
+        """Ends a computation after its current operation; all that follow fail."""
+        self._interrupted = True
+        for request in list(self._requests.values()):
+            request.cancel()
+
     def _compute(self, images: Images, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
+        if self._interrupted:
+            raise ModelError("the computation has been interrupted", "load the model again")
         if self._model is None:
             raise ModelError(f"the model {self.spec.name} has been closed", "load it again")
         try:

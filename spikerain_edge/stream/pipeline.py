@@ -7,11 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from itertools import count, islice
 from queue import SimpleQueue
 
-import cv2
 import numpy as np
 
 from spikerain_edge.errors import InputError, SpikeRainError, StreamError
@@ -20,6 +18,7 @@ from spikerain_edge.stream.distribution import Distribution
 from spikerain_edge.stream.failures import together
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.handover import Drop, Handover
+from spikerain_edge.stream.scaling import scaled
 from spikerain_edge.stream.sinks import Sink
 from spikerain_edge.stream.sources import Source
 from spikerain_edge.stream.traffic import Traffic
@@ -30,6 +29,8 @@ _CAPACITY = 4
 _STALE = 0.5
 # Seconds that a source has to end its last read.
 _PATIENCE = 1.0
+# Seconds that the function has, after a stop, until it is interrupted.
+_LAST_CALL = 0.5
 # Seconds that the sinks of a file have, after a stop, to take the frame that is derained already.
 _LAST_FRAME = 10.0
 _ALONE = nullcontext()
@@ -57,6 +58,8 @@ class Pipeline:
         turn: held during each call of the function; pipelines that share it take turns.
         persistent: try the sinks of a live source again even if none has ever worked, rather than
             fail. It is for a source beside others, which a failure must not end.
+        interrupt: ends a call of the function early, where it can; called on another thread after
+            `stop`, when the function takes too long.
         progress: called with every frame written.
     """
 
@@ -72,6 +75,7 @@ class Pipeline:
         drop: Drop = Drop.OLDEST,
         turn: AbstractContextManager[None] = _ALONE,
         persistent: bool = False,
+        interrupt: Callable[[], None] = lambda: None,
         progress: Callable[[Frame], None] = lambda frame: None,
     ) -> None:
         self._source = source
@@ -82,6 +86,7 @@ class Pipeline:
         self._side_by_side = side_by_side
         self._turn = turn
         self._persistent = persistent
+        self._interrupt = interrupt
         self._progress = progress
         self._captured: Handover[Frame] = Handover(
             _CAPACITY,
@@ -90,7 +95,7 @@ class Pipeline:
         )
         self._failures: list[BaseException] = []
         self._inferred = threading.Event()
-        self._stopped = False
+        self._stopped = self._interrupted = False
         # Unlike that of an event or a condition, its put may interrupt itself.
         self._wakes: SimpleQueue[None] = SimpleQueue()
         self._busy_since: float | None = None
@@ -142,14 +147,19 @@ class Pipeline:
         stopping = threading.Thread(
             target=self._end_when_stopped, args=(distribution,), name="stopping", daemon=True
         )
-        for thread in (capture, stopping):
+        # A signal's handler runs on this thread, so it must wait in Python and not in the function.
+        inference = threading.Thread(
+            target=self._infer_all, args=(distribution,), name="inference", daemon=True
+        )
+        for thread in (capture, stopping, inference):
             thread.start()
         try:
-            self._infer(distribution)
+            inference.join()
         except BaseException as error:  # noqa: BLE001 - raised again when the sinks are closed
             failures.append(error)
+            self.stop()
+            inference.join()
         finally:
-            self._inferred.set()
             self._captured.close()
             if self._source.live:
                 self._source.close()
@@ -171,11 +181,21 @@ class Pipeline:
         limit = None if self._source.live else self._max_frames
         try:
             for frame in islice(self._source, limit):
-                if self._stopped or not self._captured.put(self._scaled(frame)):
+                if self._stopped or not self._captured.put(scaled(frame, self._size)):
                     break
             self._captured.close()
         except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
             self._captured.close(error)
+
+    def _infer_all(self, distribution: Distribution) -> None:
+        try:
+            self._infer(distribution)
+        except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
+            # What has been interrupted fails because of that.
+            if not self._interrupted:
+                self._failures.append(error)
+        finally:
+            self._inferred.set()
 
     def _infer(self, distribution: Distribution) -> None:
         for _ in count() if self._max_frames is None else range(self._max_frames):
@@ -231,6 +251,9 @@ class Pipeline:
         """Wakes whoever waits for a camera or a sink, which a signal handler must not do itself."""
         self._wakes.get()
         self._captured.close()
+        if not self._inferred.wait(_LAST_CALL):
+            self._interrupted = True
+            self._interrupt()
         if not self._inferred.wait(_LAST_FRAME):
             distribution.close()
 
@@ -239,18 +262,6 @@ class Pipeline:
         self.traffic.writing.append(writing)
         self.traffic.whole_way.append(arrived - frame.captured)
         self._progress(frame)
-
-    def _scaled(self, frame: Frame) -> Frame:
-        if self._size is None or frame.image.shape[1::-1] == self._size:
-            return frame
-        alpha = None if frame.alpha is None else _resized(frame.alpha, self._size)
-        return replace(frame, image=_resized(frame.image, self._size), alpha=alpha)
-
-
-def _resized(image: Image, size: tuple[int, int]) -> Image:
-    """An image (H, W) or (H, W, 3) scaled to a width and height."""
-    method = cv2.INTER_AREA if size[0] < image.shape[1] else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
 
 
 def _is_stale(frame: Frame) -> bool:
