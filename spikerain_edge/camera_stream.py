@@ -12,6 +12,7 @@ from queue import SimpleQueue
 
 from spikerain_edge.camera_now import CameraNow
 from spikerain_edge.errors import SpikeRainError
+from spikerain_edge.gate import NO_REPORT
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_edge.metered import MeteredDerainer
@@ -20,9 +21,11 @@ from spikerain_edge.run_options import RunOptions
 from spikerain_edge.run_outputs import open_outputs
 from spikerain_edge.run_summary import CameraRecord
 from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.gate_mode import GateMode
 from spikerain_edge.stream.live import LiveSource
 from spikerain_edge.stream.outages import Outages
 from spikerain_edge.stream.pipeline import Pipeline
+from spikerain_edge.stream.rain_gate import StreamGate
 from spikerain_edge.stream.recording import RecordingSink
 from spikerain_edge.stream.sinks import Sink
 from spikerain_edge.stream.sources import Source, open_source
@@ -81,6 +84,8 @@ class CameraStream:
         self._turns = engine.turns
         self._interrupt = engine.derainer.interrupt
         self._derain = MeteredDerainer(engine.derainer)
+        self._derain_part = engine.derainer
+        self._gate: StreamGate | None = None
         self._progress = progress
         self._show = show
         self._sinks: list[Sink] = []
@@ -130,6 +135,7 @@ class CameraStream:
             away=watched.away if watched else self._absent.open,
             ages=tuple(traffic.whole_way) if source and source.live else (),
             failure=self._failure,
+            rain=self._gate.report if self._gate else NO_REPORT,
         )
 
     @property
@@ -168,6 +174,8 @@ class CameraStream:
             return
         self._sinks = open_outputs(options, self._index, source, self.expected)
         _log.debug("reading %s", self.label)
+        if options.gate is GateMode.AUTO:
+            self._gate = StreamGate(source, self.label, self._derain, self._derain_part)
         self._pipeline = Pipeline(
             source,
             self._process,
@@ -223,7 +231,7 @@ class CameraStream:
             sink.close()
 
     def _process(self, image: Image) -> Image:
-        derained = self._derain(image)
+        derained = (self._gate or self._derain)(image)
         self._show(self._index, image, derained)
         return derained
 

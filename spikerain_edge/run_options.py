@@ -11,6 +11,7 @@ from spikerain_edge.files import require_distinct
 from spikerain_edge.models import find_model
 from spikerain_edge.sizes import Tile
 from spikerain_edge.stream.capture_options import CaptureOptions
+from spikerain_edge.stream.gate_mode import GateMode
 from spikerain_edge.stream.handover import Drop
 from spikerain_edge.stream.retention import Limits
 from spikerain_edge.stream.sinks import is_null, is_stream, is_video, may_replace
@@ -39,6 +40,7 @@ class RunOptions:
     capture: CaptureOptions = field(default_factory=CaptureOptions)
     drop: Drop = Drop.OLDEST
     tile: Tile | None = None
+    gate: GateMode = GateMode.OFF
 
     def outputs_of(self, index: int) -> tuple[str, ...]:
         """The outputs of the camera with this number, which stands where they have `{camera}`."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from spikerain_edge.errors import SpikeRainError, StreamError
 from spikerain_edge.files import write_whole
+from spikerain_edge.gate import RainReport, together
 from spikerain_edge.profiling.latency import percentiles_ms
 from spikerain_edge.profiling.live import CostMeter, FrameCost, mean_cost
 from spikerain_edge.stream import traffic as streams
@@ -32,6 +33,7 @@ class CameraRecord:
         away: whether it is away now.
         ages: seconds from capture until the last output had a frame, live sources only.
         failure: what ended it; none while it runs, or after a good end.
+        rain: what its rain gate says.
     """
 
     traffic: Traffic
@@ -42,6 +44,7 @@ class CameraRecord:
     away: bool
     ages: Sequence[float]
     failure: SpikeRainError | None
+    rain: RainReport
 
     def document(self) -> dict[str, Any]:
         """The fields that the summary has for each camera, and for all of them together."""
@@ -58,6 +61,7 @@ class CameraRecord:
             "corrupt": self.corrupt,
             "outages": [outage.document() for outage in self.outages],
             "age_ms": {rank: ages[rank] for rank in ("p50", "p99") if rank in ages},
+            "rain": self.rain.document(),
             "seconds": round(traffic.elapsed, 3),
             "fps": round(fps, 3),
             "latency_ms": percentiles_ms(traffic.inference),
@@ -97,6 +101,7 @@ def total(records: Sequence[CameraRecord], failure: SpikeRainError | None) -> Ca
         away=any(record.away for record in records),
         ages=_all(record.ages for record in records),
         failure=failure,
+        rain=together([record.rain for record in records]),
     )
 
 

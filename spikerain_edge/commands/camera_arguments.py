@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from spikerain_edge.stream.capture_options import RtspTransport
+from spikerain_edge.stream.gate_mode import GateMode
 from spikerain_edge.stream.handover import Drop
 
 StallTimeout = Annotated[
@@ -31,6 +32,10 @@ Dropping = Annotated[
         help="What gives way when a camera is faster than the network: the oldest waiting frame, "
         "the latest, or none, so that frames wait and grow old.",
     ),
+]
+Gating = Annotated[
+    GateMode,
+    typer.Option("--gate", help="auto: frames pass untouched when it does not rain."),
 ]
 CaptureSize = Annotated[
     str | None,

@@ -16,6 +16,7 @@ from spikerain_edge.commands.camera_arguments import (
     CaptureRate,
     CaptureSize,
     Dropping,
+    Gating,
     StallTimeout,
     Transport,
     WaitForCamera,
@@ -30,6 +31,7 @@ from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.logs import LogFormat
 from spikerain_edge.sizes import parse_size, parse_tile
 from spikerain_edge.stream.capture_options import CaptureOptions, RtspTransport
+from spikerain_edge.stream.gate_mode import GateMode
 from spikerain_edge.stream.handover import Drop
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ def run(
     tile: Tiling = None,
     serve: Serve = None,
     serve_name: ServeNames = None,
+    gate: Gating = GateMode.OFF,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
@@ -144,6 +147,7 @@ def run(
             ),
             drop=drop,
             tile=parse_tile(tile) if tile is not None else None,
+            gate=gate,
         )
         with live_page(options, serve, serve_name or ()) as page:
             _run(options, console, page, live=live)

@@ -49,6 +49,11 @@ class LiveSource:
         return self._connector.outages.all()
 
     @property
+    def returns(self) -> int:
+        """How often the camera has come back after an outage."""
+        return self._connector.outages.ended
+
+    @property
     def away(self) -> bool:
         """Whether the camera is away now."""
         return self._connector.outages.open

@@ -33,9 +33,14 @@ class Outage:
 
 
 class Outages:
-    """The latest 1000 outages of a camera."""
+    """The latest 1000 outages of a camera.
+
+    Attributes:
+        ended: number of all outages that have ended.
+    """
 
     def __init__(self) -> None:
+        self.ended = 0
         self._ended: deque[Outage] = deque(maxlen=_KEPT)
         self._since: float | None = None
 
@@ -55,6 +60,7 @@ class Outages:
         if outage is not None:
             self._ended.append(outage)
             self._since = None
+            self.ended += 1
         return outage
 
     def all(self) -> list[Outage]:
