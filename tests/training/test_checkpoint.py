@@ -7,6 +7,7 @@ import pytest
 import torch
 from lightning_fabric.plugins.precision import MixedPrecision
 from networks import SMALL
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -134,6 +135,45 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(CheckpointError, match="weights"):
         load_network(tmp_path)
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.99])
+def test_one_changed_bit_of_the_weights_is_found(tmp_path: Path, place: float) -> None:
+    save_network(tmp_path, SMALL, small_network(0).state_dict())
+    content = bytearray((tmp_path / "weights.safetensors").read_bytes())
+    content[int(place * len(content))] ^= 1
+    (tmp_path / "weights.safetensors").write_bytes(content)
+
+    with pytest.raises(CheckpointError, match=r"weights\.safetensors is damaged") as raised:
+        load_network(tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_changed_configuration_is_found(tmp_path: Path) -> None:
+    save_network(tmp_path, SMALL, small_network(0).state_dict())
+    values = {**SMALL.to_dict(), "tau": 3.5}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+
+    with pytest.raises(CheckpointError, match="SHA-256, which covers the file beside it too"):
+        load_network(tmp_path)
+
+
+def test_weights_of_other_programs_need_no_digest(tmp_path: Path) -> None:
+    network = small_network(0)
+    save_network(tmp_path, SMALL, network.state_dict())
+    save_file(network.state_dict(), tmp_path / "weights.safetensors")
+    assert_same_state(load_network(tmp_path), network)
+
+
+def test_one_changed_bit_of_the_training_state_is_found(tmp_path: Path) -> None:
+    parts = trained(seed=0, steps=1)
+    save_training(tmp_path, *parts, step=1)
+    content = bytearray((tmp_path / "training.safetensors").read_bytes())
+    content[-1000] ^= 1
+    (tmp_path / "training.safetensors").write_bytes(content)
+
+    with pytest.raises(CheckpointError, match="the training state is damaged"):
+        load_training(tmp_path, *parts)
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,17 @@
 """Checkpoints: folders of safetensors and JSON files, never pickle.
 
-`config.json` holds the configuration of the network, `weights.safetensors` its averaged weights,
-and `training.safetensors` the state that a resumed run needs (see `training_state`).
+`config.json` holds the configuration of the network, `weights.safetensors` its averaged weights and
+a digest of both, and `training.safetensors` the state that a resumed run needs (see
+`training_state`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor
 
 from spikerain_edge.errors import InputError, ModelError
@@ -20,6 +19,7 @@ from spikerain_edge.files import create_folder, require_folder, write_together, 
 from spikerain_training.config import NetworkConfig
 from spikerain_training.mismatch import mismatch, variant_of
 from spikerain_training.network import SpikeRain
+from spikerain_training.tensor_file import packed, read_tensors
 
 CONFIG, WEIGHTS, TRAINING = "config.json", "weights.safetensors", "training.safetensors"
 BEST = "best"
@@ -70,8 +70,8 @@ def save_network(folder: Path, config: NetworkConfig, weights: dict[str, Tensor]
         OSError: the folder cannot be written to.
     """
     create_folder(folder)
-    text = json.dumps(config.to_dict(), indent=2) + "\n"
-    write_together({folder / CONFIG: text.encode(), folder / WEIGHTS: packed(weights)})
+    text = (json.dumps(config.to_dict(), indent=2) + "\n").encode()
+    write_together({folder / CONFIG: text, folder / WEIGHTS: packed(weights, text)})
 
 
 def load_network(folder: Path) -> SpikeRain:
@@ -86,7 +86,7 @@ def load_network(folder: Path) -> SpikeRain:
     network = SpikeRain(_read_config(folder / CONFIG))
     _require_file(folder, WEIGHTS)
     try:
-        weights = load_file(folder / WEIGHTS)
+        weights = read_tensors(folder / WEIGHTS, (folder / CONFIG).read_bytes())
         different = mismatch(weights, network)
         if not different:
             network.load_state_dict(weights, strict=True)
@@ -126,16 +126,6 @@ def shortened(error: Exception) -> str:
     """Returns the text of an error in one line, cut off after 200 characters."""
     text = " ".join(str(error).split())
     return text if len(text) <= 200 else f"{text[:200]}..."
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Writes a safetensors file; it appears complete or not at all."""
-    write_whole(path, packed(tensors))
-
-
-def packed(tensors: Mapping[str, Tensor]) -> bytes:
-    """Returns tensors as the content of a safetensors file."""
-    return save({name: value.contiguous().cpu() for name, value in tensors.items()})
 
 
 def write_text(path: Path, text: str) -> None:

@@ -20,7 +20,6 @@ from spikerain_edge.images import Image
 from spikerain_training.checkpoint import (
     BEST,
     save_network,
-    write_tensors,
 )
 from spikerain_training.held_out import held_out_scenes
 from spikerain_training.logbook import Logbook, StepReport
@@ -32,6 +31,7 @@ from spikerain_training.restore import restore
 from spikerain_training.seeded_rain import HeldOutQuality, held_out_quality
 from spikerain_training.session import describe
 from spikerain_training.sheets import batch_sheet, scene_sheet, write_sheet
+from spikerain_training.tensor_file import write_tensors
 from spikerain_training.training_state import load_training, save_training
 
 _log = logging.getLogger(__name__)

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from lightning_fabric.plugins import Precision
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spikerain_edge.errors import InputError
@@ -19,10 +18,10 @@ from spikerain_training.checkpoint import (
     CheckpointError,
     require_run,
     shortened,
-    write_tensors,
 )
 from spikerain_training.mismatch import mismatch, variant_of
 from spikerain_training.optimizer import Muon, optimizer_name
+from spikerain_training.tensor_file import read_tensors, write_tensors
 
 
 def save_training(
@@ -78,13 +77,13 @@ def load_training(
     """
     require_run(folder)
     try:
-        state = load_file(folder / TRAINING)
+        state = read_tensors(folder / TRAINING)
         _require_network(folder, _below("network/", state), network)
         _require_optimizer(folder, state, optimizer)
         network.load_state_dict(_below("network/", state), strict=True)
         average.load_state_dict(_below("average/", state), strict=True)
         step, best = int(state["step"]), float(state.get("best", -math.inf))
-    except (RuntimeError, KeyError, SafetensorError) as error:
+    except (RuntimeError, KeyError, ValueError, SafetensorError) as error:
         raise CheckpointError(
             f"{folder / TRAINING}: the training state is damaged ({shortened(error)})",
             f"copy it again, or start a new run from the weights: --initial {folder} --output NEW",

@@ -21,10 +21,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch.torch_version import TorchVersion
 
 from spikerain_edge.errors import InputError
+from spikerain_training.tensor_file import read_tensors
 
 # The largest published network has 32 MB, or 97 MB with the state of its optimiser.
 LARGEST_FILE = 512 * 2**20
@@ -87,7 +87,7 @@ def read_state(file: Path, largest: int = LARGEST_FILE) -> dict[str, Any]:
     _require_size(file, file.stat().st_size, largest)
     if file.suffix.lower() == ".safetensors":
         try:
-            held: Any = load_file(file)
+            held: Any = read_tensors(file)
         except (SafetensorError, ValueError) as error:
             raise InputError(
                 f"{file} is damaged or not a safetensors file ({error})", _COPY_AGAIN
