@@ -46,7 +46,7 @@ class SamplesOrErrors(Dataset[Batch | SpikeRainError]):
 
 @contextmanager
 def drawn_batches(
-    fabric: Fabric, recipe: Recipe, data: Data, step: int
+    fabric: Fabric, recipe: Recipe, data: Data, step: int, workers: int | None = None
 ) -> Iterator[Iterator[Batch]]:
     """Yields the batches of this process from `step` to the last step.
 
@@ -57,15 +57,23 @@ def drawn_batches(
     """
     over = multiprocessing.Event()
     try:
-        yield _received(iter(load(fabric, recipe, data, step, over)))
+        yield _received(iter(load(fabric, recipe, data, step, over, workers)))
     finally:
         over.set()
 
 
-def load(fabric: Fabric, recipe: Recipe, data: Data, step: int, over: Event) -> Any:
+def load(
+    fabric: Fabric,
+    recipe: Recipe,
+    data: Data,
+    step: int,
+    over: Event,
+    workers: int | None = None,
+) -> Any:
     """Returns a data loader with the batches of this process from `step` to the last step.
 
-    Its workers ignore SIGTERM until `over` is set.
+    Its workers ignore SIGTERM until `over` is set. If their number is None, there is one beside a
+    CPU and eight beside another device.
     """
     share = BatchShare(recipe.batch, fabric.global_rank, fabric.world_size)
     count = recipe.steps * recipe.batch
@@ -84,7 +92,7 @@ def load(fabric: Fabric, recipe: Recipe, data: Data, step: int, over: Event) -> 
         share.size,
         sampler=StepSampler(share, step, recipe.steps),
         collate_fn=collate,
-        num_workers=1 if fabric.device.type == "cpu" else 8,
+        num_workers=workers or (1 if fabric.device.type == "cpu" else 8),
         worker_init_fn=partial(ignore_interrupts, over),
         pin_memory=fabric.device.type == "cuda",
     )

@@ -70,7 +70,8 @@ def fit(
     """
     if not resume:
         require_free(output)
-    fabric = launch(hardware or Hardware(), recipe.precision)
+    hardware = hardware or Hardware()
+    fabric = launch(hardware, recipe.precision)
     torch.manual_seed(recipe.seed)
     network, optimizer, state = prepare(fabric, recipe, initial)
     run = Run(fabric, output, recipe, data, state, initial)
@@ -81,7 +82,7 @@ def fit(
     divergence = DivergenceCheck(recipe.precision)
     network.train()
     with (
-        drawn_batches(fabric, recipe, data, state.step) as batches,
+        drawn_batches(fabric, recipe, data, state.step, hardware.workers) as batches,
         run.recorded(),
         recorded_rates(state.network) as rates,
     ):

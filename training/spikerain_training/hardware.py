@@ -25,11 +25,14 @@ class Hardware:
         accelerator: `auto`, `cpu`, `cuda` or `mps`.
         devices: number of processes on this machine, one per device; ignored under `torchrun`.
         nodes: number of machines; ignored under `torchrun`.
+        workers: processes that prepare samples, for each device; None for one beside a CPU and
+            eight beside another device.
     """
 
     accelerator: str = "auto"
     devices: int = 1
     nodes: int = 1
+    workers: int | None = None
 
 
 def launch(hardware: Hardware, precision: str) -> Fabric:

@@ -66,6 +66,14 @@ def fit(
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Number of machines; see torchrun.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes that prepare samples, for each device. Default: 1 beside a CPU, 8 "
+            "beside a GPU.",
+        ),
+    ] = None,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
@@ -101,7 +109,7 @@ def fit(
                 recipe,
                 seen,
                 output,
-                hardware=Hardware(accelerator, devices, nodes),
+                hardware=Hardware(accelerator, devices, nodes, workers),
                 resume=resume,
                 initial=initial,
                 interrupted=interrupted,
