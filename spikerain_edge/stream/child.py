@@ -91,12 +91,28 @@ class Child:
         return self._process.returncode
 
     def close(self) -> None:
-        """Ends the input and waits for the child, which is killed if it does not end."""
-        if self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.close()
+        """Ends the input and the child, which is killed if it does not end by itself."""
+        self._end_input()
         self.wait(_PATIENCE)
         self.stop()
+
+    def finish(self, seconds: float) -> None:
+        """Ends the input and waits until the child has done its work.
+
+        Args:
+            seconds: how long it is waited for.
+
+        Raises:
+            StreamError: it has failed, or has not ended in time.
+        """
+        self._end_input()
+        code = self.wait(seconds)
+        reason = f"no end within {seconds:g} seconds" if code is None else self.reason()
+        self.stop()
+        if code != 0:
+            raise StreamError(
+                f"{self._label} has not taken all frames: {reason}", "check what receives them"
+            )
 
     def stop(self) -> None:
         """Ends the child by signals alone: another thread may be blocked in its input."""
@@ -118,6 +134,11 @@ class Child:
         if said is None and code is not None and code < 0:
             return f"it was ended by the signal {signal.Signals(-code).name}"
         return said or "it has ended"
+
+    def _end_input(self) -> None:
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.close()
 
     def _listen(self) -> None:
         assert self._process.stderr is not None  # noqa: S101 - it has been asked for

@@ -19,6 +19,8 @@ from spikerain_edge.stream.formats import FORMATS, LOOPBACK, MPEGTS, NUT, VideoF
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.pipelines import PipelineText, check, started
 
+# Seconds that a program has to complete its work after the last frame.
+_PATIENCE = 5.0
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 95]
 
 
@@ -114,10 +116,32 @@ class Coded:
 
     def finish(self) -> None:
         """Ends the video and closes what it went to."""
+        whole = False
         try:
-            self._encoder.finish()
+            whole = self._encoder.finish()
         finally:
             self._target.close()
+        if not whole:
+            raise StreamError("the end of the video could not be sent", "check what reads it")
+
+
+class Fed:
+    """A child, as a file that is written to; its end is the end of its work.
+
+    Args:
+        child: takes what is written.
+    """
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+
+    def write(self, content: bytes) -> int:
+        """Writes all of it; waits for the child."""
+        return self._child.write(content)
+
+    def close(self) -> None:
+        """Waits until the child has done its work; raises StreamError if it fails."""
+        self._child.finish(_PATIENCE)
 
 
 def standard_output(output_format: str, rate: float) -> Opener:
@@ -164,7 +188,7 @@ def rtsp_server(url: str, label: str, rate: float) -> Opener:
     def opened(frame: Frame, size: tuple[int, int]) -> Receiver:
         child = Child([sys.executable, "-m", "spikerain_edge.stream.push"], label)
         child.write(f"{url}\n".encode())
-        return Coded(child, lambda file: _encoder(file, NUT, rate, frame, size, label))
+        return Coded(Fed(child), lambda file: _encoder(file, NUT, rate, frame, size, label))
 
     return opened
 
@@ -181,7 +205,7 @@ def gstreamer(written: str, label: str, rate: float) -> Opener:
 
     def opened(frame: Frame, size: tuple[int, int]) -> Receiver:
         text = _fed(pipeline, rate, size, frame.pixel_shape)
-        return Packed(started(text, pipeline, "sink"), _raw)
+        return Packed(Fed(started(text, pipeline, "sink")), _raw)
 
     return opened
 

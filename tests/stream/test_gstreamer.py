@@ -205,9 +205,8 @@ def test_an_output_that_ignores_its_end_does_not_hold_the_program_up() -> None:
     image = np.zeros((64, 64, 3), np.uint8)
     sink = open_sink("gst://identity sleep-time=100000000 ! fakesink", 25)
     sink.write(Frame(image, 0, 0.0, "shot"), image)
-    begun = time.monotonic()
-    sink.close()
-    assert time.monotonic() - begun < 30
+    with pytest.raises(StreamError, match="not taken all frames: no end within 5 seconds"):
+        sink.close()
     assert running_pipelines() == []
 
 

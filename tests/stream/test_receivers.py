@@ -243,8 +243,18 @@ def test_a_silent_rtsp_server_holds_nothing_up(picture: Draw) -> None:
         begun = time.monotonic()
         # A small picture fills no pipe before the server is given up.
         send(sink, picture(0, 16, 16), 5)
-        sink.close()
-        assert time.monotonic() - begun < 8
+        with pytest.raises(StreamError, match="not taken all frames: no end within 5 seconds"):
+            sink.close()
+        assert time.monotonic() - begun < 30
+
+
+def test_an_rtsp_server_that_is_away_fails_a_run_however_short(
+    spikerain: Run, tmp_path: Path
+) -> None:
+    url = f"rtsp://127.0.0.1:{free_port()}/clean"
+    ended = spikerain(*DEMO[1:3], "--max-frames", "1", "--imgsz", "64", "--output", url)
+    assert ended.returncode == 3
+    assert f"{url} has not taken all frames: Connection refused" in ended.stderr
 
 
 def needs_gstreamer() -> None:
