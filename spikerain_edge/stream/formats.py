@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
 from av.video.reformatter import ColorRange
 
@@ -21,6 +22,8 @@ class VideoFormat:
         muxing: options of the container for a file that gets its name when it is complete.
         live: options of the container for a file or stream that may break off at any moment.
         longest_gap: seconds that it can show one frame for.
+        longest_file: seconds after which a live recording begins a new file, since the index is
+            kept in memory until the end.
         ticks: whether it knows no times, only ticks of the frame rate.
     """
 
@@ -33,6 +36,7 @@ class VideoFormat:
     live: dict[str, str] = field(default_factory=dict)
     live_encoding: dict[str, str] = field(default_factory=dict)
     longest_gap: float = 21_600
+    longest_file: float = inf
     ticks: bool = False
 
 
@@ -52,8 +56,24 @@ _FRAGMENTS = {
 _CLUSTERS = {"cluster_time_limit": "1000"}
 
 
-def _h264(muxer: str, muxing: dict[str, str], live: dict[str, str]) -> VideoFormat:
-    return VideoFormat(muxer, "libx264", "yuv420p", ColorRange.MPEG, _H264, muxing, live, _SMALLER)
+# Seconds; the index of a day takes 2 MB.
+_DAY = 86_400
+
+
+def _h264(
+    muxer: str, muxing: dict[str, str], live: dict[str, str], *, longest_file: float = inf
+) -> VideoFormat:
+    return VideoFormat(
+        muxer,
+        "libx264",
+        "yuv420p",
+        ColorRange.MPEG,
+        _H264,
+        muxing,
+        live,
+        _SMALLER,
+        longest_file=longest_file,
+    )
 
 
 # Fragments that play after a crash, joined into one index at the end.
@@ -67,7 +87,7 @@ FORMATS = {
     ".mp4": _MP4,
     ".m4v": _MP4,
     ".mov": _h264("mov", _JOINED, _FRAGMENTS),
-    ".mkv": _h264("matroska", _CLUSTERS, {**_CLUSTERS, **_AT_ONCE}),
+    ".mkv": _h264("matroska", _CLUSTERS, {**_CLUSTERS, **_AT_ONCE}, longest_file=_DAY),
     ".ts": MPEGTS,
     # AVI stores a gap tick by tick: a stall of hours must not fill the disk.
     ".avi": VideoFormat(

@@ -14,7 +14,7 @@ from spikerain_edge.stream.formats import FORMATS
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.image_sinks import FolderSink, unwritable
 from spikerain_edge.stream.names import create, dated, is_dated, stamped
-from spikerain_edge.stream.retention import Limits
+from spikerain_edge.stream.retention import Limits, Shelf
 
 _log = logging.getLogger(__name__)
 # Bytes that must be free to begin a file.
@@ -50,6 +50,7 @@ class RecordingSink:
         self._video = FORMATS[template.suffix.lower()]
         self._rate = rate
         self._limits = limits
+        self._shelf = Shelf(self._template, limits)
         self._encoder: Encoder | None = None
         self._path = template
         self._created: Path | None = None
@@ -112,18 +113,20 @@ class RecordingSink:
             self._cut
             or (segment is not None and moment - self._started >= segment)
             or moment - self._latest > self._video.longest_gap
+            or moment - self._started > self._video.longest_file
         ):
             return
         self._finish()
 
     def _begin(self, frame: Frame, moment: float, size: tuple[int, int]) -> None:
         self._cut = False
-        self._limits.make_room(self._template)
+        self._shelf.make_room()
         wanted = Path(dated(str(self._template)))
         self._path = wanted
         if self._limits.lacks_room(wanted.parent, _ROOM):
             raise StreamError(f"cannot write {wanted}: the disk is full", "make room there")
         self._path = self._created = create(wanted)
+        self._shelf.begin(self._path)
         if self._path != wanted and not self._said and not is_dated(str(self._template)):
             self._said = True
             _log.warning("%s exists and is kept; recording into %s", wanted, self._path)
@@ -147,7 +150,7 @@ class RecordingSink:
         if now - self._looked < _LOOK_EVERY:
             return
         self._looked = now
-        self._limits.make_room(self._template, self._path.absolute())
+        self._shelf.make_room()
         if self._limits.min_free and self._limits.lacks_room(self._path.parent):
             raise StreamError(
                 f"cannot write {self._path}: less is free than --min-free asks for",
@@ -158,7 +161,9 @@ class RecordingSink:
         encoder, self._encoder = self._encoder, None
         if encoder is None:
             return
-        if encoder.finish():
+        whole = encoder.finish()
+        self._shelf.end()
+        if whole:
             self._created = None
         else:
             self._discard_empty()
@@ -171,6 +176,7 @@ class RecordingSink:
         encoder, self._encoder = self._encoder, None
         if encoder is not None:
             encoder.finish()
+        self._shelf.end()
         self._discard_empty()
 
     def _discard_empty(self) -> None:

@@ -118,6 +118,16 @@ def test_segments_join_to_the_whole(
     assert all(frame_times(tmp_path / name)[0] == 0 for name in names)
 
 
+def test_an_index_that_is_kept_in_memory_does_not_grow_for_ever(
+    tmp_path: Path, picture: Draw, files: Files
+) -> None:
+    for suffix, count in ((".mkv", 2), (".mp4", 1)):
+        sink = record(tmp_path / suffix[1:] / f"gate{suffix}")
+        send(sink, picture(), [5 * 3600.0 * number for number in range(6)])
+        sink.close()
+        assert len(files(tmp_path / suffix[1:])) == count
+
+
 def test_a_new_file_begins_on_request(tmp_path: Path, picture: Draw, files: Files) -> None:
     sink = record(tmp_path / "gate.mkv")
     send(sink, picture(), [0.0, 0.04])

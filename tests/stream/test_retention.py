@@ -15,10 +15,11 @@ import pytest
 from spikerain_edge.commands.limits import parse_limits
 from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.images import Image
+from spikerain_edge.stream import retention
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.names import dated, is_dated
 from spikerain_edge.stream.recording import RecordingSink
-from spikerain_edge.stream.retention import Limits
+from spikerain_edge.stream.retention import Limits, Shelf
 
 Files = Callable[[Path], list[str]]
 ReadVideo = Callable[[Path], list[Image]]
@@ -42,14 +43,14 @@ def test_what_is_too_old_is_deleted_and_nothing_of_others(tmp_path: Path, files:
     older(tmp_path, "gate_20260101-000000.mp4", 25)
     older(tmp_path, "gate_20260101-000000_1.mp4", 25)
     older(tmp_path, "gate_20260102-000000.mp4", 23)
-    Limits(keep_seconds=24 * 3600).make_room(tmp_path / TEMPLATE)
+    Shelf(tmp_path / TEMPLATE, Limits(keep_seconds=24 * 3600)).make_room()
     assert files(tmp_path) == sorted([*FOREIGN, "gate_20260102-000000.mp4"])
 
 
 def test_old_recordings_are_found_in_any_folder(tmp_path: Path, files: Files) -> None:
     for folder in ("[front]", "what?", "any*"):
         older(tmp_path / folder, "gate_20260101-000000.mp4", 25)
-        Limits(keep_seconds=24 * 3600).make_room(tmp_path / folder / TEMPLATE)
+        Shelf(tmp_path / folder / TEMPLATE, Limits(keep_seconds=24 * 3600)).make_room()
         assert files(tmp_path / folder) == []
 
 
@@ -67,7 +68,7 @@ def test_two_processes_may_delete_the_same_files(
         return there
 
     monkeypatch.setattr(Path, "is_file", deleted_meanwhile)
-    Limits(keep_seconds=24 * 3600).make_room(tmp_path / TEMPLATE)
+    Shelf(tmp_path / TEMPLATE, Limits(keep_seconds=24 * 3600)).make_room()
     assert files(tmp_path) == []
 
 
@@ -75,21 +76,97 @@ def test_what_is_too_much_is_deleted_the_oldest_first(tmp_path: Path, files: Fil
     for hours in range(1, 6):
         older(tmp_path, f"gate_20260101-00000{hours}.mp4", hours)
     current = tmp_path / "gate_20260101-000005.mp4"
-    Limits(keep_bytes=3500).make_room(tmp_path / TEMPLATE, current)
+    shelf = Shelf(tmp_path / TEMPLATE, Limits(keep_bytes=3500))
+    shelf.begin(current)
+    shelf.make_room()
     # What is being written stays, though it began before all others.
     assert files(tmp_path) == [f"gate_20260101-00000{hours}.mp4" for hours in (1, 2, 5)]
 
 
+def test_what_another_program_is_recording_into_stays(tmp_path: Path, files: Files) -> None:
+    for number in range(3):
+        older(tmp_path, f"gate_20260101-00000{number}.mp4", 30)
+    other = Shelf(tmp_path / TEMPLATE, Limits())
+    other.begin(tmp_path / "gate_20260101-000001.mp4")
+    mine = Shelf(tmp_path / TEMPLATE, Limits(keep_seconds=24 * 3600))
+    mine.make_room()
+    assert files(tmp_path) == ["gate_20260101-000001.mp4"]
+    other.end()
+    mine.make_room()
+    assert files(tmp_path) == []
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Callable[[float, float], None]:
+    """Sets the clock of the wall, and the seconds since the system was started."""
+
+    def put(wall: float, running: float) -> None:
+        monkeypatch.setattr(retention, "_now", lambda: running)
+        monkeypatch.setattr("time.time", lambda: wall)
+
+    return put
+
+
+def ended_at(path: Path, wall: float) -> None:
+    path.write_bytes(bytes(1000))
+    os.utime(path, (wall, wall))
+
+
+def test_a_clock_that_is_set_late_deletes_nothing(
+    tmp_path: Path, files: Files, clocks: Callable[[float, float], None]
+) -> None:
+    """A board starts in 1970, records, and is told the time."""
+    today = 1_800_000_000.0
+    ended_at(tmp_path / "gate_20270114-000000.mp4", today - 30 * 3600)
+    ended_at(tmp_path / "gate_20270115-000000.mp4", today - 3600)
+    ended_at(tmp_path / "gate_19700101-000000.mp4", 50.0)
+    shelf = Shelf(tmp_path / TEMPLATE, Limits(keep_seconds=24 * 3600))
+    mine = tmp_path / "gate_19700101-000060.mp4"
+    clocks(60.0, 60.0)
+    ended_at(mine, 60.0)
+    shelf.begin(mine)
+    shelf.make_room()
+    clocks(120.0, 120.0)
+    shelf.end()
+    shelf.make_room()
+    assert len(files(tmp_path)) == 4
+
+    clocks(today, 180.0)
+    shelf.make_room()
+    assert "gate_20270114-000000.mp4" not in files(tmp_path)
+    assert len(files(tmp_path)) == 3
+    # A day later its own file is old, the clock of 1970 notwithstanding.
+    clocks(today + 25 * 3600, 180.0 + 25 * 3600)
+    shelf.make_room()
+    assert files(tmp_path) == ["gate_19700101-000000.mp4"]
+
+
+def test_of_its_own_files_of_1970_the_newest_stay(
+    tmp_path: Path, files: Files, clocks: Callable[[float, float], None]
+) -> None:
+    ended_at(tmp_path / "gate_20270114-000000.mp4", 1_799_000_000.0)
+    shelf = Shelf(tmp_path / TEMPLATE, Limits(keep_bytes=1500))
+    for number in range(2):
+        clocks(60.0, 60.0 + number)
+        mine = tmp_path / f"gate_19700101-00006{number}.mp4"
+        ended_at(mine, 60.0 - number)
+        shelf.begin(mine)
+        shelf.end()
+    clocks(1_800_000_000.0, 180.0)
+    shelf.make_room()
+    assert files(tmp_path) == ["gate_19700101-000061.mp4"]
+
+
 def test_nothing_is_deleted_unless_a_limit_says_what_is_kept(tmp_path: Path, files: Files) -> None:
     older(tmp_path, "gate_20260101-000000.mp4", 10_000)
-    Limits(segment=60, min_free=1 << 60).make_room(tmp_path / TEMPLATE)
+    Shelf(tmp_path / TEMPLATE, Limits(segment=60, min_free=1 << 60)).make_room()
     assert files(tmp_path) == ["gate_20260101-000000.mp4"]
 
 
 def test_folders_of_days_are_removed_when_they_are_empty(tmp_path: Path, files: Files) -> None:
     older(tmp_path, "rec/2026-01-01/12.mp4", 40)
     older(tmp_path, "rec/2026-01-02/12.mp4", 16)
-    Limits(keep_seconds=24 * 3600).make_room(tmp_path / "rec" / "%Y-%m-%d" / "%H.mp4")
+    Shelf(tmp_path / "rec" / "%Y-%m-%d" / "%H.mp4", Limits(keep_seconds=24 * 3600)).make_room()
     assert files(tmp_path) == ["rec", "rec/2026-01-02", "rec/2026-01-02/12.mp4"]
 
 
