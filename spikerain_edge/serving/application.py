@@ -33,7 +33,10 @@ def application(
         names: names that requests may give in the header `Host`.
         token: what viewers must show; None if everybody may look.
     """
-    routes = [*page_routes(), *Endpoints(pictures, status).routes()]
+    routes = [
+        *page_routes([feed.name for feed in status.feeds]),
+        *Endpoints(pictures, status).routes(),
+    ]
     if token is not None:
         routes += Login(token).routes()
     app = Starlette(routes=routes, exception_handlers={Exception: _failed})
