@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from spikerain_edge.errors import SpikeRainError, StreamError
 from spikerain_edge.files import write_whole
-from spikerain_edge.gate import RainReport, together
+from spikerain_edge.gate import NO_REPORT, RainReport, together
 from spikerain_edge.profiling.latency import percentiles_ms
 from spikerain_edge.profiling.live import CostMeter, FrameCost, mean_cost
 from spikerain_edge.stream import traffic as streams
@@ -27,24 +27,24 @@ class CameraRecord:
     Attributes:
         traffic: counts and times of its frames.
         costs: what its frames have cost.
+        rain: what its rain gate says.
         missing: frames that could not be used.
         corrupt: frames that arrived damaged.
         outages: when it was away, in order; the last one may go on.
         away: whether it is away now.
         ages: seconds from capture until the last output had a frame, live sources only.
         failure: what ended it; none while it runs, or after a good end.
-        rain: what its rain gate says.
     """
 
     traffic: Traffic
     costs: Sequence[CostMeter]
-    missing: int
-    corrupt: int
-    outages: Sequence[Outage]
-    away: bool
-    ages: Sequence[float]
-    failure: SpikeRainError | None
-    rain: RainReport
+    rain: RainReport = NO_REPORT
+    missing: int = 0
+    corrupt: int = 0
+    outages: Sequence[Outage] = ()
+    away: bool = False
+    ages: Sequence[float] = ()
+    failure: SpikeRainError | None = None
 
     def document(self) -> dict[str, Any]:
         """The fields that the summary has for each camera, and for all of them together."""

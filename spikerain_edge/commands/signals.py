@@ -9,6 +9,8 @@ from types import FrameType
 
 import typer
 
+from spikerain_edge.commands.waking import waking_main_thread
+
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -46,7 +48,8 @@ class Signals:
         before = {number: signal.signal(number, self._end) for number in numbers}
         before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, lambda number, frame: self._cut())
         try:
-            yield
+            with waking_main_thread():
+                yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

@@ -6,6 +6,8 @@ import itertools
 import signal
 import subprocess
 import sys
+import threading
+import time
 from contextlib import suppress
 
 import pytest
@@ -33,6 +35,27 @@ def test_a_signal_is_not_lost_where_a_library_catches_every_exception() -> None:
             signal.raise_signal(signal.SIGTERM)
         signals.begun(lambda: asked.append("end"), lambda: None)
     assert asked == ["end"]
+    assert signals.received == signal.SIGTERM
+
+
+def test_a_signal_that_another_thread_receives_does_not_wait_for_the_main_thread() -> None:
+    signals, ended = Signals(), threading.Lock()
+
+    def receive() -> None:
+        time.sleep(0.5)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    ended.acquire()
+    # The system hands a signal to any thread; this one ends the wait below if nothing else does.
+    late = threading.Timer(60, ended.release)
+    with signals.handled():
+        signals.begun(ended.release, lambda: None)
+        for thread in (threading.Thread(target=receive), late):
+            thread.start()
+        ended.acquire()
+        in_time = late.is_alive()
+        late.cancel()
+    assert in_time
     assert signals.received == signal.SIGTERM
 
 

@@ -138,7 +138,7 @@ def test_recordings_of_one_camera_are_never_taken_for_those_of_another(tmp_path:
 
 def test_the_status_names_every_camera_and_what_is_wrong_with_it() -> None:
     def record(frames: int, *outages: Outage, away: bool = False) -> CameraRecord:
-        return CameraRecord(Traffic(frames=frames), (), 0, 0, outages, away, (), None)
+        return CameraRecord(Traffic(frames=frames), (), outages=outages, away=away)
 
     away = Outage(start=0.0, seconds=12.3)
     assert status_line([record(7)]) == "7 frames written, 0 dropped"
