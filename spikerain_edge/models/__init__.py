@@ -6,15 +6,28 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
+from typing import Annotated
+
+import msgspec
 
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.files import read_bounded
 
 MAX_MODEL_BYTES = 1 << 30
+_REINSTALL = "reinstall it: pip install --force-reinstall --no-deps spikerain-edge"
+
+
+class _File(msgspec.Struct):
+    file: Annotated[str, msgspec.Meta(pattern=r"^[\w.-]+\.onnx$")]
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class _Entry(msgspec.Struct):
+    graph: _File
+    probe: _File
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,7 @@ class ModelFile:
         if self.sha256 and hashlib.sha256(content).hexdigest() != self.sha256:
             raise ModelError(
                 f"the shipped model {self.path} was changed (its SHA-256 does not match)",
-                "reinstall it: pip install --force-reinstall --no-deps spikerain-edge",
+                _REINSTALL,
             )
         return content
 
@@ -85,8 +98,7 @@ def _find(name: str) -> Model:
     folder = Path(__file__).parent
     if entry is not None:
         graph, probe = (
-            ModelFile(folder / entry[role]["file"], entry[role]["sha256"])
-            for role in ("graph", "probe")
+            ModelFile(folder / each.file, each.sha256) for each in (entry.graph, entry.probe)
         )
         return Model(graph, probe)
     path = Path(name)
@@ -106,7 +118,14 @@ def _find(name: str) -> Model:
     return Model(ModelFile(path), ModelFile(probe_path) if probe_path.is_file() else None)
 
 
-def _registry() -> dict[str, dict[str, dict[str, str]]]:
+def _registry() -> dict[str, _Entry]:
+    """The entries of `registry.json` by name of the model.
+
+    Raises:
+        ModelError: the file is missing or damaged.
+    """
     path = Path(__file__).with_name("registry.json")
-    entries: dict[str, dict[str, dict[str, str]]] = json.loads(path.read_text())
-    return entries
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, _Entry])
+    except (OSError, msgspec.DecodeError) as error:
+        raise ModelError(f"the list of shipped models {path} is damaged", _REINSTALL) from error

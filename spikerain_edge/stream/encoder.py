@@ -86,6 +86,7 @@ class Encoder:
 
         Raises:
             OSError: it cannot be written.
+            StreamError: the codec or the container refuses it.
         """
         height, width = self._stream.height, self._stream.width
         full = self._video.range is ColorRange.JPEG
@@ -95,7 +96,17 @@ class Encoder:
         if self._live and picture.pts >= self._next_key:
             picture.pict_type = PictureType.I
             self._next_key = picture.pts + round(_KEY_EVERY / self._tick)
-        duration = frame.duration or float(1 / self._rate)
+        try:
+            self._encode(picture, frame.duration or float(1 / self._rate))
+        except av.error.FFmpegError as error:
+            if isinstance(error, OSError):
+                raise
+            raise StreamError(
+                f"{self._label} cannot hold {frame.name}: {error.strerror}",
+                "write into a folder, or choose another format, such as .mkv",
+            ) from error
+
+    def _encode(self, picture: av.VideoFrame, duration: float) -> None:
         if self._sound is not None:
             self._sound.copy_until(self._container, float((self._latest + 1) * self._tick))
         for packet in self._stream.encode(picture):

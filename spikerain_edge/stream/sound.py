@@ -29,6 +29,8 @@ class Sound:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
+        self._refused = False
         self._container = opened_container(path)
         stream = self._container.streams.best("audio")
         if not isinstance(stream, AudioStream):
@@ -45,20 +47,40 @@ class Sound:
 
     def add_to(self, container: OutputContainer) -> bool:
         """Adds the track to a container; whether the container can hold its codec."""
-        if self._stream.codec_context.name not in container.supported_codecs:
+        coder = self._stream.codec_context
+        if coder.name not in container.supported_codecs:
+            return False
+        # FFmpeg does not rewrite the headers of AAC from a stream for AVI.
+        if container.format.name == "avi" and coder.name == "aac" and not coder.extradata:
             return False
         self._copy = container.add_stream_from_template(self._stream)
         return True
 
     def copy_until(self, container: OutputContainer, seconds: float) -> None:
-        """Copies what is heard before a moment, in seconds after the first frame."""
+        """Copies what is heard before a moment, in seconds after the first frame.
+
+        Packets that the container refuses, as those of joined files, are left out.
+
+        Raises:
+            OSError: a packet cannot be written.
+        """
         while self._copy is not None and self._next is not None:
             packet = self._next
             if packet.pts is None or packet.pts * packet.time_base >= seconds:
                 return
             self._next = next(self._packets, None)
             packet.stream = self._copy
-            container.mux(packet)
+            try:
+                container.mux(packet)
+            except av.error.FFmpegError as error:
+                if isinstance(error, OSError):
+                    raise
+                self._tell_refused(error)
+
+    def _tell_refused(self, error: av.error.FFmpegError) -> None:
+        if not self._refused:
+            _log.warning("parts of the sound of %s are left out: %s", self._path, error.strerror)
+        self._refused = True
 
     def close(self) -> None:
         """Closes the file."""

@@ -62,3 +62,26 @@ def test_sound_ends_with_the_pictures(tmp_path: Path, ffmpeg: Ffmpeg, spikerain:
     ended = spikerain("--camera", "in.mp4", "--output", "out.mp4", "--max-frames", "3")
     assert ended.returncode == 0, ended.stderr
     assert len(loudness(tmp_path / "out.mp4", ffmpeg)) == pytest.approx(6, abs=2)
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_sound_of_joined_recordings_does_not_stop_the_video(
+    tmp_path: Path, ffmpeg: Ffmpeg, spikerain: Run, frame_times: FrameTimes, order: str
+) -> None:
+    ffmpeg(*PICTURES, "-f", "lavfi", "-i", TONE, "-c:a", "aac", tmp_path / "a.ts")
+    ffmpeg("-i", tmp_path / "a.ts", "-c", "copy", "-output_ts_offset", "3600", tmp_path / "b.ts")
+    parts = [(tmp_path / f"{name}.ts").read_bytes() for name in order]
+    (tmp_path / "joined.ts").write_bytes(b"".join(parts))
+    ended = spikerain("--camera", "joined.ts", "--output", "out.mp4")
+    assert ended.returncode == 0, ended.stderr
+    assert len(frame_times(tmp_path / "out.mp4")) == 20
+
+
+def test_aac_from_a_stream_is_not_put_into_avi(
+    tmp_path: Path, ffmpeg: Ffmpeg, spikerain: Run, frame_times: FrameTimes
+) -> None:
+    ffmpeg(*PICTURES, "-f", "lavfi", "-i", TONE, "-c:a", "aac", tmp_path / "in.ts")
+    ended = spikerain("--camera", "in.ts", "--output", "out.avi")
+    assert ended.returncode == 0, ended.stderr
+    assert "the sound of in.ts is not copied" in ended.stderr
+    assert len(frame_times(tmp_path / "out.avi")) == 10
