@@ -1,0 +1,64 @@
+#!/bin/sh
+# Installs spikerain-edge as a service of this machine, without a container.
+# usage: install.sh [--prefix DIR] [--no-start]
+set -eu
+
+prefix=/opt/spikerain
+start=yes
+while [ $# -gt 0 ]; do
+    case $1 in
+        --prefix) prefix=${2:?--prefix needs a folder}; shift 2 ;;
+        --prefix=*) prefix=${1#*=}; shift ;;
+        --no-start) start=no; shift ;;
+        *) echo "usage: $0 [--prefix DIR] [--no-start]" >&2; exit 2 ;;
+    esac
+done
+
+fail() { echo "install.sh: $*" >&2; exit 1; }
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+if [ -e "$prefix" ] && [ -n "$(ls -A "$prefix")" ] && [ ! -e "$prefix/.spikerain-edge" ]; then
+    fail "$prefix is not empty; name another folder: install.sh --prefix DIR"
+fi
+if [ "$start" = yes ] && [ "$(id -u)" != 0 ]; then
+    fail "the service is installed by root: sudo $0, or leave it out: $0 --no-start"
+fi
+mkdir -p "$prefix"
+prefix=$(cd "$prefix" && pwd)
+case $prefix in
+    *[!A-Za-z0-9/._+-]*) fail "$prefix holds characters that systemd does not take" ;;
+esac
+: > "$prefix/.spikerain-edge"
+
+# JetPack installs TensorRT for the system's Python.
+packages=
+extras=
+if [ -e /etc/nv_tegra_release ]; then
+    packages=--system-site-packages
+    extras='[export]'
+elif [ "$(uname -m)" = x86_64 ]; then
+    extras='[openvino]'
+fi
+# shellcheck disable=SC2086
+python3 -m venv $packages "$prefix" || fail "install the package python3-venv first"
+"$prefix/bin/python" -m pip --disable-pip-version-check install --quiet "$root$extras"
+
+share=$prefix/share/spikerain-edge
+mkdir -p "$share"
+cp "$root/deploy/serve.sh" "$root/deploy/uninstall.sh" "$share/"
+cp "$root/deploy/systemd/99-spikerain-edge.rules" "$share/"
+sed "s|/opt/spikerain|$prefix|g" "$root/deploy/systemd/spikerain-edge.service" \
+    > "$share/spikerain-edge.service"
+chmod 755 "$share/serve.sh" "$share/uninstall.sh"
+
+if [ "$start" = yes ]; then
+    cp "$share/spikerain-edge.service" /etc/systemd/system/
+    cp "$share/99-spikerain-edge.rules" /etc/udev/rules.d/
+    udevadm control --reload && udevadm trigger --subsystem-match=video4linux
+    systemctl daemon-reload
+    systemctl enable --now spikerain-edge
+    echo "spikerain-edge is running: journalctl --follow --unit spikerain-edge"
+else
+    echo "installed in $prefix; try it: $prefix/bin/spikerain-edge doctor"
+fi
+echo "to remove it: $share/uninstall.sh"

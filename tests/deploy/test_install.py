@@ -1,0 +1,159 @@
+"""The installer and the service's script, run for real; only the board is stood in for."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+SERVE = DEPLOY / "serve.sh"
+INSTALL = DEPLOY / "install.sh"
+
+# Stands in for the program: writes its arguments to a file; `run` waits for its end.
+PROGRAM = """#!/bin/sh
+echo "$@" >> "$HOME/calls"
+case $1 in
+    run) trap 'kill $!; exit 129' HUP; sleep 60 & echo ready > "$HOME/running"; wait ;;
+    export) until [ -e "$HOME/running" ]; do sleep 0.1; done
+        test -e "$HOME/broken" && exit 4; while [ $# -gt 1 ]; do
+        [ "$1" = --output ] && echo engine > "$2"; shift; done ;;
+esac
+"""
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Path:
+    """A home folder, with programs that stand in for those of a Jetson in `bin`."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/spikerain-edge"
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    return tmp_path
+
+
+def tensorrt(board: Path, version: str) -> None:
+    python = board / "bin/python3"
+    python.write_text(f"#!/bin/sh\necho {version}\n")
+    python.chmod(0o755)
+
+
+@contextmanager
+def serving(board: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """Runs the script within the context; all that it started is killed at the end."""
+    environment = {"HOME": str(board), "PATH": f"{board}/bin:/usr/bin:/bin", **settings}
+    with subprocess.Popen(
+        [SERVE], env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def calls(board: Path) -> list[str]:
+    return (board / "calls").read_text().splitlines()
+
+
+def test_the_cpu_works_until_the_engine_is_built_and_then_the_service_starts_again(
+    board: Path,
+) -> None:
+    tensorrt(board, "10.3.0")
+    settings = {"SPIKERAIN_CAMERA": "rtsp://camera/stream", "SPIKERAIN_ARGS": "--keep 7d"}
+    with serving(board, **settings) as process:
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 129
+    engine = board / "engines/nano-640x480-10.3.0.engine"
+    assert f"{engine} is ready" in said
+    run = next(call for call in calls(board) if call.startswith("run"))
+    assert "--camera rtsp://camera/stream" in run
+    assert "--model nano " in run
+    assert run.endswith("--keep 7d")
+
+    with serving(board) as process:
+        while not any(str(engine) in call for call in calls(board) if call.startswith("run")):
+            assert process.poll() is None
+    assert sum(call.startswith("export") for call in calls(board)) == 1
+
+
+def test_an_engine_of_another_version_is_not_used(board: Path) -> None:
+    (board / "engines").mkdir()
+    (board / "engines/nano-640x480-10.3.0.engine").write_text("engine")
+    tensorrt(board, "10.7.0")
+    with serving(board) as process:
+        process.communicate(timeout=60)
+    assert (board / "engines/nano-640x480-10.7.0.engine").exists()
+
+
+@pytest.mark.parametrize("reason", ["no TensorRT", "off", "fails"])
+def test_the_cpu_keeps_working_where_there_is_no_engine(board: Path, reason: str) -> None:
+    settings = {}
+    if reason != "no TensorRT":
+        tensorrt(board, "10.3.0")
+    if reason == "off":
+        settings["SPIKERAIN_ENGINE"] = "off"
+    if reason == "fails":
+        (board / "broken").touch()
+    with serving(board, **settings) as process:
+        if reason == "fails":
+            assert process.stderr is not None
+            assert any("the CPU keeps working" in line for line in process.stderr)
+        while not (board / "running").exists():
+            assert process.poll() is None
+    assert "--model nano " in next(call for call in calls(board) if call.startswith("run"))
+
+
+def run(*command: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return subprocess.run(
+        command, capture_output=True, text=True, env={**environment, **settings}, check=False
+    )
+
+
+@pytest.mark.slow
+def test_what_is_installed_works_and_what_is_removed_leaves_nothing(tmp_path: Path) -> None:
+    prefix = tmp_path / "place" / "spikerain"
+    installed = run(INSTALL, "--prefix", prefix, "--no-start", PIP_CONSTRAINT=os.devnull)
+    assert installed.returncode == 0, installed.stderr
+    unit = (prefix / "share/spikerain-edge/spikerain-edge.service").read_text()
+    assert f"ExecStart={prefix}/share/spikerain-edge/serve.sh" in unit
+    assert "/opt/spikerain" not in unit
+
+    program = prefix / "bin/spikerain-edge"
+    doctor = run(program, "doctor", "--json")
+    assert doctor.returncode == 0, doctor.stderr
+    assert json.loads(doctor.stdout)["works"] is True
+    derained = run(program, "run", "--camera", "demo", "--max-frames", "3", "--json", "-")
+    assert json.loads(derained.stdout)["frames"] == 3
+
+    removed = run(prefix / "share/spikerain-edge/uninstall.sh")
+    assert removed.returncode == 0, removed.stderr
+    assert list((tmp_path / "place").iterdir()) == []
+
+
+def test_a_folder_with_other_files_is_neither_filled_nor_removed(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("kept")
+    refused = run(INSTALL, "--prefix", tmp_path, "--no-start")
+    assert refused.returncode == 1
+    assert "is not empty" in refused.stderr
+    scripts = tmp_path / "share/spikerain-edge"
+    scripts.mkdir(parents=True)
+    uninstall = scripts / "uninstall.sh"
+    uninstall.write_bytes((DEPLOY / "uninstall.sh").read_bytes())
+    uninstall.chmod(0o755)
+    assert run(uninstall).returncode == 1
+    assert (tmp_path / "mine").read_text() == "kept"
+
+
+@pytest.mark.parametrize("script", ["install.sh", "uninstall.sh"])
+def test_an_unknown_option_is_answered_with_the_usage(script: str) -> None:
+    answered = run(DEPLOY / script, "--frob")
+    assert answered.returncode == 2
+    assert "usage:" in answered.stderr
