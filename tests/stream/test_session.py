@@ -13,6 +13,7 @@ from spikerain_edge.errors import ModelError, StreamError
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.image_sinks import FolderSink
 from spikerain_edge.stream.recording import RecordingSink
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -60,4 +61,25 @@ def test_a_summary_names_every_failure(spikerain: Run, monkeypatch: pytest.Monke
     assert json.loads(ended.stdout)["error"] == "worn out; also: disk full"
     assert ended.stderr.splitlines() == [
         "spikerain-edge: worn out; also: disk full; export it again"
+    ]
+
+
+def test_a_camera_beside_others_goes_on_when_its_first_frame_cannot_be_written(
+    spikerain: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = FolderSink.write
+
+    def fail_first(sink: FolderSink, frame: Frame, image: Image) -> None:
+        if sink.label == "1" and frame.sequence == 0:
+            raise StreamError("no room yet", "")
+        write(sink, frame, image)
+
+    monkeypatch.setattr(FolderSink, "write", fail_first)
+    ended = spikerain("--camera", "0", "--camera", "1", "--output", "{camera}/", "--json", "-")
+
+    assert ended.returncode == 0, ended.stderr
+    summary = json.loads(ended.stdout)
+    assert [camera["frames"] for camera in summary["cameras"]] == [3, 2]
+    assert summary["cameras"][1]["outputs"] == [
+        {"output": "1", "written": 2, "dropped": 0, "failed": 1}
     ]

@@ -152,48 +152,33 @@ def test_a_camera_that_stays_absent_is_away_all_the_time(
     assert not (tmp_path / "f0").exists()
 
 
-def test_outputs_that_do_not_work_yet_end_no_camera(
-    served: Callable[..., Web], start: Start, tmp_path: Path
-) -> None:
-    urls = [f"{served().base}/live", f"{served().base}/live"]
-    process = start(urls, "--output", "rtsp://127.0.0.1:9/{camera}")
-    await_that(process, tmp_path, lambda: said_in(tmp_path).count("goes on without it") == 2)
-    time.sleep(1.0)
-    process.send_signal(signal.SIGTERM)
-    summary = summary_of(process, tmp_path, 3)
-
-    assert summary["frames"] == 0
-    for number, camera in enumerate(summary["cameras"]):
-        (output,) = camera["outputs"]
-        assert output["output"] == f"rtsp://127.0.0.1:9/{number}"
-        assert output["failed"] > 1
-
-
 def test_rtsp_cameras_share_the_engine_fairly(start: Start, tmp_path: Path) -> None:
     """The slower two of three cameras get no less of a busy engine than the fastest."""
     pictures = "videotestsrc is-live=true ! video/x-raw,width=96,height=64,framerate={}/1"
     cameras = [RtspCamera("--pictures", pictures.format(rate)) for rate in (25, 10, 5)]
+
+    def written() -> list[int]:
+        return [len(list((tmp_path / str(number)).glob("*.png"))) for number in range(3)]
+
     try:
         for camera in cameras:
             camera.start()
-        # Frames of this size take a network longer than the fastest camera leaves.
-        process = start(
-            [camera.url for camera in cameras], "--imgsz", "320", "--output", "{camera}/"
-        )
-        for number in range(3):
-            await_files(process, tmp_path, f"{number}/*.png", 10)
+        # Frames of this size take the network longer than the cameras leave.
+        urls = [camera.url for camera in cameras]
+        process = start(urls, "--imgsz", "320", "--output", "{camera}/")
+        await_that(process, tmp_path, lambda: min(written()) >= 4)
+        shared = written()
         cameras[0].kill()
-        before = [len(list((tmp_path / str(number)).glob("*.png"))) for number in range(3)]
-        for number in (1, 2):
-            await_files(process, tmp_path, f"{number}/*.png", before[number] + 10)
+        await_that(process, tmp_path, lambda: min(written()[1:]) >= max(shared) + 4)
+        lost = written()
         cameras[0].start()
-        await_files(process, tmp_path, "0/*.png", before[0] + 15)
+        await_that(process, tmp_path, lambda: written()[0] >= lost[0] + 4)
         process.send_signal(signal.SIGTERM)
         summary = summary_of(process, tmp_path, 128 + signal.SIGTERM)
     finally:
         for camera in cameras:
             camera.kill()
 
-    frames = [camera["frames"] for camera in summary["cameras"]]
-    assert min(frames[1:]) >= frames[0] / 3
+    assert max(shared) <= 2 * min(shared) + 2
     assert [len(camera["outages"]) for camera in summary["cameras"]] == [1, 0, 0]
+    assert all(camera["age_ms"]["p50"] > 0 for camera in summary["cameras"])
