@@ -10,7 +10,7 @@ from typing import Protocol
 
 from spikerain_edge.errors import ModelError, SpikeRainError
 from spikerain_edge.stream.failures import together
-from spikerain_edge.stream.pipeline import FunctionLostError
+from spikerain_edge.stream.processing import FunctionLostError
 
 _log = logging.getLogger(__name__)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,18 +11,18 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from spikerain_edge.errors import InputError, SpikeRainError, StreamError
+from spikerain_edge.errors import ModelError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.distribution import Distribution
 from spikerain_edge.stream.failures import together
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.handover import Drop, Handover
+from spikerain_edge.stream.processing import FunctionLostError, Processing
 from spikerain_edge.stream.scaling import scaled
 from spikerain_edge.stream.sinks import Sink
 from spikerain_edge.stream.sources import Source
 from spikerain_edge.stream.traffic import Traffic
 
-_log = logging.getLogger(__name__)
 _CAPACITY = 4
 # Seconds after which a frame of a camera is too old to be derained while a newer one waits.
 _STALE = 0.5
@@ -34,10 +33,6 @@ _LAST_CALL = 0.5
 # Seconds that the sinks of a file have, after a stop, to take the frame that is derained already.
 _LAST_FRAME = 10.0
 _ALONE = nullcontext()
-
-
-class FunctionLostError(StreamError):
-    """The function has worked and fails now."""
 
 
 class Pipeline:
@@ -79,7 +74,6 @@ class Pipeline:
         progress: Callable[[Frame], None] = lambda frame: None,
     ) -> None:
         self._source = source
-        self._process = process
         self._sinks = sinks
         self._size = size
         self._max_frames = max_frames
@@ -98,16 +92,14 @@ class Pipeline:
         self._stopped = self._interrupted = False
         # Unlike that of an event or a condition, its put may interrupt itself.
         self._wakes: SimpleQueue[None] = SimpleQueue()
-        self._busy_since: float | None = None
         self._began: float | None = None
-        # Shapes of the images that the function has taken.
-        self._worked: set[tuple[int, ...]] = set()
         self.traffic = Traffic()
+        self._process = Processing(process, source, self.traffic, self._failures)
 
     @property
     def stuck(self) -> float:
         """Seconds that the latest frame has been in the function or on its way to the sinks."""
-        since = self._busy_since
+        since = self._process.since
         return 0.0 if since is None else time.perf_counter() - since
 
     @property
@@ -191,8 +183,9 @@ class Pipeline:
         try:
             self._infer(distribution)
         except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits
-            # What has been interrupted fails because of that.
-            if not self._interrupted:
+            # What has been interrupted, perhaps for another pipeline, fails because of that.
+            lost = isinstance(error, (ModelError, FunctionLostError))
+            if not (self._interrupted or (self._stopped and lost)):
                 self._failures.append(error)
         finally:
             self._inferred.set()
@@ -206,46 +199,13 @@ class Pipeline:
                 frame = self._captured.take()
                 if frame is None or self._stopped:
                     break
-                image = self._attempted(frame)
+                image = self._process(frame)
             if image is not None:
                 shown = np.hstack([frame.image, image]) if self._side_by_side else image
                 if not distribution.put(frame, shown):
                     break
                 self.traffic.dropped = self._captured.dropped + distribution.unwritten
-            self._busy_since = None
-
-    def _attempted(self, frame: Frame) -> Image | None:
-        """What the function makes of a frame; none where the frame is left out."""
-        start = self._busy_since = time.perf_counter()
-        try:
-            image = self._processed(frame)
-        except SpikeRainError as error:
-            if self._source.live and frame.image.shape in self._worked:
-                # It has worked at this size: neither the options nor the model are to blame.
-                raise FunctionLostError(error.cause, error.remedy) from error
-            # Of a video or a camera all frames are alike, and so is what is wrong with them.
-            if not isinstance(error, InputError) or len(self._source.paths) <= 1:
-                raise
-            _log.debug("leaving out %s: %s", frame.name, error.cause)
-            self._failures.append(error)
-            self.traffic.refused += 1
-            return None
-        self._worked.add(frame.image.shape)
-        self.traffic.inference.append(time.perf_counter() - start)
-        self.traffic.waiting.append(start - frame.captured)
-        return image
-
-    def _processed(self, frame: Frame) -> Image:
-        height, width = frame.image.shape[:2]
-        try:
-            return self._process(frame.image)
-        except InputError as error:
-            raise InputError(f"{frame.name}: {error.cause}", error.remedy) from error
-        except MemoryError as error:
-            raise InputError(
-                f"{frame.name}: not enough memory for an image of {width}x{height}",
-                "derain it in tiles: --tile auto, scale it down: --imgsz WxH, or free memory",
-            ) from error
+            self._process.since = None
 
     def _end_when_stopped(self, distribution: Distribution) -> None:
         """Wakes whoever waits for a camera or a sink, which a signal handler must not do itself."""

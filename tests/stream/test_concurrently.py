@@ -9,7 +9,7 @@ import pytest
 
 from spikerain_edge.errors import InputError, ModelError, StreamError
 from spikerain_edge.stream.concurrently import call_all, run_all
-from spikerain_edge.stream.pipeline import FunctionLostError
+from spikerain_edge.stream.processing import FunctionLostError
 
 
 class Stream:
