@@ -127,6 +127,8 @@ RULES = (
     ),
     Rule("spikerain-train evaluate", says="medium"),
     Rule("spikerain-train evaluate --model nano --model tiny", says="paired"),
+    Rule("spikerain-train evaluate --weather curtain", says="curtain"),
+    Rule("spikerain-train evaluate --weather snow", says="fog"),
     Rule("training/gpu.sh", not_run="needs a GPU for its minutes"),
     Rule("STEPS=10", not_run="tests/training/test_gpu_script.py runs it with fewer steps"),
     Rule("tensorboard", "--inspect", says="scalars"),
