@@ -22,7 +22,7 @@ from spikerain_edge.commands.camera_arguments import (
     WaitForCamera,
 )
 from spikerain_edge.commands.service import Service
-from spikerain_edge.commands.serving import Page, Serve, ServeNames, live_page
+from spikerain_edge.commands.serving import Mqtt, Serve, ServeNames, Watchers, Watching, watched
 from spikerain_edge.commands.signals import Signals
 from spikerain_edge.commands.summary_table import summary_table
 from spikerain_edge.commands.tile_argument import Tiling
@@ -114,6 +114,7 @@ def run(
     tile: Tiling = None,
     serve: Serve = None,
     serve_name: ServeNames = None,
+    mqtt: Mqtt = None,
     gate: Gating = GateMode.OFF,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
@@ -149,11 +150,11 @@ def run(
             tile=parse_tile(tile) if tile is not None else None,
             gate=gate,
         )
-        with live_page(options, serve, serve_name or ()) as page:
-            _run(options, console, page, live=live)
+        with watched(options, Watching(serve, serve_name or (), mqtt)) as watchers:
+            _run(options, console, watchers, live=live)
 
 
-def _run(options: RunOptions, console: Console, page: Page, *, live: bool) -> None:
+def _run(options: RunOptions, console: Console, watchers: Watchers, *, live: bool) -> None:
     """Runs the stream and shows the summary, even after an error."""
     from spikerain_edge.commands.live import REFRESHES_PER_SECOND, LiveView
     from spikerain_edge.session import Session
@@ -164,8 +165,8 @@ def _run(options: RunOptions, console: Console, page: Page, *, live: bool) -> No
     with signals.handled(), service.reported():
         if options.capture.wait_for_camera:
             service.ready()
-        session = Session(options, lambda frame: bar.advance(task), page.show)
-        page.watch(session)
+        session = Session(options, lambda frame: bar.advance(task), watchers.show)
+        watchers.watch(session)
         service.watch(lambda: session.status, lambda: session.stuck)
         service.ready()
         bar.update(task, total=session.expected)

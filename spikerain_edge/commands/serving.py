@@ -1,9 +1,9 @@
-"""Options of `run` about the live page, and the page for the time of a run."""
+"""Options of `run` about those who watch it: the live page and an MQTT broker."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,10 @@ from spikerain_edge.stream.uris import without_password
 
 if TYPE_CHECKING:
     from spikerain_edge.images import Image
+    from spikerain_edge.mqtt.publisher import Publisher
     from spikerain_edge.run_options import RunOptions
+    from spikerain_edge.serving.feed import Feed
+    from spikerain_edge.serving.server import LivePage
     from spikerain_edge.session import Session
 
 Serve = Annotated[
@@ -35,9 +38,34 @@ ServeNames = Annotated[
 ]
 
 
+Mqtt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Tell an MQTT broker, and so Home Assistant, how the run is doing: "
+        "mqtt://USER:{MQTT_PASSWORD}@HOST:1883/PREFIX. {NAME} is a secret as for --camera.",
+    ),
+]
+
+
 @dataclass(frozen=True)
-class Page:
-    """What a run hands to its live page; without a page, nothing happens to it.
+class Watching:
+    """Who watches a run, and how.
+
+    Attributes:
+        serve: address of the live page; None without one.
+        names: further host names of the page.
+        mqtt: URL of an MQTT broker; None without one.
+    """
+
+    serve: str | None = None
+    names: Sequence[str] = ()
+    mqtt: str | None = None
+
+
+@dataclass(frozen=True)
+class Watchers:
+    """What a run hands to those who watch it; nothing where nobody does.
 
     Attributes:
         show: takes the number of a camera and each frame, before and after the network.
@@ -49,28 +77,55 @@ class Page:
 
 
 @contextmanager
-def live_page(options: RunOptions, serve: str | None, names: Sequence[str]) -> Iterator[Page]:
-    """Serves the live page within the context, if it is asked for.
+def watched(options: RunOptions, watching: Watching) -> Iterator[Watchers]:
+    """Serves the live page and publishes to the broker within the context, as it is asked for.
 
     Raises:
-        InputError: the address is not valid, a token is missing, or a package is not installed.
+        InputError: an address or URL is not valid, a token is missing, or a package is not
+            installed.
         StreamError: the port is in use.
     """
-    if serve is None:
-        yield Page()
+    if watching.serve is None and watching.mqtt is None:
+        yield Watchers()
         return
+    from spikerain_edge.serving.feed import Feed
+
+    feeds = [Feed(name) for name in _names(options.cameras)]
+    with ExitStack() as opened:
+        takers: list[LivePage | Publisher] = []
+        if watching.mqtt is not None:
+            takers.append(opened.enter_context(_publisher(options, watching.mqtt, feeds).opened()))
+        if watching.serve is not None:
+            takers.append(opened.enter_context(_page(options, watching, feeds).opened()))
+
+        def show(camera: int, before: Image, after: Image) -> None:
+            feeds[camera].show(before, after)
+
+        def watch(session: Session) -> None:
+            for taker in takers:
+                taker.watch(session)
+
+        yield Watchers(show, watch)
+
+
+def _page(options: RunOptions, watching: Watching, feeds: list[Feed]) -> LivePage:
     with extra_required("the live page", "serve"):
         from spikerain_edge.serving.address import parse_address
-        from spikerain_edge.serving.feed import Feed
         from spikerain_edge.serving.server import LivePage
         from spikerain_edge.serving.token import required_token
 
-    address = parse_address(serve)
-    feeds = [Feed(name) for name in _names(options.cameras)]
+    address = parse_address(watching.serve or "")
+    token = required_token(address)
     stall = options.capture.stall_timeout
-    page = LivePage(address, feeds, stall, names=names, token=required_token(address))
-    with page.opened():
-        yield Page(page.show, page.watch)
+    return LivePage(address, feeds, stall, names=watching.names, token=token)
+
+
+def _publisher(options: RunOptions, url: str, feeds: list[Feed]) -> Publisher:
+    with extra_required("--mqtt", "mqtt"):
+        from spikerain_edge.mqtt.broker import parse_broker
+        from spikerain_edge.mqtt.publisher import Publisher
+
+    return Publisher(parse_broker(url), feeds, options.capture.stall_timeout, options.model)
 
 
 def _names(cameras: Sequence[str]) -> list[str]:

@@ -20,7 +20,8 @@ _OUTAGES = ("spikerain_outages", "Latest outages of the camera, 1000 at most.")
 _OUTAGES_SECONDS = ("spikerain_outages_seconds", "Length of these outages together.")
 _OUTPUTS = ("spikerain_output_frames", "Frames of an output, by what became of them.")
 _RAIN = ("spikerain_rain_state", "1 for the state that holds.")
-_INTENSITY = ("spikerain_rain_intensity", "Intensity of the rain.")
+_INTENSITY = ("spikerain_rain_intensity_levels", "Light that the network removes from the rain.")
+_BYPASSED = ("spikerain_frames_bypassed", "Frames that passed untouched.")
 _NOW = (
     ("fps", "spikerain_frames_per_second", "Rate over the latest five seconds.", 1.0),
     ("silent_seconds", "spikerain_silent_seconds", "Time since the newest frame.", 1.0),
@@ -139,6 +140,7 @@ def _add_rain(families: Families, camera: str, rain: Mapping[str, Any] | None) -
     for state in ("rain", "dry", "unknown"):
         families.gauge(*_RAIN, rain["state"] == state, camera=camera, state=state)
     families.gauge(*_INTENSITY, rain["intensity"], camera=camera)
+    families.counter(*_BYPASSED, rain["bypassed"], camera=camera)
 
 
 def _about(summary: Mapping[str, Any]) -> Metric:

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import uvicorn
 
-from spikerain_edge.images import Image
 from spikerain_edge.serving.address import Address, HostNames, listen
 from spikerain_edge.serving.application import application
 from spikerain_edge.serving.connections import BoundedConnection
@@ -65,10 +64,6 @@ class LivePage:
         self._status: Status | None = None
         self._server: uvicorn.Server | None = None
         self._thread = threading.Thread(target=self._work, name="live page", daemon=True)
-
-    def show(self, camera: int, before: Image, after: Image) -> None:
-        """Takes the newest frame of the camera with this number; on any thread."""
-        self.feeds[camera].show(before, after)
 
     def watch(self, run: Watched) -> None:
         """Tells of this run from now on."""

@@ -84,6 +84,11 @@ RULES = (
     Rule("spikerain-edge run"),
     Rule("printf 'secret", leaves=("password",)),
     Rule("RTSP_USER=me RTSP_PASSWORD_FILE=password spikerain-edge run"),
+    # Without a broker the run goes on.
+    Rule(
+        "MQTT_PASSWORD_FILE=password spikerain-edge run",
+        replaced=(r"@broker:1883", "@127.0.0.1:1"),
+    ),
     Rule("openssl rand", leaves=("token",)),
     Rule("SPIKERAIN_TOKEN_FILE=token spikerain-edge run"),
     Rule("spikerain-edge profile", FEW_FRAMES),

@@ -101,7 +101,7 @@ class Served:
 
     def show(self, shade: int = 90, size: tuple[int, int] = (48, 64)) -> None:
         """Shows a frame: bright grey before, of this shade after."""
-        self.page.show(0, grey(200, size), grey(shade, size))
+        self.page.feeds[0].show(grey(200, size), grey(shade, size))
 
     def get(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)

@@ -136,10 +136,10 @@ def test_charts_states_and_firing_rates_follow_the_run(
         assert "down1.neuron: 50.0 %" in page.locator("#firing li").nth(1).inner_text()
         assert page.locator("#rain").is_hidden()
 
-        streaming.run.more = {"rain": {"state": "rain", "intensity": 0.4, "bypassed": False}}
+        streaming.run.more = {"rain": {"state": "rain", "intensity": 2.4, "bypassed": 0}}
         streaming.run.away = True
         wait_for(page, "document.getElementById('state').dataset.state === 'away'")
-        wait_for(page, "document.getElementById('rain').textContent === 'Rain, intensity 0.40'")
+        wait_for(page, "document.getElementById('rain').textContent === 'Rain: 2.40 levels'")
 
 
 def test_a_paused_page_watches_no_stream(browser: sync_api.Browser, streaming: Served) -> None:
@@ -179,7 +179,7 @@ def test_the_page_is_found_again_after_a_restart(
 def test_axe_finds_no_serious_fault_and_nothing_is_cut_off(
     browser: sync_api.Browser, streaming: Served, viewport: dict[str, int], colours: str
 ) -> None:
-    streaming.run.more = {"rain": {"state": "dry", "intensity": 0.0, "bypassed": True}}
+    streaming.run.more = {"rain": {"state": "dry", "intensity": 0.0, "bypassed": 30}}
     with opened(browser, streaming, viewport=viewport, color_scheme=colours) as page:
         first_picture(page)
         wait_for(page, "!document.getElementById('firing').hidden")

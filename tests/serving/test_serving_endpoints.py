@@ -154,6 +154,8 @@ def test_prometheus_finds_no_fault_with_the_metrics(served: Served) -> None:
         'spikerain_frame_energy_joules{camera="gate"} 0.0015',
         'spikerain_output_frames_total{camera="gate",output="gate.mp4",result="dropped"} 2.0',
         'spikerain_rain_state{camera="gate",state="rain"} 1.0',
+        'spikerain_rain_intensity_levels{camera="gate"} 0.4',
+        'spikerain_frames_bypassed_total{camera="gate"} 7.0',
     ):
         assert line in text.decode().splitlines()
 

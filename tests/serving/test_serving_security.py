@@ -152,7 +152,7 @@ def test_a_viewer_that_does_not_read_is_dropped(
     noise = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), np.uint8)
 
     def viewers() -> int:
-        served.page.show(0, noise, noise)
+        served.page.feeds[0].show(noise, noise)
         return int(served.page._status.live()[0]["viewers"])  # type: ignore[union-attr]
 
     with served.watch(receive_buffer=4096) as slow:

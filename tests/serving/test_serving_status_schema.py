@@ -26,7 +26,7 @@ def test_the_status_of_a_run_is_its_summary_and_follows_the_schema(
 ) -> None:
     page = served.page
     options = RunOptions(("demo",), (), size=(32, 32), max_frames=3, threads=1)
-    session = Session(options, show=page.show)
+    session = Session(options, show=lambda _, before, after: page.feeds[0].show(before, after))
     page.watch(session)
     before = json.loads(served.get("/api/status").body)
     session.run()

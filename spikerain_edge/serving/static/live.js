@@ -112,12 +112,12 @@ function showState(state, since) {
   if (message.textContent !== shown) message.textContent = shown;
 }
 
-function showRain(rain) {
+function showRain(rain, gate) {
   const pill = find("rain");
-  pill.hidden = !rain;
-  if (!rain) return;
-  const strength = typeof rain.intensity === "number" ? `, intensity ${rounded(rain.intensity)}` : "";
-  const texts = { rain: `Rain${strength}`, dry: rain.bypassed ? "Dry: frames pass untouched" : "Dry", unknown: "Rain: not known yet" };
+  pill.hidden = !rain || (rain.state === "unknown" && gate !== "auto");
+  if (pill.hidden) return;
+  const strength = rain.intensity === null ? "" : `: ${rounded(rain.intensity)} levels`;
+  const texts = { rain: `Rain${strength}`, dry: "Dry: frames pass untouched", unknown: "Rain or not?" };
   pill.dataset.state = rain.state;
   pill.textContent = texts[rain.state];
 }
@@ -132,6 +132,7 @@ function showRun(run, whole) {
   const rows = [
     ["running for", duration(run.seconds)],
     ["frames", `${count(run.frames)} written, ${count(run.dropped)} dropped`],
+    ...(run.rain?.bypassed ? [["passed untouched", `${count(run.rain.bypassed)} frames`]] : []),
     ["damaged or missing", `${count(run.corrupt + run.missing)} frames`],
     ["outages", outages.length ? `${outages.length}, ${duration(away)} together` : "none"],
     ["model", `${whole.model}, ${whole.precision}, T = ${whole.timesteps}`],
@@ -163,7 +164,7 @@ async function tell(charts) {
   drawFiring(find("firing"), live.firing_rates);
   const run = status.cameras?.[camera];
   if (run) {
-    showRain(run.rain ?? status.rain);
+    showRain(run.rain, status.options?.gate);
     showRun(run, status);
     find("facts").textContent = `${count(run.frames)} frames · ${live.viewers} watching`;
   }
