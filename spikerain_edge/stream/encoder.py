@@ -17,6 +17,7 @@ from spikerain_edge.errors import StreamError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.formats import VideoFormat
 from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.hardware import NVENC, NVENC_OPTIONS, nvenc_opens
 from spikerain_edge.stream.planes import to_planes
 from spikerain_edge.stream.sound import Sound
 
@@ -156,14 +157,22 @@ class Encoder:
             ) from error
         return stream
 
+    def _codec(self, size: tuple[int, int]) -> tuple[str, dict[str, str]]:
+        """Name and options of the encoder: what is live is coded in hardware where that works."""
+        video = self._video
+        if self._live and video.codec == "libx264" and nvenc_opens(size, self._label):
+            return NVENC, NVENC_OPTIONS
+        return video.codec, {**video.encoding, **(video.live_encoding if self._live else {})}
+
     def _configured(self, container: OutputContainer, shape: Fraction) -> VideoStream:
-        encoding = {**self._video.encoding, **(self._video.live_encoding if self._live else {})}
-        stream = container.add_stream(self._video.codec, rate=self._rate, options=encoding)
-        if not isinstance(stream, VideoStream):
-            raise TypeError(f"{self._video.codec} is not an encoder of video")
         width, height = self.size
         # Colour is stored for two by two pixels.
-        stream.width, stream.height = max(2, width // 2 * 2), max(2, height // 2 * 2)
+        even = max(2, width // 2 * 2), max(2, height // 2 * 2)
+        codec, encoding = self._codec(even)
+        stream = container.add_stream(codec, rate=self._rate, options=encoding)
+        if not isinstance(stream, VideoStream):
+            raise TypeError(f"{codec} is not an encoder of video")
+        stream.width, stream.height = even
         stream.pix_fmt = self._video.pixels
         coder = stream.codec_context
         coder.time_base = stream.time_base = self._tick
