@@ -11,8 +11,10 @@ from spikerain_edge.engine_file import EngineFile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import psnr
-from spikerain_edge.inference import Derainer, OnnxRuntimeEngine
+from spikerain_edge.inference import Derainer
+from spikerain_edge.inference.backends import made_for, open_graph
 from spikerain_edge.inference.cuda import open_cuda
+from spikerain_edge.inference.providers import CPU
 from spikerain_edge.inference.tensorrt import TensorRTEngine
 from spikerain_export.conversion import Artefact
 from spikerain_export.gates import UNPROVEN, gates
@@ -23,13 +25,19 @@ _REPORT = f"nothing was written; report this model as a bug, {UNPROVEN}"
 _SHIFT = 8
 
 
-def require_same_picture(content: bytes, probe: bytes, image: Image) -> None:
+def require_same_picture(content: bytes, probe: bytes, image: Image, backend: str = CPU) -> None:
     """Checks that a graph and its probe graph produce the same picture.
+
+    Args:
+        content: the graph.
+        probe: its probe graph.
+        image: (H, W, 3) uint8 BGR.
+        backend: what runs them.
 
     Raises:
         ModelError: the pictures differ.
     """
-    with Derainer.from_bytes(content, probe=probe) as derainer:
+    with Derainer.from_bytes(content, probe=probe, provider=backend) as derainer:
         if not np.array_equal(derainer.derain_and_probe(image)[0], derainer(image)):
             raise ModelError("the graph and its probe graph produce different pictures", _REPORT)
 
@@ -54,10 +62,11 @@ def require_same_at_its_shape(
         raise _no_scene(f"{spec.width}x{spec.height}")
     images = slots((sized or scenes)[0], spec.batch)
     height, width = images[0].shape[:2]
-    with Derainer.from_bytes(free.content) as derainer:
+    backend = made_for(spec)
+    with Derainer.from_bytes(free.content, provider=backend) as derainer:
         wanted = [derainer(image) for image in images]
         batch = np.concatenate([derainer.prepare(image) for image in images])
-    with OnnxRuntimeEngine(fixed.content, "the graph in memory") as engine:
+    with open_graph(fixed.content, "the graph in memory", backend, None) as engine:
         made = engine.infer(batch)[:, :height, :width]
     # The runtime may sum in another order, which can flip a few spikes.
     if _agreement(wanted, made) < gates()["fp32"].psnr:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import onnx
 
@@ -14,7 +13,14 @@ from spikerain_edge.spec import Precision
 from spikerain_export.artefact import seal
 from spikerain_export.opset import OPSET, at_opset
 from spikerain_export.origin import Graph, Origin
-from spikerain_export.precision import integer_convolutions, output_scales, to_half, to_int8
+from spikerain_export.precision import (
+    Int8Target,
+    integer_convolutions,
+    output_scales,
+    require_openvino_integers,
+    to_half,
+    to_int8,
+)
 from spikerain_export.precision.graph import opset_of
 
 _FULL = "spikerain-edge export nano"
@@ -26,13 +32,13 @@ class Request:
 
     Attributes:
         precision: number format of the convolutions.
-        target: runtime of an INT8 graph; graphs of other precisions run on both.
+        target: runtime of an INT8 graph; graphs of other precisions run on all.
         batch: images per call.
         size: height and width of the images; None for any size.
     """
 
     precision: Precision = "fp32"
-    target: Literal["onnxruntime", "tensorrt"] = "onnxruntime"
+    target: Int8Target = "onnxruntime"
     batch: int = 1
     size: tuple[int, int] | None = None
 
@@ -101,12 +107,15 @@ def finish(
         size: height and width of the images; None for any size.
 
     Raises:
-        ModelError: ONNX Runtime does not run an INT8 graph made for it in integers.
+        InputError: an INT8 graph is made for OpenVINO, which is not installed.
+        ModelError: the runtime of an INT8 graph does not run it in integers.
     """
     graph = with_shape(graphs.graph, batch, size)
     content, spec = seal(at_opset(graph.model, opset), graph.spec)
     if (spec.precision, spec.target) == ("int8", "onnxruntime"):
         integer_convolutions(content, spec)
+    if (spec.precision, spec.target) == ("int8", "openvino"):
+        require_openvino_integers(content, spec)
     finished = Graph(graph.model, spec)
     if graphs.probe is None:
         return Artefact(content, None, finished)

@@ -32,6 +32,9 @@ _UNCOUNTED = frozenset(
 )
 # These pass on the values they read, possibly quantised or in another type.
 _TRANSPARENT = frozenset(("Cast", "DequantizeLinear", "Identity", "QuantizeLinear"))
+MEAN = "mean"
+"""What the weights of a mean over channels are called, written as a 1x1 convolution. It is no layer
+of the network and counts as little as a `ReduceMean`."""
 # Suffix of the first step of a pooling in two steps; the rest is the name of the second step.
 _ROWS = "/rows"
 
@@ -57,7 +60,7 @@ def counted(model: onnx.ModelProto, spec: ModelSpec) -> ModelSpec:
     graph = _Graph(model, spec)
     operations: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
-        if node.op_type in _WEIGHTS:
+        if node.op_type in _WEIGHTS and graph.name_of(node) != MEAN:
             operations.setdefault(graph.name_of(node), []).append(node)
     return replace(
         spec,

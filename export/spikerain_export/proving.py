@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spikerain_edge.inference.backends import made_for
 from spikerain_export.agreement import require_same_at_its_shape, require_same_picture
 from spikerain_export.candidate import Candidate
 from spikerain_export.conversion import Artefact, Request, convert
@@ -72,7 +73,8 @@ def prove(
         require(proof)
     free = candidate.free
     if free.probe is not None:
-        require_same_picture(free.content, free.probe, scenes[0][0].rainy)
+        backend = made_for(free.graph.spec)
+        require_same_picture(free.content, free.probe, scenes[0][0].rainy, backend)
     if candidate.artefact is not free:
         require_same_at_its_shape(free, candidate.artefact, scenes)
     return Evidence(translation, proofs)

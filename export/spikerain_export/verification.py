@@ -12,6 +12,7 @@ import numpy as np
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import luma, psnr, ssim
 from spikerain_edge.inference import Derainer
+from spikerain_edge.inference.backends import made_for
 from spikerain_edge.spec import Precision
 from spikerain_export.conversion import Artefact
 from spikerain_export.progress import Progress, show
@@ -50,7 +51,7 @@ class Proof:
             reference; None if no clean image is known.
         spikes: share of spikes that differ from the FP32 graph, per neuron layer. Rounding alone
             flips spikes; `psnr_loss` tells what that costs.
-        timing: latency with ONNX Runtime on the CPU, at the first size.
+        timing: latency on the CPU, with the runtime that it was made for, at the first size.
     """
 
     precision: Precision
@@ -89,7 +90,10 @@ def measure(
         InputError: `progress` cancels.
     """
     artefacts = [full, *others]
-    derainers = [Derainer.from_bytes(artefact.content) for artefact in artefacts]
+    derainers = [
+        Derainer.from_bytes(artefact.content, provider=made_for(artefact.graph.spec))
+        for artefact in artefacts
+    ]
     try:
         timings = time_in_turn(derainers, sizes[0][0].rainy)
         base = _all(derainers[0], sizes)

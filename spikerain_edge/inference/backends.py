@@ -79,6 +79,11 @@ def chosen_for(spec: ModelSpec) -> str:
     return OPENVINO if suited and platform.machine() in _X86 and has_openvino() else CPU
 
 
+def made_for(spec: ModelSpec) -> str:
+    """Returns the back end that a graph was made for: ONNX Runtime on the CPU unless it is said."""
+    return OPENVINO if spec.target == OPENVINO else CPU
+
+
 def has_openvino() -> bool:
     """Whether OpenVINO is installed, without importing it."""
     return importlib.util.find_spec(OPENVINO) is not None

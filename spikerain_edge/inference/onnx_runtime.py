@@ -54,6 +54,8 @@ class OnnxRuntimeEngine(GraphEngine):
         self._run_options = onnxruntime.RunOptions()
         self._session: onnxruntime.InferenceSession | None = session
         note = "" if provider == CPU else left_to_cpu(session, provider, origin)
+        if self.spec.target == "openvino":
+            note += " (in float32: the graph was made for OpenVINO)"
         self.backend = f"onnxruntime {onnxruntime.__version__} {provider}{note}"
 
     def close(self) -> None:

@@ -8,6 +8,8 @@ from spikerain_edge.errors import ModelError
 from spikerain_edge.spec import ModelSpec
 
 _INTEGER = ("i8", "u8")
+# OpenVINO splits a convolution into one without its bias, of this name, and a sum.
+_WITHOUT_BIAS = "/WithoutBiases"
 
 
 def integer_layers(executed: Any) -> set[str]:
@@ -22,7 +24,8 @@ def integer_layers(executed: Any) -> set[str]:
         if facts["layerType"].astype(str) != "Convolution":
             continue
         if facts["runtimePrecision"].astype(str) in _INTEGER:
-            found.update(facts["originalLayersNames"].astype(str).split(","))
+            names = facts["originalLayersNames"].astype(str).split(",")
+            found.update(name.removesuffix(_WITHOUT_BIAS) for name in names)
     return found
 
 

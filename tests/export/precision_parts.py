@@ -17,6 +17,7 @@ from spikerain_training.network import SpikeRain
 
 Described = tuple[onnx.ModelProto, ModelSpec]
 Array = npt.NDArray[np.generic]
+STEP = 2.0**-9
 
 
 def photograph(height: int = 64, width: int = 80) -> npt.NDArray[np.uint8]:
@@ -82,3 +83,25 @@ def with_unknown_operator(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def names_of_spikes(spec: ModelSpec) -> list[str]:
     return [name for layer in spec.neurons for name in layer.spikes]
+
+
+def representable(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
+    """The graph with spiking weights and biases that are exact in INT8.
+
+    They are integers times a power of two; every output channel has a weight of 127.
+    """
+    values, changed = constants(model), {}
+    for operation in spec.operations:
+        if not operation.spiking:
+            continue
+        weight = np.asarray(values[f"{operation.name}/weight"], np.float32)
+        whole = np.clip(np.rint(weight / STEP), -127, 127)
+        whole[:, 0, 0, 0] = 127
+        if ".units." in operation.name:
+            whole[:, -1, 0, 0] = 127
+        changed[f"{operation.name}/weight"] = (whole * STEP).astype(np.float32)
+        bias = values.get(f"{operation.name}/bias")
+        if bias is not None:
+            rounded = np.rint(np.asarray(bias, np.float32) / STEP) * STEP
+            changed[f"{operation.name}/bias"] = rounded.astype(np.float32)
+    return with_constants(model, changed)

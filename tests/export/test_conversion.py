@@ -80,7 +80,7 @@ def test_a_graph_of_fixed_size_only_takes_that_size(origin: Origin, precision: s
         with pytest.raises(InputError) as raised:
             engine.infer(photograph(64, 48)[None])
     assert "small takes images of 64x48 only, not 48x64" in str(raised.value)
-    assert "run --imgsz 64x48" in str(raised.value)
+    assert "--imgsz 64x48" in str(raised.value)
 
 
 def test_an_image_that_can_be_padded_to_the_fixed_size_is_accepted(origin: Origin) -> None:

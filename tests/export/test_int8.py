@@ -15,6 +15,7 @@ from precision_parts import (
     described,
     names_of_spikes,
     photograph,
+    representable,
     run,
     tapped,
     types,
@@ -32,37 +33,14 @@ from spikerain_training.network import SpikeRain
 
 pytestmark = pytest.mark.slow
 
-STEP = 2.0**-9
 SMALL = photograph(40, 48)
-TARGETS: list[Int8Target] = ["tensorrt", "onnxruntime"]
+TARGETS: list[Int8Target] = ["tensorrt", "onnxruntime", "openvino"]
 
 
 @pytest.fixture(params=["nano", pytest.param("published", marks=pytest.mark.slow)])
 def network(request: pytest.FixtureRequest) -> SpikeRain:
     found: SpikeRain = request.getfixturevalue(request.param)
     return found
-
-
-def representable(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
-    """The graph with spiking weights and biases that are exact in INT8.
-
-    They are integers times a power of two; every output channel has a weight of 127.
-    """
-    values, changed = constants(model), {}
-    for operation in spec.operations:
-        if not operation.spiking:
-            continue
-        weight = np.asarray(values[f"{operation.name}/weight"], np.float32)
-        whole = np.clip(np.rint(weight / STEP), -127, 127)
-        whole[:, 0, 0, 0] = 127
-        if ".units." in operation.name:
-            whole[:, -1, 0, 0] = 127
-        changed[f"{operation.name}/weight"] = (whole * STEP).astype(np.float32)
-        bias = values.get(f"{operation.name}/bias")
-        if bias is not None:
-            rounded = np.rint(np.asarray(bias, np.float32) / STEP) * STEP
-            changed[f"{operation.name}/bias"] = rounded.astype(np.float32)
-    return with_constants(model, changed)
 
 
 def spikes(model: onnx.ModelProto, spec: ModelSpec, kind: int) -> dict[str, Array]:

@@ -12,7 +12,13 @@ from spikerain_edge.commands.extras import extra_required
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope
 from spikerain_edge.logs import LogFormat
 from spikerain_edge.sizes import parse_shape
-from spikerain_export.commands.flags import Format, read_request, read_settings, require_one_size
+from spikerain_export.commands.flags import (
+    Format,
+    Runtime,
+    read_request,
+    read_settings,
+    require_one_size,
+)
 
 app = typer.Typer(add_completion=False)
 
@@ -38,6 +44,12 @@ def export(
     ] = Format.ONNX,
     fp16: Annotated[bool, typer.Option("--fp16", "--half", help="Half precision.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="Spike-exact 8-bit integers.")] = False,
+    target: Annotated[
+        Runtime | None,
+        typer.Option(
+            help="Runtime that an INT8 graph is made for.", show_default=Runtime.ONNXRUNTIME.value
+        ),
+    ] = None,
     imgsz: Annotated[
         str | None,
         typer.Option(
@@ -104,7 +116,7 @@ def export(
             model=model,
             name=name,
             opset=opset,
-            request=read_request(fp16, int8, size, dynamic, batch, engine),
+            request=read_request(fp16, int8, size, dynamic, batch, engine, target),
             size=size,
             settings=read_settings(engine, size, dynamic, workspace, capability, device),
             data=data,

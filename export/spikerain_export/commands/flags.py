@@ -27,6 +27,13 @@ class Format(str, Enum):
     ENGINE = "engine"
 
 
+class Runtime(str, Enum):
+    """Runtime that an INT8 graph is made for."""
+
+    ONNXRUNTIME = "onnxruntime"
+    OPENVINO = "openvino"
+
+
 def require_one_size(arguments: Sequence[str]) -> None:
     """Rejects `--imgsz 480 640`: the second number would be parsed as the model.
 
@@ -48,6 +55,7 @@ def read_request(
     dynamic: bool,
     batch: int,
     engine: bool,
+    runtime: Runtime | None = None,
 ) -> Request:
     """Reads precision, target and shape from the options.
 
@@ -61,6 +69,11 @@ def read_request(
             "--fp16 and --int8 cannot be used together",
             "run export twice: once with --fp16, once with --int8",
         )
+    if runtime is not None and (engine or not int8):
+        raise InputError(
+            "--target only applies to INT8 graphs; all others run everywhere",
+            "add --int8 and leave out --format engine, or leave out --target",
+        )
     if dynamic and size and not engine:
         raise InputError(
             "--imgsz and --dynamic cannot be used together for an ONNX graph",
@@ -68,7 +81,7 @@ def read_request(
         )
     return Request(
         "int8" if int8 else "fp16" if fp16 else "fp32",
-        "tensorrt" if engine else "onnxruntime",
+        "tensorrt" if engine else (runtime or Runtime.ONNXRUNTIME).value,
         batch,
         None if engine else size,
     )
@@ -114,12 +127,12 @@ def read_settings(
 def default_output(name: str, request: Request, kind: Format) -> Path:
     """Names the output after the model and its options, such as `nano-fp16-640x480.onnx`.
 
-    Replaces characters of the model's name that could point to another folder. An INT8 engine has
-    `-tensorrt` in its name, because the INT8 graph for ONNX Runtime is a different graph.
+    Replaces characters of the model's name that could point to another folder. An INT8 file for
+    another runtime than ONNX Runtime has that runtime in its name, because it is another graph.
     """
     precision = "" if request.precision == "fp32" else f"-{request.precision}"
-    if (request.precision, request.target) == ("int8", "tensorrt"):
-        precision += "-tensorrt"
+    if request.precision == "int8" and request.target != "onnxruntime":
+        precision += f"-{request.target}"
     size = f"-{request.size[1]}x{request.size[0]}" if request.size else ""
     batch = f"-batch{request.batch}" if request.batch > 1 else ""
     safe = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "model"

@@ -5,7 +5,7 @@ Needs no torch, so that boards can convert shipped ONNX files.
 
 from spikerain_export.precision.half import to_half
 from spikerain_export.precision.int8 import Int8Target, output_scales, to_int8
-from spikerain_export.precision.integer import integer_convolutions
+from spikerain_export.precision.integer import integer_convolutions, require_openvino_integers
 from spikerain_export.precision.overflow import require_half_range
 from spikerain_export.precision.scales import OutputScale
 
@@ -15,6 +15,7 @@ __all__ = [
     "integer_convolutions",
     "output_scales",
     "require_half_range",
+    "require_openvino_integers",
     "to_half",
     "to_int8",
 ]

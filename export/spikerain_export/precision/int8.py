@@ -1,9 +1,10 @@
 """INT8 with exact spikes: spikes are 0 or 1 and exact as bytes; weights are rounded.
 
-Both targets round weights per output channel to symmetric signed bytes and leave the analogue
+All targets round weights per output channel to symmetric signed bytes and leave the analogue
 layers (patch embedding, attention, enhancement, output) in float32. Integer convolutions of
-TensorRT return float32, so nothing else is rounded and no images are needed. Fast integer
-convolutions of ONNX Runtime also round their output to bytes, with a scale chosen on images.
+TensorRT and OpenVINO return float32, so nothing else is rounded and no images are needed. Fast
+integer convolutions of ONNX Runtime also round their output to bytes, with a scale chosen on
+images.
 
 Cost for `nano` on real rainy photographs, measured with
 `python benchmarks/precision_cost.py --images FOLDER` (the middle 256x256 pixels of ten, scales
@@ -30,10 +31,11 @@ from spikerain_export.precision.calibrate import calibrate
 from spikerain_export.precision.channels_last import ChannelsLastWriter
 from spikerain_export.precision.dense import SpikingConvolutions
 from spikerain_export.precision.graph import SourceGraph, require_full_precision
+from spikerain_export.precision.openvino import OpenVinoWriter
 from spikerain_export.precision.qdq import with_pairs
 from spikerain_export.precision.scales import OutputScale
 
-Int8Target = Literal["onnxruntime", "tensorrt"]
+Int8Target = Literal["onnxruntime", "openvino", "tensorrt"]
 
 
 def to_int8(
@@ -70,6 +72,9 @@ def to_int8(
         ),
         source_sha256=source_sha256,
     )
+    if target == "openvino":
+        rewritten = OpenVinoWriter(source, spec).write()
+        return rewritten, counted(rewritten, described)
     if target == "tensorrt":
         rewritten = with_pairs(source, spec)
         return rewritten, counted(rewritten, described)

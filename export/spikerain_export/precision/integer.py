@@ -1,14 +1,17 @@
-"""Checks that ONNX Runtime, after its optimisations, runs spiking convolutions in integers."""
+"""Checks that runtimes, after their optimisations, run spiking convolutions in integers."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnxruntime
 
 from spikerain_edge.errors import ModelError
+from spikerain_edge.inference.compiled_cache import CompiledCache
+from spikerain_edge.inference.openvino import OpenVinoEngine
 from spikerain_edge.spec import ModelSpec
 
 # Integer operators that are ten times slower than float32, or that compute scales for every frame.
@@ -37,6 +40,24 @@ def integer_convolutions(content: bytes, spec: ModelSpec) -> int:
         if operation.spiking and missing:
             raise _not_integer(f"{missing[0]} is not an integer convolution")
     return len(integer)
+
+
+def require_openvino_integers(content: bytes, spec: ModelSpec) -> None:
+    """Checks that OpenVINO runs every spiking convolution of a graph in integers.
+
+    Args:
+        content: the ONNX file, made for OpenVINO.
+        spec: its description.
+
+    Raises:
+        InputError: OpenVINO is not installed.
+        ModelError: OpenVINO cannot run the graph, or runs a spiking convolution in float32.
+    """
+    height, width = spec.height or 2 * spec.stride, spec.width or 2 * spec.stride
+    with tempfile.TemporaryDirectory() as folder:
+        cache = CompiledCache(Path(folder))
+        with OpenVinoEngine(content, "the graph in memory", cache=cache) as engine:
+            engine.infer(np.zeros((spec.batch, height, width, 3), np.uint8))
 
 
 def _optimised(content: bytes) -> onnx.ModelProto:
