@@ -120,7 +120,8 @@ def assert_outputs(session: Session, rule: Rule, command: str, printed: str) -> 
     stem = first.rpartition(".")[0]
     leaves = [name.format(output=first, stem=stem) for name in rule.leaves]
     for name in [*leaves, *(name for name in outputs if name not in ("-", ""))]:
-        found = list(session.folder.glob(re.sub(r"(%\d*[A-Za-z])+", "*", name.rstrip("/"))))
+        pattern = re.sub(r"(%\d*[A-Za-z])+|\{camera\}", "*", name.rstrip("/"))
+        found = list(session.folder.glob(pattern))
         present = sorted(str(path) for path in session.folder.iterdir())
         assert found, f"{name} is not among {present}"
         assert all(any(path.iterdir()) if path.is_dir() else path.stat().st_size for path in found)
