@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from spikerain_edge.errors import InputError
@@ -14,8 +13,6 @@ Returns whether to continue; False cancels the export. Phases nest: one step of 
 whole phase of its own.
 """
 
-_log = logging.getLogger(__name__)
-
 
 def show(progress: Progress | None, phase: str, done: int = 0, steps: int = 1) -> None:
     """Reports a phase and its progress.
@@ -23,7 +20,5 @@ def show(progress: Progress | None, phase: str, done: int = 0, steps: int = 1) -
     Raises:
         InputError: `progress` returned False, which cancels the export.
     """
-    if done == 0:
-        _log.debug("%s", phase)
     if progress is not None and not progress(phase, done, steps):
         raise InputError("the export was cancelled", "nothing was written; start the export again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,8 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+_ONE_BREAK = re.compile(r"(?<!\n)\n(?!\n)")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class LazyCommand(TyperCommand):
         with _quiet_interrupts():
             module = import_module(self._module)
         command: Any = typer.main.get_command(module.app)
+        # Typer would keep the line breaks of the source within a paragraph.
+        command.help = _ONE_BREAK.sub(" ", command.help or "")
         return command.make_context(info_name, args, *rest, **named)
 
 

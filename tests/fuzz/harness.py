@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import subprocess
@@ -12,8 +13,11 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
+import pillow_heif
 from click.testing import Result
 from hypothesis import HealthCheck, Phase, settings
+from PIL import Image as Pillow
+from PIL import ImageCms
 from typer.testing import CliRunner
 
 from spikerain_edge.cli import app
@@ -100,5 +104,28 @@ def noise(channels: int = 3) -> Image:
 
 def pictures(suffix: str) -> list[bytes]:
     """Files of a format in colour and, where it knows that, in grey."""
+    if suffix == ".heic":
+        return [_heic()]
+    if suffix == ".avif":
+        return [_with_profile("AVIF")]
+    others = [_with_profile("JPEG")] if suffix == ".jpg" else []
+    return others + _encoded(suffix)
+
+
+def _heic() -> bytes:
+    stored = io.BytesIO()
+    pillow_heif.from_bytes("BGR", (64, 48), noise().tobytes()).save(stored)
+    return stored.getvalue()
+
+
+def _with_profile(form: str) -> bytes:
+    """A picture with an ICC profile of its colours."""
+    stored = io.BytesIO()
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Pillow.fromarray(noise()).save(stored, form, icc_profile=profile)
+    return stored.getvalue()
+
+
+def _encoded(suffix: str) -> list[bytes]:
     kinds = (3,) if suffix == ".gif" else (3, 1)
     return [cv2.imencode(suffix, noise(channels))[1].tobytes() for channels in kinds]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from spikerain_edge.engine_file import MAGIC, EngineFile, read_engine_file
 from spikerain_edge.engine_header import EngineHeader, Profile
+from spikerain_edge.errors import InputError
 from spikerain_edge.images.reading import read_pages
 from spikerain_edge.inference import Derainer, OnnxRuntimeEngine
 from spikerain_edge.profiling.live import CostMeter
@@ -33,7 +34,9 @@ Video = Callable[[str], bytes]
 PLAN = bytes(range(256)) * 4
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".bmp", ".gif"])
+@pytest.mark.parametrize(
+    "suffix", [".jpg", ".png", ".tif", ".webp", ".bmp", ".gif", ".avif", ".heic"]
+)
 def test_a_damaged_picture_is_read_or_refused(tmp_path: Path, suffix: str) -> None:
     files = damaged(pictures(suffix))
     if suffix == ".png":
@@ -54,7 +57,7 @@ def test_a_damaged_picture_is_read_or_refused(tmp_path: Path, suffix: str) -> No
     fuzz()
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv"])
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv", ".ts"])
 def test_a_damaged_video_gives_frames_or_is_refused(
     tmp_path: Path, video: Video, suffix: str
 ) -> None:
@@ -65,11 +68,18 @@ def test_a_damaged_video_gives_frames_or_is_refused(
         sink = open_sink(str(tmp_path / f"{next(numbers)}.mp4"), source.rate, source.length)
         return Pipeline(source, lambda image: image, [sink]).run().frames
 
+    def named() -> int:
+        try:
+            return play()
+        except InputError as error:
+            assert path.name in error.cause  # noqa: PT017 - not every example fails
+            raise
+
     @examples(50)
     @given(damaged([video(suffix)]))
     def fuzz(content: bytes) -> None:
         path.write_bytes(content)
-        frames = found_or_refused(play)
+        frames = found_or_refused(named)
         assert frames is None or frames > 0
 
     fuzz()

@@ -158,6 +158,15 @@ def test_enlarged_details_are_exact_crops(photographs: Path, tmp_path: Path) -> 
         assert found.min() == pytest.approx(0, abs=0.01)
 
 
+def test_the_files_that_are_written_are_named(photographs: Path, tmp_path: Path) -> None:
+    names = {"--csv": "m.csv", "--json": "m.json", "--gallery": "m.html"}
+    written = [item for option, name in names.items() for item in (option, str(tmp_path / name))]
+    done = CliRunner().invoke(app, ["evaluate", "--data", str(photographs), *written])
+    assert done.exit_code == 0, done.output
+    places = ", ".join(str(tmp_path / name) for name in names.values())
+    assert done.stderr.splitlines()[-1] == f"wrote {places}"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -235,7 +244,7 @@ def test_files_without_a_partner_are_listed_in_a_warning(photographs: Path, tmp_
     (warning,) = done.stderr.strip().splitlines()
     assert warning.startswith("spikerain-train: warning: ")
     assert f"1 file in {tmp_path} skipped, no partner found: [2].png;" in warning
-    assert "mean of 1 images" in done.stdout
+    assert "rgb, 1 image\n" in done.stdout.lower()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")

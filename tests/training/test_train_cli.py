@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -220,3 +222,14 @@ def test_invalid_input_is_reported_in_one_line_with_exit_code_2(
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate", "prepare", "average", "import"])
+def test_lines_of_help_are_as_long_as_they_can_be(command: str) -> None:
+    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80"})
+    text, _, _ = shown.stdout.partition("\u256d")
+    _, *paragraphs = re.split(r"\n\s*\n", text.strip())
+    assert paragraphs
+    for paragraph in paragraphs:
+        for line, following in pairwise(paragraph.splitlines()):
+            assert len(f"{line.rstrip()} {following.split()[0]}") > 78, line

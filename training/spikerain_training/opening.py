@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -30,7 +31,12 @@ def log_opening(recipe: Recipe, data: Data, device: torch.device, processes: int
     if data.validation:
         _log_folder(f"validation {data.validation}", "", data.validation, pairings[data.validation])
     count = f"{processes} processes" if processes > 1 else "1 process"
-    _log.info("training %s on %s, %s", recipe.variant, device.type, count)
+    default = replace(recipe, steps=Recipe().steps) == Recipe()
+    _log.info(
+        "training %s on %s, %s, up to step %d%s",
+        *(recipe.variant, device.type, count, recipe.steps),
+        " (the default recipe; --config FILE.toml takes another)" if default else "",
+    )
 
 
 def _log_folder(name: str, weight: str, folder: Path, pairing: Pairing | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from spikerain_export.conversion import Request
 from spikerain_export.delivery import Delivery, deliver
 from spikerain_export.origin import Origin, open_origin
 from spikerain_export.output_files import output_files
+from spikerain_export.progress import Progress
 from spikerain_export.tables import proof_table
 from spikerain_export.tensorrt import BuildSettings
 
@@ -76,7 +76,10 @@ def run_export(order: Order, aside: Console) -> None:
     _require_report_place(order.json_to, output, origin)
     _say(origin.note)
     with aside.status("drawing rainy scenes") as status:
-        made = _deliver(order, origin, output, status)
+        # A log file shows no status line.
+        terminal = aside.is_terminal and not aside.quiet
+        shown = _shown_on(status) if terminal else _log_of_phases(logging.INFO)
+        made = _deliver(order, origin, output, shown)
     if made.proofs:
         aside.width = aside.width if aside.is_terminal else max(aside.width, _TABLE_WIDTH)
         aside.print(proof_table(made.proofs))
@@ -86,7 +89,7 @@ def run_export(order: Order, aside: Console) -> None:
         _report(json.dumps(made.document, indent=2, allow_nan=False), order.json_to)
 
 
-def _deliver(order: Order, origin: Origin, output: Path, status: Status) -> Delivery:
+def _deliver(order: Order, origin: Origin, output: Path, progress: Progress) -> Delivery:
     request = order.request
     usual = None if order.settings is None else USUAL_SIZE
     scaled = (request.precision, request.target) == ("int8", "onnxruntime")
@@ -100,7 +103,7 @@ def _deliver(order: Order, origin: Origin, output: Path, status: Status) -> Deli
         calibration=material.scales,
         verify=order.verify,
         engine=order.settings,
-        progress=_shown_on(status),
+        progress=progress,
     )
 
 
@@ -122,9 +125,24 @@ def _say(*lines: str) -> None:
         _log.info("%s", line)
 
 
-def _shown_on(status: Status) -> Callable[[str, int, int], bool]:
+def _shown_on(status: Status) -> Progress:
+    log = _log_of_phases(logging.DEBUG)
+
     def show(phase: str, done: int, steps: int) -> bool:
         status.update(f"{phase} {done}/{steps}" if steps > 1 else phase)
+        return log(phase, done, steps)
+
+    return show
+
+
+def _log_of_phases(level: int) -> Progress:
+    """Logs each phase once, when it begins."""
+    seen: set[str] = set()
+
+    def show(phase: str, done: int, steps: int) -> bool:
+        if phase not in seen:
+            _log.log(level, "%s", phase)
+        seen.add(phase)
         return True
 
     return show

@@ -92,6 +92,9 @@ def test_a_graph_from_a_file_is_reported_as_not_compared_with_pytorch(export: Ex
     assert done.returncode == 0, done.stderr
     assert "equal" not in done.stderr
     assert "was not compared with PyTorch" in done.stderr
+    # A log file shows what is being done, each phase once.
+    phases = ["making the fp32 graph", "comparing pictures and spikes"]
+    assert [line for line in done.stderr.splitlines() if line in phases] == phases
     assert json.loads(done.stdout)["reference"] == "onnx fp32"
 
 

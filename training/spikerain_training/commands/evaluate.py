@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -48,6 +49,7 @@ from spikerain_training.evaluation.summary import (
 )
 
 app = typer.Typer(add_completion=False)
+_log = logging.getLogger(__name__)
 _HEADINGS = (
     "weather",
     "method",
@@ -152,6 +154,9 @@ def evaluate(
             if gallery:
                 title = " · ".join(method.name for method in methods)
                 pages.write(gallery, pages.page(title, figures, means))
+        written = [csv, json if json != "-" else None, gallery, save_images]
+        if any(written):
+            _log.info("wrote %s", ", ".join(str(place) for place in written if place))
 
 
 def _show(table: str, console: Console | None) -> None:
@@ -217,7 +222,7 @@ def _table(means: list[Summary], suffix: str, conversion: str) -> str:
         *([mean.condition, mean.method, *_cells(mean, suffix)] for mean in means),
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [f"On {conversion}, mean of {images} images"]
+    lines = [f"On {conversion}, " + ("1 image" if images == "1" else f"mean of {images} images")]
     for condition, method, *figures in rows:
         cells = [condition.ljust(widths[0]), method.ljust(widths[1])]
         cells += [text.rjust(width) for text, width in zip(figures, widths[2:], strict=True)]
