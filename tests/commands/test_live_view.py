@@ -59,6 +59,18 @@ def test_the_frame_rate_covers_the_latest_seconds(traffic: Traffic) -> None:
     assert "7.0 frames per second" in text
 
 
+def test_each_of_several_cameras_has_a_line(traffic: Traffic) -> None:
+    slow = Traffic(frames=7, dropped=50)
+    slow.whole_way.extend([0.4] * 7)
+    clock = count(0)
+    view = LiveView(lambda: [traffic, slow], lambda: COST, clock=lambda: float(next(clock)))
+    slow.frames += 2
+    text = shown(view)
+    assert "2.0 frames per second, 49 frames, 53 dropped" in text
+    assert "camera 0: 0.0 frames per second, 40 frames, 3 dropped, 155.0 ms old" in text
+    assert "camera 1: 2.0 frames per second, 9 frames, 50 dropped, 400.0 ms old" in text
+
+
 def test_the_table_after_the_last_frame_has_no_frame_rate(traffic: Traffic) -> None:
     text = StringIO()
     Console(file=text, width=100).print(LiveView(lambda: [traffic], lambda: COST).finished())
