@@ -7,15 +7,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from queue import SimpleQueue
 
 from spikerain_edge.camera_now import CameraNow
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.gate import NO_REPORT
 from spikerain_edge.images import Image
-from spikerain_edge.inference import Derainer
-from spikerain_edge.metered import MeteredDerainer
+from spikerain_edge.metered import MeteredDerainer, SharedEngine
 from spikerain_edge.profiling.live import CostMeter
 from spikerain_edge.run_options import RunOptions
 from spikerain_edge.run_outputs import open_outputs
@@ -30,7 +29,6 @@ from spikerain_edge.stream.recording import RecordingSink
 from spikerain_edge.stream.sinks import Sink
 from spikerain_edge.stream.sources import Source, open_source
 from spikerain_edge.stream.traffic import Traffic
-from spikerain_edge.stream.turns import Turns
 from spikerain_edge.stream.uris import without_password
 
 _log = logging.getLogger(__name__)
@@ -39,19 +37,6 @@ Show = Callable[[int, Image, Image], None]
 
 def show_nobody(camera: int, before: Image, after: Image) -> None:
     """Shows the images of a camera to nobody."""
-
-
-@dataclass(frozen=True)
-class SharedEngine:
-    """What the cameras of a run share.
-
-    Attributes:
-        derainer: removes rain from the images of all.
-        turns: taken by the camera whose image is derained.
-    """
-
-    derainer: Derainer
-    turns: Turns
 
 
 class CameraStream:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
 from spikerain_edge.profiling.live import CostMeter
+from spikerain_edge.stream.turns import Turns
 
 _PROBE_EVERY = 16
+
+
+@dataclass(frozen=True)
+class SharedEngine:
+    """What the cameras of a run share.
+
+    Attributes:
+        derainer: removes rain from the images of all.
+        turns: taken by the camera whose image is derained.
+    """
+
+    derainer: Derainer
+    turns: Turns
 
 
 class MeteredDerainer:

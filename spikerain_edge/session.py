@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from spikerain_edge.camera_now import CameraNow
-from spikerain_edge.camera_stream import CameraStream, SharedEngine, Show, show_nobody
+from spikerain_edge.camera_stream import CameraStream, Show, show_nobody
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.files import require_writable
 from spikerain_edge.inference import Derainer
 from spikerain_edge.inference.backends import backend_named
+from spikerain_edge.metered import SharedEngine
 from spikerain_edge.profiling.live import FrameCost, mean_cost
 from spikerain_edge.run_options import RunOptions, check_cameras, check_outputs
 from spikerain_edge.run_summary import status_line, total

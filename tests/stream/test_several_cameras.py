@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from spikerain_edge.images import Image
+from spikerain_edge.images.reading import read_image
+from spikerain_edge.stream.image_sinks import write_image
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Files = Callable[[Path], list[str]]
 TWO = ("--camera", "demo", "--camera", "demo", "--imgsz", "32", "--max-frames", "3")
@@ -37,6 +41,18 @@ def test_each_camera_has_its_own_outputs_and_its_own_part_of_the_summary(
         assert each["firing_rate"] == summary["firing_rate"]
     assert summary["outputs"] == [sink for each in summary["cameras"] for sink in each["outputs"]]
     assert summary["options"]["cameras"] == ["demo", "demo"]
+
+
+def test_cameras_may_have_different_sizes(
+    spikerain: Run, tmp_path: Path, picture: Callable[..., Image]
+) -> None:
+    write_image(tmp_path / "a.png", picture(0, 48, 64))
+    write_image(tmp_path / "b.png", picture(1, 64, 32))
+    sources = ("--camera", "a.png", "--camera", "b.png")
+    ended = spikerain(*sources, "--output", "c{camera}.png", "--side-by-side")
+    assert ended.returncode == 0, ended.stderr
+    assert read_image(tmp_path / "c0.png").shape == (48, 128, 3)
+    assert read_image(tmp_path / "c1.png").shape == (64, 64, 3)
 
 
 def test_the_summary_of_one_camera_lists_it_too(spikerain: Run) -> None:
