@@ -171,7 +171,7 @@ class CameraStream:
             drop=options.drop,
             turn=self._turns,
             interrupt=self._interrupt,
-            persistent=len(options.cameras) > 1,
+            shared=len(options.cameras) > 1,
             progress=self._progress,
         )
 

@@ -51,8 +51,9 @@ class Pipeline:
         side_by_side: write the input left of the result.
         drop: what gives way when a live source sends more than the function can take.
         turn: held during each call of the function; pipelines that share it take turns.
-        persistent: try the sinks of a live source again even if none has ever worked, rather than
-            fail. It is for a source beside others, which a failure must not end.
+        shared: whether other sources share the function. Sinks of a live source are then tried
+            again even if none has ever worked, rather than end the run. And when frames had to give
+            way since its latest turn, all but the newest do, since the next turn may be far.
         interrupt: ends a call of the function early, where it can; called on another thread after
             `stop`, when the function takes too long.
         progress: called with every frame written.
@@ -69,7 +70,7 @@ class Pipeline:
         side_by_side: bool = False,
         drop: Drop = Drop.OLDEST,
         turn: AbstractContextManager[None] = _ALONE,
-        persistent: bool = False,
+        shared: bool = False,
         interrupt: Callable[[], None] = lambda: None,
         progress: Callable[[Frame], None] = lambda frame: None,
     ) -> None:
@@ -79,13 +80,14 @@ class Pipeline:
         self._max_frames = max_frames
         self._side_by_side = side_by_side
         self._turn = turn
-        self._persistent = persistent
+        self._shared = shared
+        self._overrun = False
         self._interrupt = interrupt
         self._progress = progress
         self._captured: Handover[Frame] = Handover(
             _CAPACITY,
             drop=drop if source.live else Drop.WAIT,
-            stale=_is_stale if source.live and drop is Drop.OLDEST else lambda frame: False,
+            stale=self._is_stale if source.live and drop is Drop.OLDEST else lambda frame: False,
         )
         self._failures: list[BaseException] = []
         self._inferred = threading.Event()
@@ -129,7 +131,7 @@ class Pipeline:
         distribution = Distribution(
             self._sinks,
             live=self._source.live,
-            persistent=self._persistent,
+            persistent=self._shared,
             failures=failures,
             arrived=self._count,
             ended=self._captured.close,
@@ -191,12 +193,15 @@ class Pipeline:
             self._inferred.set()
 
     def _infer(self, distribution: Distribution) -> None:
+        dropped = 0
         for _ in count() if self._max_frames is None else range(self._max_frames):
             if not self._captured.wait():
                 break
             with self._turn:
                 # Taken only now: newer frames may have come while others had their turns.
+                self._overrun = self._shared and self._captured.dropped > dropped
                 frame = self._captured.take()
+                dropped = self._captured.dropped
                 if frame is None or self._stopped:
                     break
                 image = self._process(frame)
@@ -223,6 +228,5 @@ class Pipeline:
         self.traffic.whole_way.append(arrived - frame.captured)
         self._progress(frame)
 
-
-def _is_stale(frame: Frame) -> bool:
-    return time.perf_counter() - frame.captured > _STALE
+    def _is_stale(self, frame: Frame) -> bool:
+        return self._overrun or time.perf_counter() - frame.captured > _STALE

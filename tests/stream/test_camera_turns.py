@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from stream_parts import Camera, Recorder, wait
 
 from spikerain_edge.images import Image
@@ -94,10 +95,16 @@ def test_a_silent_camera_does_not_hold_up_the_others() -> None:
     assert not thread.is_alive()
 
 
-def test_the_frame_is_chosen_when_the_turn_has_come() -> None:
+@pytest.mark.parametrize(("sent", "taken"), [(20, [19]), (4, [0, 1, 2, 3])])
+def test_the_frame_is_chosen_when_the_turn_has_come(
+    sent: int, taken: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the newest where frames had to give way; a few that have come at once all wait."""
+    # However slow the machine is.
+    monkeypatch.setattr("spikerain_edge.stream.pipeline._STALE", 600.0)
     turns, sink = Turns(), Recorder()
-    camera = Camera(20)
-    pipeline = Pipeline(camera, np.copy, [sink], turn=turns)
+    camera = Camera(sent)
+    pipeline = Pipeline(camera, np.copy, [sink], turn=turns, shared=True)
     with turns:
         thread = threading.Thread(target=pipeline.run)
         thread.start()
@@ -105,7 +112,7 @@ def test_the_frame_is_chosen_when_the_turn_has_come() -> None:
         while len(turns) < 2:
             time.sleep(0.001)
     thread.join(60)
-    assert sink.numbers == [16, 17, 18, 19]
+    assert sink.numbers == taken
 
 
 def test_files_beside_a_camera_lose_no_frame(shades: ImageSource) -> None:

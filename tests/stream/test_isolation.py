@@ -197,7 +197,7 @@ def test_a_camera_beside_others_is_kept_on_for_sinks_that_may_work_later() -> No
             pipeline.stop()
 
     sink, camera = Late(lambda number: number >= 30), Camera(60, lambda number: time.sleep(0.01))
-    pipeline = Pipeline(camera, inverted, [sink], persistent=True)
+    pipeline = Pipeline(camera, inverted, [sink], shared=True)
     pipeline.run()
     assert sink.numbers
     assert sink.closed.is_set()
