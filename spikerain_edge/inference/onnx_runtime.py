@@ -10,6 +10,7 @@ import onnxruntime
 
 from spikerain_edge.cores import usable_cores
 from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.inference.arena import save_memory
 from spikerain_edge.inference.engine import Images
 from spikerain_edge.inference.graph_engine import GraphEngine, no_memory, reason_of
 from spikerain_edge.inference.providers import CPU, RECORD_ASSIGNMENT, left_to_cpu
@@ -44,11 +45,13 @@ class OnnxRuntimeEngine(GraphEngine):
                 f"the execution provider {provider} is not available on this machine",
                 f"choose one of: {', '.join(available)}",
             )
+        # The file is checked before ONNX Runtime parses it.
+        self.spec = read_description(content, origin)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
         options.log_severity_level = 3
-        # The file is checked before ONNX Runtime parses it.
-        self.spec = read_description(content, origin)
+        if provider == CPU:
+            save_memory(options, probe=self.spec.probe)
         session = _open(content, origin, options, provider)
         _require_tensors(session, self.spec, origin)
         self._run_options = onnxruntime.RunOptions()

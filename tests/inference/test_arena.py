@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from spikerain_edge.images import Image
+from spikerain_edge.inference import Derainer
+from spikerain_edge.models import find_model, shipped_models
+
+# Loads a model, derains or probes an image, or both in turn, and prints how far its memory grew.
+_MEASURE = """
+import re, sys
+from pathlib import Path
+import numpy as np
+from spikerain_edge import Derainer
+
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+def work():
+    if "probe" in sys.argv:
+        derainer.derain_and_probe(image)
+    if "derain" in sys.argv:
+        derainer(image)
+
+derainer = Derainer.load(sys.argv[1], threads=1, probe=True)
+image = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+before = peak()
+work()
+work()
+print(peak() - before)
+"""
+
+
+def growth(model: str, *work: str) -> int:
+    command = [sys.executable, "-c", _MEASURE, model, *work]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    return int(ended.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["nano", "nano-int8"])
+def test_the_probe_graph_needs_little_more_memory_than_the_graph(model: str) -> None:
+    graph = growth(model, "derain")
+    assert growth(model, "probe", "derain") < 1.4 * graph
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_what_saves_memory_changes_neither_pictures_nor_counts(
+    model: str, picture: Callable[..., Image]
+) -> None:
+    probe = find_model(model).probe
+    assert probe is not None
+    image = picture(7, 96, 120)
+    plain = onnxruntime.InferenceSession(probe.read(), providers=["CPUExecutionProvider"])
+    wanted = plain.run(["derained", "firing_rates", "silent_channels"], {"image": image[None]})
+
+    with Derainer.load(model, threads=1, probe=True) as derainer:
+        derained, rates = derainer.derain_and_probe(image)
+        activity = derainer.activity(image)
+        np.testing.assert_array_equal(derainer(image), derained)
+
+    for made, right in zip((derained, rates, activity.silent), wanted, strict=True):
+        np.testing.assert_array_equal(made, right[0] if made is derained else right)
+    np.testing.assert_array_equal(activity.rates, rates)
