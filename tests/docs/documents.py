@@ -36,8 +36,8 @@ class Block:
 
 
 def documents() -> list[Path]:
-    """README, every page of docs/ and every other Markdown file at the root or in deploy/."""
-    folders = (ROOT, ROOT / "docs", ROOT / "deploy")
+    """README, every page of docs/ and every other Markdown file at the root, in deploy/ and deploy/fleet/."""
+    folders = (ROOT, ROOT / "docs", ROOT / "deploy", ROOT / "deploy" / "fleet")
     return sorted(path for folder in folders for path in folder.glob("*.md"))
 
 
