@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from spikerain_edge.profiling.records import Record, Row, Size, about
+from spikerain_edge.profiling.record import Record, about
+from spikerain_edge.profiling.records import Row, Size
 
 DIGITS = 7
 """Significant digits of a float in the report."""
@@ -170,6 +171,7 @@ class Report(Record, frozen=True, kw_only=True):
     model: Model
     settings: Settings
     prices: list[Price]
+    memory_prices: Annotated[list[str], about("sources of the prices of whole_energy, in words")]
     rows: Annotated[list[Row], about("one per image size, in the order asked for")]
     scaling: Scaling
     table1: Table1 | None

@@ -6,11 +6,14 @@ These records are the JSON document itself: a field's name, type and description
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from spikerain_edge.profiling.energy import as_ann, price_lists
+from spikerain_edge.profiling.energy_records import WholeEnergy
+from spikerain_edge.profiling.memory_prices import Precision
+from spikerain_edge.profiling.record import Record, about
 
 _NAMES = [prices.name for prices in price_lists()]
 _PER_PRICES = {"required": _NAMES}
@@ -24,20 +27,6 @@ Milliseconds = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 PerPrices = Annotated[dict[str, float | None], Meta(extra_json_schema=_PER_PRICES)]
 """A figure for each price list, by its name."""
-
-
-def about(description: str, **limits: Any) -> Meta:
-    """Describes a field in the schema.
-
-    Args:
-        description: in words, with the unit.
-        limits: other arguments of `msgspec.Meta`, such as `ge`.
-    """
-    return Meta(description=description, **limits)
-
-
-class Record(Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of everything in a report."""
 
 
 class Latency(Record, frozen=True):
@@ -128,6 +117,13 @@ class LayerRow(Record, frozen=True):
     ]
     firing_rate: Annotated[float | None, about("mean firing rate of its input; null likewise")]
     energy_mj: Annotated[PerPrices, about("estimated millijoules by price list, without neurons")]
+    break_even_rate: Annotated[
+        dict[Precision, float | None] | None,
+        about(
+            "by precision: firing rate of its input at which it costs as much as in the quantised "
+            "ANN, memory traffic included; null if there is none, or if analog or unknown"
+        ),
+    ]
 
 
 class NeuronRow(Record, frozen=True):
@@ -210,6 +206,10 @@ class Row(Record, frozen=True):
             "the part of energy_mj that neurons' spikes cost; null unless asked for "
             "with --neuron-cost (and spikes are known)"
         ),
+    ]
+    whole_energy: Annotated[
+        list[WholeEnergy],
+        about("for each precision, memory traffic included; empty where spikes are unknown"),
     ]
     table1: Table1Row | None
     measured: Measured

@@ -23,6 +23,7 @@ from spikerain_edge.profiling.document import (
 )
 from spikerain_edge.profiling.energy import VLIF_NEURON_PJ, PriceList, price_lists
 from spikerain_edge.profiling.examination import Frames, ProfileOptions, examine
+from spikerain_edge.profiling.memory_prices import MemoryPrices
 from spikerain_edge.profiling.operations import GraphCount, count_operations
 from spikerain_edge.profiling.published import REFERENCE_SIDE, published_count, table1_summary
 from spikerain_edge.profiling.records import Row
@@ -103,6 +104,7 @@ def assemble(
         model=_model(spec, [reference, *(each.count for each in found)]),
         settings=_settings(options, found, prices),
         prices=[_price(each) for each in prices],
+        memory_prices=MemoryPrices.load().sources,
         rows=rows,
         scaling=_scaling(found, rows, prices[0].name, spec.stride),
         table1=table1_summary(published) if published else None,

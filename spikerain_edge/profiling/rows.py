@@ -27,6 +27,7 @@ from spikerain_edge.profiling.records import (
     StageMedians,
 )
 from spikerain_edge.profiling.spikes import Spikes, count_spikes, neuron_count
+from spikerain_edge.profiling.whole_energy import Comparison, compare_all, whole_energy
 from spikerain_edge.spec import ModelSpec
 
 
@@ -76,6 +77,7 @@ def build_row(
     """
     timing, count, activity = found.timing, found.count, found.activity
     spikes = count_spikes(spec, count, activity) if count and activity else None
+    whole = compare_all(spec, count, spikes) if count and spikes else []
     as_is = {each.name: _energy(count, spikes, each) for each in prices}
     dense = {each.name: ann_energy_mj(count.dense_macs, each) if count else None for each in prices}
     table1 = None
@@ -98,9 +100,10 @@ def build_row(
         energy_mj={**as_is, **{as_ann(name): energy for name, energy in dense.items()}},
         energy_ratio={name: _ratio(dense[name], as_is[name]) for name in as_is},
         neuron_energy_mj=_neuron_energy(spikes, prices[0].neuron),
+        whole_energy=[whole_energy(each) for each in whole],
         table1=table1,
         measured=_measured(timing, found.problem),
-        layers=[_layer(each, spikes, prices) for each in count.layers] if count else [],
+        layers=[_layer(each, spikes, prices, whole) for each in count.layers] if count else [],
         neurons=neuron_rows(spec, activity, *found.padded) if activity else [],
     )
 
@@ -167,7 +170,12 @@ def _neuron_energy(spikes: Spikes | None, picojoules: float | None) -> float | N
     return spikes.per_frame * picojoules * 1e-9
 
 
-def _layer(layer: LayerCount, spikes: Spikes | None, prices: Sequence[PriceList]) -> LayerRow:
+def _layer(
+    layer: LayerCount,
+    spikes: Spikes | None,
+    prices: Sequence[PriceList],
+    whole: Sequence[Comparison],
+) -> LayerRow:
     watched = spikes if layer.spiking else None
     operations = watched.operations[layer.name] if watched else None
     known = watched is not None or not layer.spiking
@@ -181,6 +189,9 @@ def _layer(layer: LayerCount, spikes: Spikes | None, prices: Sequence[PriceList]
         energy_mj={
             each.name: energy_mj(macs, operations or 0, each) if known else None for each in prices
         },
+        break_even_rate={each.precision: each.layers[layer.name] for each in whole}
+        if watched
+        else None,
     )
 
 

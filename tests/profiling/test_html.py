@@ -123,7 +123,7 @@ def _with_text(value: Any, text: str, key: str = "") -> Any:
         return [_with_text(item, text, key) for item in value]
     free = isinstance(value, str) and key not in ("kind", "created", "limited_by")
     # Names of price lists also occur as keys, and a board has rows for two precisions.
-    return text if free and value not in ("snn-derain", "cmos45", "fp16", "int8") else value
+    return text if free and value not in ("snn-derain", "cmos45", "fp32", "fp16", "int8") else value
 
 
 def test_every_layer_is_in_the_heat_map_at_every_timestep(report: dict[str, Any]) -> None:
@@ -179,7 +179,8 @@ def test_without_power_the_page_says_why(report: dict[str, Any]) -> None:
 
 def test_without_a_probe_the_page_says_why(report: dict[str, Any]) -> None:
     for one in report["rows"]:
-        one.update(firing_rate=None, spikes_per_frame=None, gsops=None, neurons=[])
+        one.update(firing_rate=None, spikes_per_frame=None, gsops=None)
+        one.update(neurons=[], whole_energy=[])
         one.update(spikes_reason="the model has no probe graph")
         one["energy_mj"].update({"snn-derain": None, "cmos45": None})
         one["energy_ratio"] = {"snn-derain": None, "cmos45": None}
@@ -188,7 +189,7 @@ def test_without_a_probe_the_page_says_why(report: dict[str, Any]) -> None:
     report["scaling"]["energy"] = None
     text = Page(drawn(report)).text
     assert "Firing rates are not known: the model has no probe graph" in text
-    assert text.count("Not known: the model has no probe graph") == 3
+    assert text.count("Not known: the model has no probe graph") == 4
     assert "38.0" in text  # as if an ANN, which needs no spikes
     assert "None" not in text
 

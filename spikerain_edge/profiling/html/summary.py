@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from spikerain_edge.profiling.document import Report
 from spikerain_edge.profiling.energy import as_ann
+from spikerain_edge.profiling.energy_records import WholeEnergy
 from spikerain_edge.profiling.html.text import GAP, TIMES
+from spikerain_edge.profiling.memory_prices import PRECISIONS, Precision
 from spikerain_edge.profiling.records import Latency, Macs, Row
 
 Figure = Callable[[Row], float | None]
@@ -67,8 +69,14 @@ def groups(report: Report) -> list[Group]:
         Group("Operations", "counted from the graph", [*_macs_lines(), bytes_line], _uncounted),
         Group("Spikes", shown, _spike_lines(), _unwatched),
         Group(
-            "Energy, estimated",
-            "from operations; not what the board draws",
+            "Energy, estimated with memory",
+            "beside a quantised ANN of the same topology, run once",
+            [line for precision in PRECISIONS for line in _whole_lines(precision)],
+            _unwatched,
+        ),
+        Group(
+            "Energy, estimated from operations alone",
+            "the papers' way; not what the board draws",
             _estimate_lines(report),
             _uncounted,
         ),
@@ -150,6 +158,25 @@ def _price_lines(prices: str) -> list[Line]:
         Line("as if an ANN", lambda row: row.energy_mj[as_ann(prices)], "mJ"),
         Line("times less than that", lambda row: row.energy_ratio[prices], TIMES, digits=2),
     ]
+
+
+def _whole_lines(precision: Precision) -> list[Line]:
+    def figure(value: Callable[[WholeEnergy], float | None]) -> Figure:
+        return lambda row: next(
+            (value(each) for each in row.whole_energy if each.precision == precision), None
+        )
+
+    return [
+        Line(f"{precision}, spiking", figure(lambda each: each.spiking.total), "mJ", strong=True),
+        Line("of this memory", figure(lambda each: each.spiking.memory), "mJ"),
+        Line("quantised ANN", figure(lambda each: each.quantised_ann.total), "mJ"),
+        Line("times less than that", figure(lambda each: each.ratio), TIMES, digits=2),
+        Line("even at a firing rate of", figure(_break_even), "%"),
+    ]
+
+
+def _break_even(whole: WholeEnergy) -> float | None:
+    return _scaled(whole.break_even_rate, 100)
 
 
 def _measured_lines() -> list[Line]:
