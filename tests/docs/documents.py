@@ -36,7 +36,7 @@ class Block:
 
 
 def documents() -> list[Path]:
-    """README, every page of docs/ and every other Markdown file at the root, in deploy/ and deploy/fleet/."""
+    """README, every page of docs/ and of deploy/, and every other Markdown file at the root."""
     folders = (ROOT, ROOT / "docs", ROOT / "deploy", ROOT / "deploy" / "fleet")
     return sorted(path for folder in folders for path in folder.glob("*.md"))
 
