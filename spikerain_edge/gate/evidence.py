@@ -23,12 +23,17 @@ _Plane = npt.NDArray[np.float32]
 # BGR weights of ITU-R BT.601 luma.
 _LUMA = np.array([[0.114, 0.587, 0.299]], np.float32)
 _BLOCK = 32
-# Levels squared: keeps blocks in which nothing changes at a share of 0.
+# Levels squared: a block in which less changes counts for little.
 _FLOOR = 2.0
+# Part of the blocks that count as unchanged in any case, so that little change proves little.
+_STILL = 0.2
 # Columns and rows at each edge of a crop, where the network sees less of its surroundings.
 _MARGIN = 16
 # Pixels: smaller movements of a camera are not compensated.
-_STILL = 0.1
+_SMALLEST_SHIFT = 0.1
+# A movement is believed if undoing it leaves less than this part of the change. Interpolation
+# alone, which smooths noise, leaves more.
+_BELIEVED = 0.75
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,8 @@ class Evidence:
     """What two frames say about rain.
 
     Attributes:
-        share: share of the change between the frames that the network removes, mean over blocks
-            of 32x32 pixels; about 0 when dry, up to 1.
+        share: share of the change between the frames that the network removes, mean over the
+            blocks of 32x32 pixels in which something changes; about 0 when dry, up to 1.
         light: light that the network removes and that changes between the frames, in levels
             (0 to 255) per pixel of one frame.
     """
@@ -63,27 +68,36 @@ def weigh(views: Sequence[View], shift: tuple[float, float] = (0.0, 0.0)) -> Evi
         views: parts of the frames, each at least 16x16 pixels.
         shift: movement of the scene from the earlier to the later frame, pixels (right, down).
     """
-    shares, light = [], []
+    common, changed, light = [], [], []
     for view in views:
         change, removed = _changes(view, shift)
-        common = _blocks(change * removed)
-        shares.append(common / (_blocks(change * change) + _FLOOR))
+        energy = _blocks(change * change)
+        common.append(_blocks(change * removed) / (energy + _FLOOR))
+        changed.append(energy / (energy + _FLOOR))
         agreeing = np.minimum(np.abs(change), np.abs(removed)) * np.sign(change * removed)
         light.append(float(agreeing.mean()) / 2)
-    return Evidence(float(np.mean(np.concatenate(shares))), max(0.0, float(np.mean(light))))
+    share = np.concatenate(common).mean() / (np.concatenate(changed).mean() + _STILL)
+    return Evidence(float(share), max(0.0, float(np.mean(light))))
 
 
 def _changes(view: View, shift: tuple[float, float]) -> tuple[_Plane, _Plane]:
     """Change between the frames, and change of the light removed from them; (H, W) levels."""
     earlier, later = _luma(view.earlier), _luma(view.later)
-    removed_earlier = earlier - _luma(view.earlier_derained)
+    removed = earlier - _luma(view.earlier_derained)
     removed_later = later - _luma(view.later_derained)
-    if max(map(abs, shift)) > _STILL:
-        later, removed_later = _moved(later, shift), _moved(removed_later, shift)
-    if min(earlier.shape) < 3 * _MARGIN:
-        return earlier - later, removed_earlier - removed_later
-    inner = slice(_MARGIN, -_MARGIN), slice(_MARGIN, -_MARGIN)
-    return (earlier - later)[inner], (removed_earlier - removed_later)[inner]
+    still = _inner(earlier - later)
+    if max(map(abs, shift)) > _SMALLEST_SHIFT:
+        undone = _inner(earlier - _moved(later, shift))
+        if np.abs(undone).mean() < _BELIEVED * np.abs(still).mean():
+            return undone, _inner(removed - _moved(removed_later, shift))
+    return still, _inner(removed - removed_later)
+
+
+def _inner(plane: _Plane) -> _Plane:
+    """A plane (H, W) without its margins; as it is where it is small."""
+    if min(plane.shape) < 3 * _MARGIN:
+        return plane
+    return plane[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
 
 
 def _luma(image: Image) -> _Plane:
