@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     runtimes.check_openvino,
     runtimes.check_tensorrt,
     runtimes.check_cuda,
+    runtimes.check_cache,
     runtimes.check_models,
     media.check_codecs,
     media.check_gstreamer,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spikerain_edge.caches import cache_folder
 from spikerain_edge.diagnosis.finding import Finding, Status, absent, failed, found
 from spikerain_edge.errors import InputError, SpikeRainError
 from spikerain_edge.inference import Derainer
@@ -104,6 +105,14 @@ def check_models() -> Iterator[Finding]:
         else:
             yield found("models", name, f"{sum(sizes) / 1e6:.1f} MB, SHA-256 correct")
     yield _try_out()
+
+
+def check_cache() -> Iterator[Finding]:
+    """Reports what engines and compiled graphs are kept."""
+    folder = cache_folder()
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    total = f"{len(sizes)} files, {sum(sizes) / 1e6:.0f} MB in {folder}"
+    yield found("runtimes", "engine cache", total)
 
 
 def check_extras() -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from spikerain_edge.caches import cache_folder
 from spikerain_edge.files import write_whole
 
 MAX_FILES = 32
@@ -29,9 +30,7 @@ _Loaded = TypeVar("_Loaded")
 
 def default_folder() -> Path:
     """Returns `spikerain-edge/compiled` in the user's cache folder (XDG base directories)."""
-    root = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(root) if root.startswith("/") else Path.home() / ".cache"
-    return base / "spikerain-edge" / "compiled"
+    return cache_folder("compiled")
 
 
 class CompiledCache:

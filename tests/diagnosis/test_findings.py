@@ -14,7 +14,7 @@ from spikerain_edge.diagnosis.finding import Finding, Status
 from spikerain_edge.diagnosis.machine import check_board, check_room
 from spikerain_edge.diagnosis.media import check_cameras, check_codecs, check_gstreamer
 from spikerain_edge.diagnosis.report import require_working
-from spikerain_edge.diagnosis.runtimes import check_cuda, check_models
+from spikerain_edge.diagnosis.runtimes import check_cache, check_cuda, check_models
 from spikerain_edge.diagnosis.v4l2 import pixel_formats
 from spikerain_edge.errors import ModelError
 from spikerain_edge.models import shipped_models
@@ -94,6 +94,13 @@ def test_shipped_models_are_whole_and_one_of_them_derains() -> None:
     findings = list(check_models())
     assert {finding.name for finding in findings} == {*shipped_models(), "trial"}
     assert {finding.status for finding in findings} == {Status.OK}
+
+
+def test_the_cache_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert next(check_cache()).detail.startswith("0 files, 0 MB")
+    tree(tmp_path, {"spikerain-edge/engines/a.engine": "x" * 2_000_000})
+    assert next(check_cache()).detail.startswith("1 files, 2 MB")
 
 
 def test_what_recordings_need_is_here() -> None:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from spikerain_edge.caches import cache_folder
 from spikerain_edge.engine_file import SUFFIX, EngineFile, read_engine_file
 from spikerain_edge.engine_header import HEADER_VERSION, EngineHeader
 from spikerain_edge.errors import InputError, ModelError, SpikeRainError
@@ -34,9 +35,7 @@ _log = logging.getLogger(__name__)
 
 def default_folder() -> Path:
     """Returns `spikerain-edge/engines` in the user's cache folder (XDG base directories)."""
-    root = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(root) if root.startswith("/") else Path.home() / ".cache"
-    return base / "spikerain-edge" / "engines"
+    return cache_folder("engines")
 
 
 class EngineCache:
