@@ -6,6 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -110,7 +111,11 @@ def check_models() -> Iterator[Finding]:
 def check_cache() -> Iterator[Finding]:
     """Reports what engines and compiled graphs are kept."""
     folder = cache_folder()
-    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    sizes = []
+    for path in folder.rglob("*"):
+        # Another program may delete a file meanwhile.
+        with suppress(OSError):
+            sizes += [path.stat().st_size] if path.is_file() else []
     total = f"{len(sizes)} files, {sum(sizes) / 1e6:.0f} MB in {folder}"
     yield found("runtimes", "engine cache", total)
 
