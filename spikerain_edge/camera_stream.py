@@ -225,6 +225,7 @@ class CameraStream:
         self._absent.begin(time.perf_counter())
         threading.Thread(target=self._open_late, name="waiting", daemon=True).start()
         failure = self._news.get()
+        self._absent.end()
         if failure is not None:
             raise failure
         if not self._stopped:

@@ -21,7 +21,7 @@ from spikerain_edge.run_options import RunOptions, check_cameras, check_outputs
 from spikerain_edge.run_summary import status_line, total
 from spikerain_edge.stream.concurrently import call_all, run_all
 from spikerain_edge.stream.frame import Frame
-from spikerain_edge.stream.sources import may_be_absent
+from spikerain_edge.stream.sources import check_uri, may_be_absent
 from spikerain_edge.stream.traffic import Traffic
 from spikerain_edge.stream.turns import Turns
 from spikerain_edge.stream.uris import without_password
@@ -159,6 +159,8 @@ class Session:
 
     def _open(self) -> None:
         """Opens sources and outputs, except those of cameras that others do not wait for."""
+        for camera in self._options.cameras:
+            check_uri(camera, self._options.capture)
         waits = self._options.capture.wait_for_camera and len(self._streams) > 1
         opened = [
             stream

@@ -95,8 +95,7 @@ def open_source(uri: str, options: CaptureOptions = _AS_USUAL) -> Source:
             size or rate is asked of what is not a camera of this machine.
         StreamError: a camera or stream cannot be opened.
     """
-    if options.size or options.rate:
-        check_local_camera(uri)
+    check_uri(uri, options)
     if _is_word(uri):
         return DemoSource() if uri == "demo" else open_camera(int(uri), f"camera {uri}", options)
     path = local_path(uri)
@@ -112,6 +111,26 @@ def open_source(uri: str, options: CaptureOptions = _AS_USUAL) -> Source:
         ) from error
 
 
+def check_uri(uri: str, options: CaptureOptions = _AS_USUAL) -> None:
+    """Checks what can be known of a source before it is there.
+
+    Raises:
+        InputError: a scheme is unknown, a secret has no value, or a size or rate is asked of what
+            is not a camera of this machine.
+    """
+    if options.size or options.rate:
+        check_local_camera(uri)
+    scheme = uri.partition("://")[0]
+    if local_path(uri) is not None or scheme in LOCAL_SCHEMES:
+        return
+    if scheme not in NETWORK_SCHEMES:
+        raise InputError(
+            f"unknown scheme {scheme}:// of a camera",
+            f"use one of {', '.join([*LOCAL_SCHEMES, *NETWORK_SCHEMES])}, or a path",
+        )
+    with_credentials(uri)
+
+
 def _open_remote(uri: str, options: CaptureOptions) -> Source:
     scheme, _, rest = uri.partition("://")
     label = without_password(uri)
@@ -119,11 +138,6 @@ def _open_remote(uri: str, options: CaptureOptions) -> Source:
         return open_pipeline(rest, label, options)
     if scheme == "csi":
         return open_pipeline(csi_pipeline(rest, options), label, options)
-    if scheme not in NETWORK_SCHEMES:
-        raise InputError(
-            f"unknown scheme {scheme}:// of a camera",
-            f"use one of {', '.join([*LOCAL_SCHEMES, *NETWORK_SCHEMES])}, or a path",
-        )
     return open_url(with_credentials(uri), label, options)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -107,3 +108,10 @@ def test_every_camera_that_is_absent_is_named(spikerain: Run) -> None:
     assert ended.returncode == 3
     for camera in cameras:
         assert f"{camera} cannot be opened: connection refused" in ended.stderr
+
+
+@pytest.mark.parametrize("camera", ["foo://gate/live", "rtsp://{NO_SUCH_SECRET}@gate/live"])
+def test_mistakes_are_not_waited_for(spikerain: Run, camera: str) -> None:
+    ended = spikerain("--camera", camera, "--camera", "demo", "--wait-for-camera")
+    assert ended.returncode == 2
+    assert re.search("unknown scheme foo://|{NO_SUCH_SECRET} in the name", ended.stderr)
