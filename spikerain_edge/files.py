@@ -46,6 +46,12 @@ def read_bounded(path: Path, limit: int, kind: str) -> bytes:
         ) from error
 
 
+def resolved(path: Path) -> Path:
+    """Returns a path without symbolic links. A link that leads to itself stays as it is."""
+    # Before Python 3.13, `Path.resolve` raises a RuntimeError for such a link.
+    return Path(os.path.realpath(path))
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Writes a file so that it appears complete or not at all.
 
@@ -66,7 +72,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     with ExitStack() as cleanup:
         partials = {}
         for path, content in contents.items():
-            target = path.resolve()
+            target = resolved(path)
             partial = path if _is_device(path) else partial_name(target)
             if partial != path:
                 cleanup.callback(_remove, partial)
@@ -102,7 +108,7 @@ def require_writable(path: Path) -> None:
     Raises:
         InputError: the path is a folder, its folder does not exist, or one of them is not writable.
     """
-    target = path.resolve()
+    target = resolved(path)
     if target.is_dir():
         raise InputError(f"cannot write {path}: it is a folder", "name a file in it")
     if not target.parent.is_dir():
@@ -177,9 +183,9 @@ def require_distinct(destinations: Iterable[str], read: Iterable[Path]) -> None:
     Raises:
         InputError: an output would overwrite an input or another output.
     """
-    conflicts = {path.resolve(): "is read, and the output would overwrite it" for path in read}
+    conflicts = {resolved(path): "is read, and the output would overwrite it" for path in read}
     for destination in destinations:
-        target = Path(destination).resolve()
+        target = resolved(Path(destination))
         if destination != "-" and target in conflicts and not _is_device(Path(destination)):
             raise InputError(
                 f"{destination} {conflicts[target]}", "name a different file for each output"

@@ -18,6 +18,7 @@ from spikerain_edge.images.formats import format_of
 from spikerain_edge.images.heic import can_read_heic, decode_heic
 from spikerain_edge.images.page import Page
 from spikerain_edge.images.pages import durations, images_in
+from spikerain_edge.images.png import opacity_by_colour
 from spikerain_edge.images.profiles import colour_profile
 
 _log = logging.getLogger(__name__)
@@ -118,7 +119,11 @@ def _opacities(
         _log.warning("%s has more than 8 bits per channel; it is read with 8", path)
     if len(whole) != len(images):
         return opaque
-    return [_opacity(image, full) for image, full in zip(images, whole, strict=True)]
+    found = [_opacity(image, full) for image, full in zip(images, whole, strict=True)]
+    if form == "PNG" and len(images) == 1 and found[0] is None:
+        alpha = opacity_by_colour(packed.tobytes())
+        return [alpha if alpha is not None and alpha.shape == images[0].shape[:2] else None]
+    return found
 
 
 def _read(path: Path, remedy: str) -> tuple[npt.NDArray[np.uint8], str | None]:
@@ -133,6 +138,8 @@ def _read(path: Path, remedy: str) -> tuple[npt.NDArray[np.uint8], str | None]:
         raise InputError(
             f"cannot read {path}: {error.strerror}", f"check the path: ls -l {quote(str(path))}"
         ) from error
+    if not packed.size:
+        raise InputError(f"the image {path} is empty", remedy)
     content = packed.tobytes()
     form = format_of(content)
     if form is not None and is_damaged(content, form):

@@ -103,7 +103,7 @@ class Encoder:
             if isinstance(error, OSError):
                 raise
             raise StreamError(
-                f"{self._label} cannot hold {frame.name}: {error.strerror}",
+                f"{self._label} cannot hold {frame.called}: {error.strerror}",
                 "write into a folder, or choose another format, such as .mkv",
             ) from error
 

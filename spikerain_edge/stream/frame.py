@@ -21,6 +21,8 @@ class Frame:
         captured: when a live camera handed it over, or when reading it from a file or drawing it
             began, before it was decoded; seconds on the clock of `time.perf_counter`.
         name: what a folder should call it, without suffix.
+        label: what messages call it: the path of an image, the number of a frame in its video; its
+            name where that is empty.
         time: when it is shown, in seconds after the first frame of its source; none where frames
             follow each other at the rate of the source.
         duration: for how long it is shown, in seconds, unless the next frame comes earlier or
@@ -39,6 +41,12 @@ class Frame:
     pixel_shape: Fraction = Fraction(1)
     alpha: Image | None = None
     profile: bytes | None = None
+    label: str = ""
+
+    @property
+    def called(self) -> str:
+        """What messages call it."""
+        return self.label or self.name
 
 
 class Arrivals:

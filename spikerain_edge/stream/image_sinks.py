@@ -46,6 +46,11 @@ class FolderSink:
         self._folder = folder
         self._prefix = ""
         try:
+            if folder.exists() and not folder.is_dir():
+                raise StreamError(
+                    f"cannot write into {folder}: it is not a folder",
+                    "name another place with --output: a folder, or a file such as out.mp4",
+                )
             self._made = [place for place in (folder, *folder.parents) if not place.exists()]
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -174,7 +179,7 @@ def opaque_notice(path: Path) -> Callable[[Frame], None]:
         if not said:
             said.append(frame.name)
             _log.warning(
-                "%s is transparent, which %s cannot be: write .png to keep it", frame.name, path
+                "%s is transparent, which %s cannot be: write .png to keep it", frame.called, path
             )
 
     return say

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import glob
 import logging
+import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from spikerain_edge.errors import InputError
@@ -37,20 +39,45 @@ def open_files(path: str) -> ImageSource | VideoSource:
     if path and place.is_dir():
         return _images(place.iterdir(), f"the folder {path} holds no images")
     if place.is_file():
-        return ImageSource([place]) if _is_candidate(place) else open_video(place)
+        return _one_file(place)
     if glob.has_magic(path):
-        matches = map(Path, glob.glob(path, recursive=True))
-        return _images(matches, f"no image matches {path}")
+        return _images(_matches(path), f"no image matches {path}")
+    if place.exists():
+        raise InputError(
+            f"{path} is a pipe or a device, not a file", "write what it sends into a file first"
+        )
     raise InputError(
         f"there is no file or folder {path}",
         "give demo, a camera number, /dev/videoN, a video, an image, a folder, a glob or a URL",
     )
 
 
+def _one_file(place: Path) -> ImageSource | VideoSource:
+    """Opens a file by its content: a video may have the name of an image."""
+    if not place.stat().st_size:
+        raise InputError(f"{place} is empty", "copy or record the file again")
+    if not _is_candidate(place):
+        return open_video(place)
+    if format_of_file(place) is None:
+        with suppress(InputError):
+            return open_video(place)
+    return ImageSource([place])
+
+
 def natural_order(path: Path) -> tuple[list[tuple[str, int]], str]:
     """A key that sorts paths as people count: `img_2` before `img_10`."""
     chunks = re.findall(r"([^0-9]*)([0-9]*)", str(path))
     return [(text, int(number or -1)) for text, number in chunks], str(path)
+
+
+def _matches(pattern: str) -> list[Path]:
+    """The files that match a pattern, each once: a link may lead back to a folder above it."""
+    found: dict[tuple[str, str], Path] = {}
+    for path in sorted(
+        map(Path, glob.glob(pattern, recursive=True)), key=lambda one: len(one.parts)
+    ):
+        found.setdefault((os.path.realpath(path.parent), path.name), path)
+    return list(found.values())
 
 
 def _images(entries: Iterable[Path], otherwise: str) -> ImageSource:

@@ -65,7 +65,7 @@ class Processing:
             # Of a video or a camera all frames are alike, and so is what is wrong with them.
             if not isinstance(error, InputError) or len(self._source.paths) <= 1:
                 raise
-            _log.debug("leaving out %s: %s", frame.name, error.cause)
+            _log.debug("leaving out %s: %s", frame.called, error.cause)
             self._failures.append(error)
             self._traffic.refused += 1
             return None
@@ -79,9 +79,9 @@ class Processing:
         try:
             return self._function(frame.image)
         except InputError as error:
-            raise InputError(f"{frame.name}: {error.cause}", error.remedy) from error
+            raise InputError(f"{frame.called}: {error.cause}", error.remedy) from error
         except MemoryError as error:
             raise InputError(
-                f"{frame.name}: not enough memory for an image of {width}x{height}",
+                f"{frame.called}: not enough memory for an image of {width}x{height}",
                 "derain it in tiles: --tile auto, scale it down: --imgsz WxH, or free memory",
             ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.files import resolved
 from spikerain_edge.images import Image
 from spikerain_edge.images.reading import IMAGE_SUFFIXES
 from spikerain_edge.stream.credentials import with_credentials
@@ -147,7 +148,7 @@ def may_replace(destination: str, file: Path) -> bool:
     if is_stream(destination):
         return False
     destination = local_path(destination) or ""
-    path, file = Path(destination).resolve(), file.resolve()
+    path, file = resolved(Path(destination)), resolved(file)
     if _is_folder(destination):
         return path == file.parent
     if is_video(destination) and is_dated(destination) and could_be_made(path, file):

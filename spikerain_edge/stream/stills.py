@@ -61,6 +61,7 @@ class ImageSource:
                     duration=page.duration,
                     alpha=page.alpha,
                     profile=page.profile,
+                    label=str(path),
                 )
                 index, captured = index + 1, time.perf_counter()
                 shown += page.duration or 1 / self.rate

@@ -18,6 +18,7 @@ from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.damage import refuse_damaged_jpegs
 from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.remarks import tell_losses
 from spikerain_edge.stream.structure import is_whole
 from spikerain_edge.stream.truncation import (
     LONGEST_STEP,
@@ -64,6 +65,7 @@ class VideoSource:
         self._container = container
         self._stream = video_stream(container, label)
         refuse_damaged_jpegs(self._stream)
+        tell_losses(container, self._stream, label)
         self.has_sound = bool(container.streams.audio)
         self._discontinuous = bool(self._container.format.flags & _DISCONTINUOUS)
         self.rate = nominal_rate(self._stream)
@@ -83,6 +85,7 @@ class VideoSource:
                 clock.seconds(decoded),
                 _seconds(decoded.duration, decoded),
                 1 / shape if turned else shape,
+                label=f"frame {index} of {self._label}",
             )
             index, captured = index + 1, time.perf_counter()
         self.length = index

@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.stream.frame import DEFAULT_RATE
+from spikerain_edge.stream.remarks import is_cover
 
 
 def opened_container(path: Path) -> InputContainer:
@@ -53,6 +54,10 @@ def video_stream(container: InputContainer, label: str) -> VideoStream:
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream):
         raise InputError(f"{label} holds no video", "name a file with a video stream")
+    if is_cover(stream):
+        raise InputError(
+            f"{label} holds no video but a cover picture", "name a file with a video stream"
+        )
     if stream.codec_context is None:
         raise InputError(
             f"no decoder for the video in {label}",

@@ -58,7 +58,7 @@ class VideoSink:
         first = self._encoder.size
         if size != first:
             raise InputError(
-                f"{frame.name} is {size[0]}x{size[1]}, the video is {first[0]}x{first[1]}",
+                f"{frame.called} is {size[0]}x{size[1]}, the video is {first[0]}x{first[1]}",
                 "give one size with --imgsz WxH, or write into a folder",
             )
         if frame.alpha is not None:

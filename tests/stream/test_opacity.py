@@ -66,7 +66,7 @@ def test_what_cannot_be_transparent_says_so(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         Pipeline(open_source(str(glass)), inverted, [open_sink(f"{tmp_path}/{name}", 25)]).run()
-    said = f"glass is transparent, which {tmp_path}/{name} cannot be: write .png to keep it"
+    said = f"{glass} is transparent, which {tmp_path}/{name} cannot be: write .png to keep it"
     assert caplog.messages == [said]
 
 

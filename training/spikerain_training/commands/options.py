@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.files import resolved
 from spikerain_edge.images.picture import Half
 
 PROGRAM = "spikerain-train"
@@ -98,7 +99,7 @@ def folders_of(given: Sequence[str]) -> dict[Path, float]:
     """
     folders: dict[Path, float] = {}
     for folder, weight in map(weighted, given):
-        if folder.resolve() in [other.resolve() for other in folders]:
+        if resolved(folder) in [resolved(other) for other in folders]:
             raise InputError(
                 f"--data names {folder} twice", f"name it once, with a weight: --data {folder}=2"
             )
