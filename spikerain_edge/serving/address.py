@@ -81,6 +81,7 @@ def listen(address: Address) -> socket.socket:
             f"cannot serve on {address}: {reason.lower()}",
             "choose another address, such as --serve 127.0.0.1:8081",
         ) from None
+    opened.setblocking(False)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return opened

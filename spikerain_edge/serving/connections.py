@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any
 
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from spikerain_edge.serving.rates import RateLimit
 
 MOST_CONNECTIONS = 64
 """Connections at a time; further ones are closed at once."""
@@ -14,6 +18,30 @@ MOST_OF_ONE_ADDRESS = 24
 """Connections at a time from one other machine."""
 # Seconds that a client has to send the head of a request, or to take what was sent to it.
 _PATIENCE = 10.0
+# New connections that are taken at once, and in a second; others wait in the system's queue.
+_BURST, _PER_SECOND = 150, 50
+# Seconds after which to go on where the system has no connection to give.
+_PAUSE = 0.05
+
+
+async def accept(listening: socket.socket, server: uvicorn.Server) -> None:
+    """Takes connections for a server, at a bounded rate, until it is cancelled."""
+    loop = asyncio.get_running_loop()
+    pace = RateLimit(_BURST, _PER_SECOND, loop.time)
+
+    def connected() -> BoundedConnection:
+        return BoundedConnection(server.config, server.server_state, {})
+
+    while True:
+        if not pace.take(""):
+            await asyncio.sleep(_PAUSE)
+            continue
+        try:
+            connection, _ = await loop.sock_accept(listening)
+            await loop.connect_accepted_socket(connected, connection)
+        except OSError:
+            # The client has left, or no file descriptor is free.
+            await asyncio.sleep(_PAUSE)
 
 
 class BoundedConnection(H11Protocol):

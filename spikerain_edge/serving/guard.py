@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,6 +16,8 @@ from spikerain_edge.serving.token import Token
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/style.css", "/icon.svg"})
 """What is answered without a token: nothing about the pictures."""
 LONGEST_BODY = 4096
+# Seconds that a client which asks too often waits for its answer.
+_PAUSE = 1.0
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' blob:; connect-src 'self'; manifest-src 'self'; form-action 'self'; "
@@ -41,7 +44,7 @@ class Guard:
         self._app = app
         self._names = names
         self._token = token
-        self._requests = RateLimit(burst=200, per_second=50)
+        self._requests = RateLimit(burst=200, per_second=30)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request (ASGI)."""
@@ -55,6 +58,9 @@ class Guard:
             await send(message)
 
         refusal = self._refusal(scope)
+        if refusal is not None and refusal.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            # An answer at once would invite the next request.
+            await asyncio.sleep(_PAUSE)
         await (refusal or self._app)(scope, receive, send_guarded)
 
     def _refusal(self, scope: Scope) -> Response | None:
@@ -63,7 +69,7 @@ class Guard:
             return _text(421, "unknown host; name it with --serve-name")
         client = scope.get("client") or ("",)
         if not self._requests.take(client[0]):
-            return _text(429, "too many requests", {"Retry-After": "1"})
+            return _text(429, "too many requests", {"Retry-After": "1", "Connection": "close"})
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > LONGEST_BODY:
             return _text(413, "the request is too large", {"Connection": "close"})

@@ -20,7 +20,7 @@ _OUTAGES = ("spikerain_outages", "Latest outages of the camera, 1000 at most.")
 _OUTAGES_SECONDS = ("spikerain_outages_seconds", "Length of these outages together.")
 _OUTPUTS = ("spikerain_output_frames", "Frames of an output, by what became of them.")
 _RAIN = ("spikerain_rain_state", "1 for the state that holds.")
-_INTENSITY = ("spikerain_rain_intensity_levels", "Light that the network removes from the rain.")
+_INTENSITY = ("spikerain_rain_intensity", "Light that the network removes from the rain.")
 _BYPASSED = ("spikerain_frames_bypassed", "Frames that passed untouched.")
 _NOW = (
     ("fps", "spikerain_frames_per_second", "Rate over the latest five seconds.", 1.0),

@@ -20,6 +20,8 @@ VIEWS = ("before", "after")
 # Pictures per second at most, and how often the feed is looked at meanwhile.
 _FASTEST = 10.0
 _LOOK = 0.02
+# Seconds between two frames of which stills are made.
+_STILL_EVERY = 0.25
 # Longer side of a streamed picture in pixels.
 _LONGEST = 1280
 _STREAM_QUALITY = 80
@@ -85,7 +87,7 @@ class Pictures:
             now, newest = asyncio.get_running_loop().time(), self._feed.newest
             if newest is None:
                 return None
-            if self._still is None or now - self._still_time > 1 / _FASTEST:
+            if self._still is None or now - self._still_time > _STILL_EVERY:
                 self._still, self._still_time = (newest, {}), now
             shown, jpegs = self._still
             if view not in jpegs:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import time
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -18,6 +20,30 @@ from spikerain_edge.serving.status import Status
 _VIEWS = "no such view; ask for ?view=before or ?view=after"
 # Seconds without a step after which the process does not recover by itself.
 _STUCK = 60.0
+_FRESH = 0.25
+
+
+class Fresh:
+    """An answer that is made again when it is older than a quarter of a second.
+
+    Args:
+        make: makes it.
+        clock: returns a time in seconds.
+    """
+
+    def __init__(
+        self, make: Callable[[], bytes], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._make = make
+        self._clock = clock
+        self._made: tuple[float, bytes] | None = None
+
+    def __call__(self) -> bytes:
+        """Returns the answer."""
+        now = self._clock()
+        if self._made is None or now - self._made[0] > _FRESH:
+            self._made = now, self._make()
+        return self._made[1]
 
 
 class Endpoints:
@@ -31,7 +57,8 @@ class Endpoints:
     def __init__(self, pictures: Sequence[Pictures], status: Status) -> None:
         self._pictures = pictures
         self._status = status
-        self._metrics = Metrics(status)
+        self._metrics = Fresh(Metrics(status).text)
+        self._document = Fresh(lambda: json.dumps(status.document()).encode())
 
     def routes(self) -> list[Route]:
         """All endpoints but those of the page itself."""
@@ -64,7 +91,7 @@ class Endpoints:
 
     async def metrics(self, request: Request) -> Response:
         """Metrics for Prometheus."""
-        return Response(self._metrics.text(), media_type=CONTENT_TYPE)
+        return Response(self._metrics(), media_type=CONTENT_TYPE)
 
     async def snapshot(self, request: Request) -> Response:
         """The newest frame as one JPEG."""
@@ -83,9 +110,9 @@ class Endpoints:
 
     async def status(self, request: Request) -> Response:
         """The summary of the run so far, and how its cameras are doing now."""
-        begun = self._status.run is not None
-        code = HTTPStatus.OK if begun else HTTPStatus.SERVICE_UNAVAILABLE
-        return JSONResponse(self._status.document(), code)
+        if self._status.run is None:
+            return JSONResponse(self._status.document(), HTTPStatus.SERVICE_UNAVAILABLE)
+        return Response(self._document(), media_type="application/json")
 
     async def history(self, request: Request) -> Response:
         """The latest five minutes."""

@@ -14,7 +14,7 @@ import uvicorn
 
 from spikerain_edge.serving.address import Address, HostNames, listen
 from spikerain_edge.serving.application import application
-from spikerain_edge.serving.connections import BoundedConnection
+from spikerain_edge.serving.connections import accept
 from spikerain_edge.serving.feed import Feed
 from spikerain_edge.serving.pictures import Pictures
 from spikerain_edge.serving.status import HISTORY_STEP, Status, Watched
@@ -82,6 +82,7 @@ class LivePage:
             if self._server is not None:
                 self._server.should_exit = True
             self._thread.join(_END)
+            self._socket.close()
 
     def _work(self) -> None:
         with suppress(asyncio.CancelledError):
@@ -94,7 +95,6 @@ class LivePage:
         server = uvicorn.Server(
             uvicorn.Config(
                 application(pictures, self._status, self._names, self._token),
-                http=BoundedConnection,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -108,8 +108,11 @@ class LivePage:
         )
         self._server = server
         watching = asyncio.create_task(_watch(server, pictures, self._status))
-        await server.serve(sockets=[opened])
-        watching.cancel()
+        accepting = asyncio.create_task(accept(opened, server))
+        # It is given its connections one by one, so it needs no socket.
+        await server.serve(sockets=[])
+        for task in (watching, accepting):
+            task.cancel()
 
 
 async def _watch(server: uvicorn.Server, pictures: Sequence[Pictures], status: Status) -> None:

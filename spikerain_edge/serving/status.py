@@ -154,6 +154,6 @@ class Status:
 
 def median_ms(seconds: deque[float]) -> float | None:
     """Median of the latest times in milliseconds; None if there are none."""
-    # Copied in one step, because another thread appends.
-    latest = list(islice(reversed(seconds.copy()), _LATEST))
+    # Taken in one step, because another thread appends.
+    latest = tuple(islice(reversed(seconds), _LATEST))
     return round(float(np.median(latest)) * 1e3, 1) if latest else None

@@ -125,7 +125,9 @@ def test_the_status_is_the_summary_and_how_the_camera_is_doing(served: Served) -
     assert status["live"][0]["firing_rates"][1] == {"layer": "down1.neuron", "rate": 0.5}
 
     served.run.away = True
-    assert json.loads(served.get("/api/status").body)["live"][0]["state"] == "away"
+    served.wait_until(
+        lambda: json.loads(served.get("/api/status").body)["live"][0]["state"] == "away"
+    )
 
 
 def test_the_history_has_a_point_each_second(served: Served) -> None:
@@ -154,7 +156,7 @@ def test_prometheus_finds_no_fault_with_the_metrics(served: Served) -> None:
         'spikerain_frame_energy_joules{camera="gate"} 0.0015',
         'spikerain_output_frames_total{camera="gate",output="gate.mp4",result="dropped"} 2.0',
         'spikerain_rain_state{camera="gate",state="rain"} 1.0',
-        'spikerain_rain_intensity_levels{camera="gate"} 0.4',
+        'spikerain_rain_intensity{camera="gate"} 0.4',
         'spikerain_frames_bypassed_total{camera="gate"} 7.0',
     ):
         assert line in text.decode().splitlines()
