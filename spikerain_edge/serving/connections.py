@@ -19,7 +19,7 @@ MOST_OF_ONE_ADDRESS = 24
 # Seconds that a client has to send the head of a request, or to take what was sent to it.
 _PATIENCE = 10.0
 # New connections that are taken at once, and in a second; others wait in the system's queue.
-_BURST, _PER_SECOND = 150, 50
+_BURST, _PER_SECOND = 150, 30
 # Seconds after which to go on where the system has no connection to give.
 _PAUSE = 0.05
 
