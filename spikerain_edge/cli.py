@@ -26,6 +26,10 @@ COMMANDS = {
         "spikerain_edge.commands.profile",
         "Measures latency, operations, spikes and energy at several image sizes.",
     ),
+    "benchmark": CommandEntry(
+        "spikerain_export.commands.benchmark",
+        "Measures every format of a model with every back end, side by side.",
+    ),
     "doctor": CommandEntry(
         "spikerain_edge.commands.doctor",
         "Shows what works on this machine, and the command that fixes what does not.",

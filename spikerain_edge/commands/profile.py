@@ -25,11 +25,17 @@ app = typer.Typer(add_completion=False)
 _log = logging.getLogger(__name__)
 _STDOUT = "-"
 _SIZES = ("256", "512", "720")
+_UNTRAINED_NOTE = (
+    "No trained weights of {} are shipped: it was measured untrained. Times and dense operations "
+    "are those of any weights; spikes and energy are not those of a trained network."
+)
 
 
 @app.command(cls=VariadicCommand)
 def profile(
-    model: Annotated[str, typer.Option(help="Shipped model or ONNX file.")] = "nano",
+    model: Annotated[
+        str, typer.Option(help="Shipped model, ONNX file, or s, m, l (untrained).")
+    ] = "nano",
     imgsz: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,27 +93,31 @@ def profile(
         from spikerain_edge.cores import tell_surplus
         from spikerain_edge.inference.backends import backend_named
         from spikerain_edge.profiling.examination import ProfileOptions
+        from spikerain_edge.profiling.exported import is_untrained, measurable
         from spikerain_edge.profiling.report import profile as measure
         from spikerain_edge.profiling.tables import WIDTH, report_tables
 
         tell_surplus(threads)
         destinations = [target for target in (json_to, csv_to, html_to) if target]
         frames = ScaledFrames(images)
-        check_destinations(destinations, [*model_files(model), *frames.paths])
-        options = ProfileOptions(
-            model=model,
-            sizes=tuple(parse_shape(text) for text in imgsz or _SIZES),
-            images=images or "demo",
-            frames_note=frames.note,
-            provider=backend_named(backend),
-            threads=threads,
-            warmup=warmup,
-            iterations=iterations,
-            power=power,
-            neuron_cost=neuron_cost,
-            board=board,
-        )
-        with live_status(console, "starting"):
+        read = [] if is_untrained(model) else model_files(model)
+        check_destinations(destinations, [*read, *frames.paths])
+        provider = backend_named(backend)
+        with live_status(console, "starting"), measurable(model) as file:
+            options = ProfileOptions(
+                model=file,
+                sizes=tuple(parse_shape(text) for text in imgsz or _SIZES),
+                images=images or "demo",
+                frames_note=frames.note,
+                model_note=_UNTRAINED_NOTE.format(model) if is_untrained(model) else "",
+                provider=provider,
+                threads=threads,
+                warmup=warmup,
+                iterations=iterations,
+                power=power,
+                neuron_cost=neuron_cost,
+                board=board,
+            )
             report = measure(options, frames)
         shown = console if _STDOUT in destinations else Console()
         shown.width = min(WIDTH, shown.width) if shown.is_terminal else WIDTH

@@ -33,6 +33,7 @@ class ProfileOptions:
         sizes: height and width of each row.
         images: what to call the frames.
         frames_note: what a reader has to know about them; empty where nothing.
+        model_note: what a reader has to know about the model; empty where nothing.
         provider: ONNX Runtime execution provider.
         threads: threads within an operator; all cores where none.
         warmup: frames before the timed ones.
@@ -46,6 +47,7 @@ class ProfileOptions:
     sizes: tuple[Size, ...]
     images: str = "demo"
     frames_note: str = ""
+    model_note: str = ""
     provider: str = CPU
     threads: int | None = None
     warmup: int = 5

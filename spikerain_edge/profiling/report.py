@@ -211,7 +211,7 @@ def _notes(options: ProfileOptions, found: Sequence[Findings], spec: ModelSpec) 
     ]
     return [
         *notes,
-        *filter(None, [options.frames_note]),
+        *filter(None, [options.model_note, options.frames_note]),
         "The patch embedding sees the same image at every timestep, runs once and is counted once.",
         f"Energy in mJ is estimated from operations over T = {spec.timesteps} timesteps; measured "
         "energy, in joules, is what a power rail of this machine said.",

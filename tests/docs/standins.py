@@ -92,11 +92,28 @@ RULES = (
     Rule("openssl rand", leaves=("token",)),
     Rule("SPIKERAIN_TOKEN_FILE=token spikerain-edge run"),
     Rule("spikerain-edge profile", FEW_FRAMES),
+    Rule(
+        "spikerain-edge profile --model m",
+        FEW_FRAMES,
+        replaced=(r"--model m --imgsz 256 512 720", "--model s --imgsz 32"),
+        says="Table 1",
+    ),
     Rule("spikerain-edge export run", output="nano.onnx", leaves=("{stem}.probe.onnx",)),
     Rule(
         "spikerain-edge export nano --int8",
         output="nano-int8.onnx",
         leaves=("{stem}.probe.onnx",),
+    ),
+    Rule(
+        "spikerain-edge export nano --int8 --target openvino",
+        output="nano-int8-openvino.onnx",
+        leaves=("nano-int8-openvino.probe.onnx",),
+        needs="openvino",
+    ),
+    Rule(
+        "spikerain-edge benchmark",
+        "--rounds 1 --iterations 1 --warmup 0 --no-power --formats fp32 --backends cpu",
+        replaced=(r"--model \S+ --imgsz \S+", "--model nano --imgsz 32"),
     ),
     Rule(
         "spikerain-edge export nano --half",
