@@ -6,7 +6,8 @@ Rain is rendered on clean photographs. Each is derained whole, and in as many ro
 tiles as `--grid` says. Tiles grow with their overlap.
 
 - `whole dB`: PSNR of the tiled picture to the one derained whole.
-- `lost dB`: how much further the tiled one is from the clean photograph (PSNR on luma).
+- `lost dB`: how much further the tiled one is from the clean photograph (PSNR on luma). With
+  `--rainy` there is no clean one, and it means nothing.
 - `seam`: the change of the difference (tiled minus whole) across the edges of tiles, divided by
   its change across all other lines. 1 means that edges do not stand out.
 """
@@ -35,10 +36,13 @@ def main() -> None:
     parser.add_argument("--grid", default="2x3")
     parser.add_argument("--overlap", default="16,32,64,128")
     parser.add_argument("--limit", type=int, default=6)
+    parser.add_argument("--rainy", action="store_true", help="the photographs are rainy already")
     given = parser.parse_args()
     paths = sorted(given.photos.glob("*.*"))[: given.limit]
     with Derainer.load(given.model) as derainer:
-        scenes = [_scene(path, seed, derainer) for seed, path in enumerate(paths)]
+        scenes = [
+            _scene(path, None if given.rainy else seed, derainer) for seed, path in enumerate(paths)
+        ]
         print(f"{len(scenes)} photographs, {given.model}")
         print("overlap  whole dB (least)   lost dB   seam")
         rows, columns = map(int, given.grid.split("x"))
@@ -46,9 +50,11 @@ def main() -> None:
             _report(derainer, scenes, (rows, columns), overlap)
 
 
-def _scene(path: Path, seed: int, derainer: Derainer) -> tuple[Image, Image, Image]:
+def _scene(path: Path, seed: int | None, derainer: Derainer) -> tuple[Image, Image, Image]:
     """A clean photograph, the same with rain, and that derained whole."""
     clean = np.asarray(cv2.imread(str(path)), np.uint8)
+    if seed is None:
+        return clean, clean, derainer(clean)
     style = sample_style(np.random.default_rng(seed))
     rainy = Rain(style, (clean.shape[0], clean.shape[1]), seed).render(clean)
     return clean, rainy, derainer(rainy)

@@ -21,6 +21,7 @@ from spikerain_edge.inference.engine import (
     TooLargeError,
 )
 from spikerain_edge.inference.graph_engine import GraphEngine
+from spikerain_edge.inference.openvino import OpenVinoEngine
 from spikerain_edge.inference.padding import pad, padded_size, require_image
 from spikerain_edge.inference.providers import CPU
 from spikerain_edge.inference.tensorrt import TensorRTEngine, open_engine
@@ -62,7 +63,7 @@ class Derainer(Closing):
         self._engine = engine
         self._prober = prober
         try:
-            self._tiler = None if tile is None else _tiler(engine, tile)
+            self._tiler = None if tile is None else _tiler(engine, prober, tile)
         except InputError:
             self.close()
             raise
@@ -259,9 +260,10 @@ class Derainer(Closing):
             self._prober.close()
 
 
-def _tiler(engine: Engine, tile: Tile) -> Tiler:
+def _tiler(engine: Engine, prober: GraphEngine | None, tile: Tile) -> Tiler:
     largest = engine.largest if isinstance(engine, TensorRTEngine) else None
-    return Tiler.choosing(engine.spec, tile, largest)
+    pools = 2 if isinstance(prober, OpenVinoEngine) else 1
+    return Tiler.choosing(engine.spec, tile, largest, pools)
 
 
 def _in_tiles(image: Image, grid: Grid, infer: Callable[[Images], Images]) -> Image:

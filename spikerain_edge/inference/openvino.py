@@ -20,6 +20,7 @@ from spikerain_edge.inference.compiled_cache import CompiledCache
 from spikerain_edge.inference.engine import Images
 from spikerain_edge.inference.graph_engine import GraphEngine, no_memory, reason_of
 from spikerain_edge.inference.openvino_graph import require_integers
+from spikerain_edge.inference.openvino_probe import count_early
 from spikerain_edge.sealed_graph import read_description
 from spikerain_edge.spec import ModelSpec
 
@@ -149,6 +150,7 @@ class OpenVinoEngine(GraphEngine):
     def _compiled(self, shape: tuple[int, ...]) -> Any:
         key = self._cache.key(
             self.spec.graph_sha256,
+            "counts early",
             *shape,
             self._library.__version__,
             self._core.get_property(_DEVICE, "FULL_DEVICE_NAME"),
@@ -159,6 +161,8 @@ class OpenVinoEngine(GraphEngine):
         if compiled is None:
             model = self._model.clone()
             model.reshape({self.spec.image_input: list(shape)})
+            if self.spec.probe:
+                model = count_early(model, self.spec)
             compiled = self._core.compile_model(model, _DEVICE, self._settings)
             if self.spec.precision == "int8":
                 require_integers(compiled.get_runtime_model(), self.spec, self._origin)

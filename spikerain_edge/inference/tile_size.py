@@ -16,13 +16,14 @@ from spikerain_edge.system import available_memory
 _log = logging.getLogger(__name__)
 
 # Pixels that neighbouring tiles share at least; small tiles share a quarter of their side.
-_OVERLAP = 64
+_OVERLAP = 32
 _LEAST_SIDE = 64
 # Bytes that `auto` takes for intermediate results at most, however much memory there is.
 _MOST_MEMORY = 1 << 30
-# Upper bound of intermediate results, as a multiple of what the heaviest convolution reads and
-# writes: measured 2.4 to 2.9 (`docs/performance.md`).
-_OVER_HEAVIEST = 3.0
+# Peak of the memory of a graph and its probe graph, as a multiple of what the heaviest convolution
+# reads and writes in float32: measured 2.2 to 2.5 (docs/performance.md).
+_OVER_HEAVIEST = 2.75
+_FLOAT_BYTES = 4
 
 
 @dataclass
@@ -43,7 +44,9 @@ class Tiler:
     _latest: tuple[Size, Grid] | None = field(default=None, init=False)
 
     @classmethod
-    def choosing(cls, spec: ModelSpec, tile: Tile, largest: Size | None = None) -> Tiler:
+    def choosing(
+        cls, spec: ModelSpec, tile: Tile, largest: Size | None = None, pools: int = 1
+    ) -> Tiler:
         """Returns the tiler that a user asks for.
 
         Args:
@@ -53,6 +56,8 @@ class Tiler:
                 available memory and 1 GiB.
             largest: largest height and width that the engine accepts; None if it accepts every
                 size.
+            pools: pools of memory for intermediate results: 2 if the graph and its probe graph
+                share none.
 
         Raises:
             InputError: the model cannot take tiles of this size.
@@ -61,7 +66,7 @@ class Tiler:
         if tile == AUTO:
             if fixed or largest:
                 return cls(spec, fixed, largest=largest or (MAX_SIDE, MAX_SIDE))
-            return cls(spec, None, _pixels_within(available_memory(), spec))
+            return cls(spec, None, _pixels_within(available_memory(), spec) // pools)
         _require_valid(tile, spec)
         return cls(spec, tile)
 
@@ -134,10 +139,9 @@ def _divisions(length: int, most: int, stride: int) -> Iterator[int]:
 
 def _pixels_within(available: int | None, spec: ModelSpec) -> int:
     """Pixels of an image whose intermediate results take half of the memory or less."""
-    heaviest = max(
-        operation.reads.per_pixel * operation.reads.element_bytes
-        + operation.writes.per_pixel * operation.writes.element_bytes
-        for operation in spec.operations
+    # Potentials and what lies between convolutions are floats in a graph of integers too.
+    heaviest = _FLOAT_BYTES * max(
+        operation.reads.per_pixel + operation.writes.per_pixel for operation in spec.operations
     )
     memory = _MOST_MEMORY if available is None else min(_MOST_MEMORY, available // 2)
     return int(memory / (heaviest * _OVER_HEAVIEST))

@@ -223,6 +223,8 @@ def test_less_memory_makes_smaller_tiles(spec: ModelSpec, monkeypatch: pytest.Mo
         height, width = Tiler.choosing(spec, AUTO).grid((8000, 8000)).tile
         tiles.append(height * width)
     assert tiles[0] == tiles[1] > tiles[2] > tiles[3]
+    height, width = Tiler.choosing(spec, AUTO, pools=2).grid((8000, 8000)).tile
+    assert height * width < tiles[3]
 
 
 def test_the_command_says_once_what_it_chose_and_derains_in_tiles(
