@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from http.cookies import CookieError, SimpleCookie
@@ -17,7 +18,10 @@ _CREATE = f"create one: export {VARIABLE}=$(openssl rand -hex 16)"
 
 
 class Token:
-    """A secret that a viewer shows as a header `Authorization: Bearer` or as a cookie.
+    """A secret that a viewer shows in the header `Authorization` or as a cookie.
+
+    The header is `Bearer`, or `Basic` with any user and the token as the password, which is what
+    Home Assistant and players can send.
 
     The cookie holds a digest of the token, and stays valid as long as the token is the same. Every
     comparison takes constant time.
@@ -46,11 +50,21 @@ class Token:
         scheme, _, offered = authorization.partition(" ")
         if scheme.lower() == "bearer" and self.matches(offered.strip()):
             return True
+        if scheme.lower() == "basic" and self.matches(_password(offered.strip())):
+            return True
         try:
             found = SimpleCookie(cookies).get(COOKIE)
         except CookieError:
             return False
         return found is not None and hmac.compare_digest(self.cookie.encode(), found.value.encode())
+
+
+def _password(encoded: str) -> str:
+    """The password of the scheme `Basic` (RFC 7617); empty if it is not valid."""
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def required_token(address: Address) -> Token | None:

@@ -82,6 +82,16 @@ RULES = (
         says="Would install spikerain-edge",
     ),
     Rule("spikerain-edge run"),
+    Rule(
+        "spikerain-edge run --camera rtsp://camera/stream --max-frames 25 --output - |",
+        says="Video: h264",
+    ),
+    Rule(
+        "spikerain-edge run --camera rtsp://camera/stream --wait-for-camera --gate auto",
+        not_run="needs a server that takes streams; tests/stream pushes to ffmpeg",
+    ),
+    Rule("python3 docs/ros2_node.py", not_run="needs ROS 2; tests/docs/test_ros2_node.py runs it"),
+    Rule("spikerain-edge run --camera 'gst://videotestsrc", leaves=("gst_0.jpg", "gst_8.jpg")),
     Rule("printf 'secret", leaves=("password",)),
     Rule("RTSP_USER=me RTSP_PASSWORD_FILE=password spikerain-edge run"),
     # Without a broker the run goes on.
@@ -191,7 +201,8 @@ def named_outputs(command: str) -> list[str]:
     """Files that a command's options name as outputs; - stands for standard output."""
     words = shlex.split(command)
     options = ("--output", "--json", "--csv", "--html", "--gallery")
-    return [after for word, after in pairwise(words) if word in options]
+    named = [after for word, after in pairwise(words) if word in options]
+    return [name for name in named if not name.startswith("gst://")]
 
 
 def named_inputs(command: str) -> set[str]:

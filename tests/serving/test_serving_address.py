@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import subprocess
@@ -74,6 +75,17 @@ def test_a_cookie_of_another_token_is_not_admitted() -> None:
     assert token.admits("", f"theme=dark; spikerain={token.cookie}")
     assert not token.admits("", f"spikerain={other.cookie}")
     assert not token.admits("Basic a token of 2026 a", "")
+
+
+def test_the_password_of_basic_authorization_is_the_token() -> None:
+    token = Token("a token: of 2026")
+
+    def basic(text: str) -> str:
+        return f"Basic {base64.b64encode(text.encode()).decode()}"
+
+    assert token.admits(basic("anybody:a token: of 2026"), "")
+    for wrong in ("a token: of 2026:", "anybody:a token", "anybody", ""):
+        assert not token.admits(basic(wrong), "")
 
 
 def test_a_bucket_of_requests_fills_again() -> None:
