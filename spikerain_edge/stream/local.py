@@ -72,6 +72,11 @@ def natural_order(path: Path) -> tuple[list[tuple[str, int]], str]:
 
 def _matches(pattern: str) -> list[Path]:
     """The files that match a pattern, each once: a link may lead back to a folder above it."""
+    folder, rest = Path(), Path(pattern).parts
+    # Brackets in the name of a folder that exists stand for themselves.
+    while rest and (folder / rest[0]).exists():
+        folder, rest = folder / rest[0], rest[1:]
+    pattern = str(Path(glob.escape(str(folder)), *rest))
     found: dict[tuple[str, str], Path] = {}
     for path in sorted(
         map(Path, glob.glob(pattern, recursive=True)), key=lambda one: len(one.parts)

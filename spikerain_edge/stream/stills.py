@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
 
 # Number of files that a message names.
 _NAMED = 3
+_LONGEST_NAME = 255 - len("_000000.webp")
 
 
 class ImageSource:
@@ -91,7 +93,9 @@ def _page_names(name: str, pages: int, taken: set[str]) -> list[str]:
     """Names of the pages of a file, none of which is taken; takes them."""
     if pages == 1:
         return [name]
-    numbered = [f"{name}_{number:04d}" for number in range(1, pages + 1)]
+    # The longest name of a file, less the number and the suffix of an output.
+    short = os.fsdecode(os.fsencode(name)[:_LONGEST_NAME])
+    numbered = [f"{short}_{number:04d}" for number in range(1, pages + 1)]
     while taken.intersection(numbered):
         numbered = [f"{page}_" for page in numbered]
     taken.update(numbered)

@@ -231,3 +231,33 @@ def test_images_are_turned_as_they_say(tmp_path: Path, picture: Draw, form: str,
     (page,) = read_pages(tmp_path / f"x.{form}")
     assert page.image.shape == upright.shape
     assert np.abs(page.image.astype(int) - upright).mean() < 12
+
+
+def test_brackets_of_a_folder_stand_for_themselves(tmp_path: Path, picture: Draw) -> None:
+    save(tmp_path / "a[1]" / "x.png", picture())
+    save(tmp_path / "a1" / "y.png", picture())
+    for pattern in ("a[1]/*.png", "a[1]/[x].png", "*/x.png"):
+        assert [frame.name for frame in read(tmp_path / pattern)] == ["x"]
+
+
+def test_the_longest_name_has_room_for_the_number_of_a_page(tmp_path: Path, picture: Draw) -> None:
+    frames = [Pillow.fromarray(picture(seed)) for seed in range(2)]
+    path = tmp_path / f"{'x' * 251}.tif"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    sink = open_sink(f"{tmp_path}/out/", 25, 2)
+    for frame in read(path):
+        sink.write(frame, frame.image)
+    sink.close()
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["x.ts", "x.m2ts"])
+def test_a_transport_stream_that_ends_within_a_packet_is_cut_off(
+    tmp_path: Path, ffmpeg: Ffmpeg, name: str
+) -> None:
+    ffmpeg(*CLIP, tmp_path / name)
+    assert len(read(tmp_path / name)) == 5
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) - 100])
+    with pytest.raises(InputError, match=name):
+        read(tmp_path / name)

@@ -35,6 +35,8 @@ VIDEOS = {
     "sound.ts": (*SOUND, *H264),
     "h264.flv": (*H264, "-bf", "0"),
     "theora.ogv": ("-c:v", "libtheora"),
+    "msmpeg4.wmv": ("-c:v", "msmpeg4"),
+    "mpeg2.mxf": ("-c:v", "mpeg2video", "-r", "25", "-frames:v", "30"),
 }
 
 

@@ -11,18 +11,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from spikerain_edge.stream.structure import avi, flv, matroska, mp4, mpegts, ogg
+from spikerain_edge.stream.structure import asf, avi, flv, matroska, mp4, mpegts, mxf, ogg
 
 _log = logging.getLogger(__name__)
 
 Check = Callable[[BinaryIO, int], bool]
 
 _CHECKS: dict[str, Check] = {
+    "asf": asf.is_whole,
     "avi": avi.is_whole,
     "flv": flv.is_whole,
     "matroska": matroska.is_whole,
     "mp4": mp4.is_whole,
     "mpegts": mpegts.is_whole,
+    "mxf": mxf.is_whole,
     "ogg": ogg.is_whole,
 }
 

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-_SYNC = 0x47
+_SYNC, _PACKET = 0x47, 188
 # Bytes of a packet: plain, with a time stamp in front (M2TS), with error correction behind.
 _LENGTHS = (188, 192, 204)
 # Packets at which the length is recognised, and packets that are read at once.
@@ -14,7 +14,7 @@ _FIRST, _AT_ONCE = 8, 20_000
 
 
 def is_whole(file: BinaryIO, size: int) -> bool:
-    """Whether each packet begins with the sync byte, from the first that does to the end.
+    """Whether each packet begins with the sync byte, from the first that does, and none is cut.
 
     Lost packets leave the others in place; FFmpeg recognises them by their counters.
 
@@ -24,6 +24,9 @@ def is_whole(file: BinaryIO, size: int) -> bool:
     """
     start, length = _layout(file.read(max(_LENGTHS) * (_FIRST + 1)))
     if not length:
+        return False
+    # The sync byte of M2TS follows a time stamp, so that the last packet seems shorter.
+    if (size - start) % length not in {0, _PACKET}:
         return False
     file.seek(start)
     while piece := file.read(length * _AT_ONCE):
