@@ -4,6 +4,7 @@ import base64
 import json
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,3 +119,27 @@ def test_a_run_with_a_page_ends_by_itself(spikerain: Run) -> None:
     assert ended.returncode == 0
     assert "live page: http://127.0.0.1:" in ended.stderr
     assert json.loads(ended.stdout)["frames"] == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "missing", "told"),
+    [
+        (("--serve", "0"), "uvicorn", "the live page needs the package uvicorn"),
+        (("--mqtt", "mqtt://localhost"), "paho.mqtt.client", "--mqtt needs the package paho"),
+    ],
+)
+def test_a_missing_extra_is_named(
+    spikerain: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    option: tuple[str, ...],
+    missing: str,
+    told: str,
+) -> None:
+    for name in tuple(sys.modules):
+        if name.startswith(("spikerain_edge.serving.", "spikerain_edge.mqtt.")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    ended = spikerain("--camera", "demo", "--max-frames", "1", *option)
+    assert ended.returncode == 2
+    extra = option[0].removeprefix("--")
+    assert f"{told}; install it: pip install 'spikerain-edge[{extra}]'" in ended.stderr
