@@ -1,6 +1,6 @@
 # make run        derains the built-in demo camera     make test   runs every test
 # make test-fast  runs the tests not marked slow       make lint   style, types, layers
-# make bench      compares with SpikingJelly           make fuzz   damages files for long
+# make bench      compares with its peers              make fuzz   damages files for long
 # make clean      removes what make made
 
 PYTHON ?= python3
@@ -32,8 +32,14 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.test
+bench: $(VENV)/.test $(VENV)/spikingjelly2
 	$(BIN)/python benchmarks/unrolled_vs_spikingjelly.py
+	$(BIN)/python benchmarks/peers.py --spikingjelly2 $(VENV)/spikingjelly2
+	$(BIN)/python benchmarks/peers.py --spikingjelly2 $(VENV)/spikingjelly2 --variant nano
+
+# A second SpikingJelly has a folder of its own; torch and NumPy are those of the environment.
+$(VENV)/spikingjelly2: | $(VENV)/.test
+	$(PIP) install --quiet --no-deps --target $@ spikingjelly==2.0.0 loguru
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist demo_derained.mp4

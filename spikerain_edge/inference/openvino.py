@@ -7,7 +7,6 @@ are kept on disk, so that the next start is faster.
 from __future__ import annotations
 
 import importlib
-import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikerain_edge.cores import usable_cores
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.compiled_cache import CompiledCache
 from spikerain_edge.inference.engine import Images
@@ -81,7 +81,7 @@ class OpenVinoEngine(GraphEngine):
         self._origin = origin
         self._settings = {
             "INFERENCE_PRECISION_HINT": "f32",
-            "INFERENCE_NUM_THREADS": threads or len(os.sched_getaffinity(0)),
+            "INFERENCE_NUM_THREADS": threads or usable_cores(),
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
         }

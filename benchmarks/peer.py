@@ -1,0 +1,79 @@
+"""Runs one implementation of a network for `peers.py`, in a process of its own.
+
+For each line on standard input it derains one image, and prints the seconds that passed and the
+seconds of processor time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from time import perf_counter, process_time
+
+import numpy as np
+
+from spikerain_edge.images import Image
+
+Derain = Callable[[Image], Image]
+
+
+def main() -> None:
+    """Builds the implementation, then serves lines until standard input ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kind", choices=("spikingjelly", "eager", "compiled", "file"))
+    parser.add_argument("--variant")
+    parser.add_argument("--side", type=int)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--file")
+    parser.add_argument("--provider", default="CPUExecutionProvider")
+    options = parser.parse_args()
+    shape = (options.side, options.side, 3)
+    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    derain = from_file(options) if options.kind == "file" else from_torch(options)
+    derain(image)
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        wall, processor = perf_counter(), process_time()
+        derain(image)
+        print(perf_counter() - wall, process_time() - processor, flush=True)
+
+
+def from_file(options: argparse.Namespace) -> Derain:
+    """Returns a function that runs an exported file."""
+    from spikerain_edge.inference import Derainer
+
+    return Derainer.load(options.file, provider=options.provider, threads=options.threads)
+
+
+def from_torch(options: argparse.Namespace) -> Derain:
+    """Returns a function that runs the untrained network in PyTorch."""
+    import torch
+
+    from spikerain_training.config import variants
+    from spikerain_training.network import SpikeRain
+    from spikerain_training.restore import restore
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    network = SpikeRain(variants()[options.variant]).eval()
+    if options.kind == "eager":
+        return lambda image: restore(network, image)
+    if options.kind == "compiled":
+        network.compile()
+        return lambda image: restore(network, image)
+    from spikingjelly_network import SpikingJellySpikeRain, copy_weights, reset_net
+
+    published = SpikingJellySpikeRain(network.config).eval()
+    copy_weights(network, published)
+
+    def derain(image: Image) -> Image:
+        restored = restore(published, image)
+        reset_net(published)
+        return restored
+
+    return derain
+
+
+if __name__ == "__main__":
+    main()
