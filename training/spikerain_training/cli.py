@@ -16,7 +16,7 @@ COMMANDS = {
     ),
     "evaluate": CommandEntry(
         "spikerain_training.commands.evaluate",
-        "Measures methods on clean images behind seeded rain, or on rainy and clean pairs.",
+        "Measures methods on clean images behind seeded weather, or on rainy and clean pairs.",
     ),
     "prepare": CommandEntry(
         "spikerain_training.commands.prepare",
