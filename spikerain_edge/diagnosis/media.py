@@ -58,7 +58,7 @@ def check_gstreamer(root: Path = Path("/")) -> Iterator[Finding]:
     launch, inspect = shutil.which("gst-launch-1.0"), shutil.which("gst-inspect-1.0")
     if launch is None or inspect is None:
         fix = "sudo apt-get install gstreamer1.0-tools gstreamer1.0-plugins-good"
-        yield absent("video", "GStreamer", "not installed; gst:// and csi:// need it", fix)
+        yield absent("video", "GStreamer", "its tools are not installed: not checked", fix)
         return
     told = (_run([launch, "--version"]) or launch).partition("\n")[0]
     yield found("video", "GStreamer", told.removeprefix("gst-launch-1.0 "))

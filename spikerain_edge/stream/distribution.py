@@ -14,7 +14,7 @@ from spikerain_edge.stream.sinks import Sink
 
 _POLL = 0.05
 # Seconds that sinks have for their last frames: after a stop, and when a camera has ended.
-_PATIENCE_STOPPED = 1.3
+_PATIENCE_STOPPED = 1.0
 _PATIENCE = 10.0
 
 
