@@ -59,10 +59,13 @@ def read_text(root: Path, path: str) -> str:
 
 
 def _address_space(root: Path) -> int | None:
-    """Bytes that `ulimit -v` leaves to this process; None without a limit."""
+    """Half of what `ulimit -v` leaves to this process, in bytes; None without a limit.
+
+    Pools of memory reserve up to twice the address space that they use.
+    """
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     used = _kilobytes(root, "self/status", "VmSize")
-    return None if limit == resource.RLIM_INFINITY or used is None else limit - used
+    return None if limit == resource.RLIM_INFINITY or used is None else (limit - used) // 2
 
 
 def _containers(root: Path) -> Iterator[tuple[int, int]]:

@@ -270,14 +270,14 @@ def _in_tiles(image: Image, grid: Grid, infer: Callable[[Images], Images]) -> Im
     """Derains an image in tiles; see `Grid.derain`.
 
     Raises:
-        TooLargeError: memory is short even for a tile.
+        TooLargeError: memory is short even for tiles.
     """
     try:
         return grid.derain(image, infer)
-    except TooLargeError as error:
+    except (TooLargeError, MemoryError) as error:
         height, width = grid.tile
         raise TooLargeError(
-            f"not enough memory for a tile of {width}x{height}",
+            f"not enough memory for tiles of {width}x{height}",
             "use smaller tiles, such as --tile 256, or close other programs",
         ) from error
 

@@ -15,7 +15,7 @@ from networks import SMALL, randomised
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
-from spikerain_edge.inference.engine import Images
+from spikerain_edge.inference.engine import Images, TooLargeError
 from spikerain_edge.inference.tile_size import Tiler
 from spikerain_edge.inference.tiling import Axis, Grid
 from spikerain_edge.sizes import AUTO
@@ -175,6 +175,19 @@ def test_tiles_that_the_network_cannot_take_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         Derainer.load("nano", threads=1, tile=tile)
+
+
+@pytest.mark.parametrize("failure", [TooLargeError("not enough memory", ""), MemoryError()])
+def test_too_little_memory_for_tiles_names_smaller_ones(
+    picture: Draw, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def fail(images: Images) -> Images:
+        raise failure
+
+    with Derainer.load("nano", threads=1, tile=(64, 64)) as tiled:
+        monkeypatch.setattr(tiled.engine, "infer", fail)
+        with pytest.raises(TooLargeError, match=r"tiles of 64x64; use smaller tiles.*--tile"):
+            tiled(picture(1, 100, 100))
 
 
 def test_a_model_of_one_size_names_the_tiles_that_it_takes(fixed: Derainer) -> None:
