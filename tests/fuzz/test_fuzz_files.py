@@ -27,6 +27,7 @@ from spikerain_edge.spec import METADATA_KEY, ModelSpec
 from spikerain_edge.stream.pipeline import Pipeline
 from spikerain_edge.stream.sinks import open_sink
 from spikerain_edge.stream.sources import open_source
+from spikerain_edge.stream.structure import is_whole
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +84,35 @@ def test_a_damaged_video_gives_frames_or_is_refused(
         assert frames is None or frames > 0
 
     fuzz()
+
+
+@pytest.mark.parametrize(
+    "container", ["asf", "avi", "flv", "matroska", "mp4", "mpegts", "mxf", "ogg"]
+)
+def test_the_structure_of_any_bytes_can_be_checked(
+    tmp_path: Path, video: Video, container: str
+) -> None:
+    path = tmp_path / "x"
+    seeds = [video(suffix) for suffix in (".mp4", ".avi", ".mkv", ".ts")]
+    starts = {
+        "asf": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + bytes(range(256)),
+        "flv": b"FLV\x01\x05\x00\x00\x00\x09" + bytes(4) + b"\x09\x00\x00\x02" + bytes(13),
+        "mxf": bytes.fromhex("060e2b34") + bytes(12) + b"\x88" + b"\xff" * 20,
+        "ogg": b"OggS" + bytes(22) + b"\x02\x10\x20" + bytes(99),
+    }
+
+    @examples(60)
+    @given(damaged([*seeds, *([starts[container]] * 4 if container in starts else [])]))
+    def fuzz(content: bytes) -> None:
+        path.write_bytes(content)
+        assert is_whole(path, container) in {True, False}
+
+    fuzz()
+    # A file may be cut off anywhere.
+    for content in seeds:
+        for end in range(0, 400, 7):
+            path.write_bytes(content[:end])
+            assert is_whole(path, container) in {True, False}
 
 
 def test_a_damaged_graph_is_refused(graph: bytes) -> None:

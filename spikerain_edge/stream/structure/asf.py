@@ -21,6 +21,8 @@ def is_whole(file: BinaryIO, size: int) -> bool:
     """
     head = file.read(_OBJECT_BYTES)
     start = int.from_bytes(head[16:24], "little")
+    if start > size:
+        return False
     properties = _within(file, _HEADER_BYTES, min(start, size), _PROPERTIES)
     file.seek(start)
     data = file.read(_DATA_BYTES)
