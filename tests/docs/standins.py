@@ -101,6 +101,7 @@ RULES = (
     ),
     Rule("openssl rand", leaves=("token",)),
     Rule("SPIKERAIN_TOKEN_FILE=token spikerain-edge run"),
+    Rule("spikerain-edge doctor", says="nano-int8"),
     Rule("spikerain-edge profile", FEW_FRAMES),
     Rule(
         "spikerain-edge profile --model m",
@@ -174,7 +175,6 @@ RULES = (
     Rule("docker", not_run="needs a Jetson with Docker; tests/deploy checks the Dockerfile"),
     Rule("kubectl", not_run="needs a cluster; tests/deploy checks the manifests"),
     Rule("mkdir -p deploy", not_run="makes the folder that the container writes to"),
-    Rule("mkdir -p recordings", not_run="makes the folder that the container writes to"),
     Rule("sudo", not_run="changes the system; tests/deploy checks the unit"),
     Rule("journalctl", not_run="needs the installed unit; tests/deploy checks it"),
 )
