@@ -21,7 +21,6 @@ from spikerain_edge.inference.cuda import Cuda, open_cuda
 from spikerain_edge.inference.engine import Closing, Images, require_images
 from spikerain_edge.inference.tensorrt_library import Library, find_library, make_logger
 from spikerain_edge.inference.tensorrt_run import Buffers, EngineRun
-from spikerain_edge.sizes import Size
 from spikerain_edge.spec import ModelSpec
 
 _CHANNELS = 3
@@ -161,9 +160,9 @@ class TensorRTEngine(Closing):
         self.backend = f"{library.name} {library.version} {cuda.gpu.name} ({note})"
 
     @property
-    def largest(self) -> Size:
-        """Largest height and width that the engine accepts."""
-        return max((profile.maximum for profile in self._profiles), key=math.prod)
+    def largest(self) -> Profile:
+        """The profile of the largest images; one that accepts any up to its size comes first."""
+        return max(self._profiles, key=lambda each: (not each.fixed, math.prod(each.maximum)))
 
     def infer(self, images: Images) -> Images:
         """Derains images of a size that the engine was built for; see `Engine.infer`.

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import InputError
 from spikerain_edge.inference.padding import padded_size
 from spikerain_edge.inference.tiling import Axis, Grid
@@ -33,19 +34,21 @@ class Tiler:
     Attributes:
         spec: description of the model.
         tile: height and width of a tile; None to choose it for each size of images.
+        fixed: whether smaller images are padded to a whole tile.
         pixels: largest tile that fits memory, in pixels.
         largest: largest height and width of a tile that the engine accepts.
     """
 
     spec: ModelSpec
     tile: Size | None
+    fixed: bool = False
     pixels: int = MAX_SIDE**2
     largest: Size = (MAX_SIDE, MAX_SIDE)
     _latest: tuple[Size, Grid] | None = field(default=None, init=False)
 
     @classmethod
     def choosing(
-        cls, spec: ModelSpec, tile: Tile, largest: Size | None = None, pools: int = 1
+        cls, spec: ModelSpec, tile: Tile, largest: Profile | None = None, pools: int = 1
     ) -> Tiler:
         """Returns the tiler that a user asks for.
 
@@ -54,21 +57,22 @@ class Tiler:
             tile: height and width of a tile, or `auto`: the size of the images that the model
                 takes, or the largest tile that keeps intermediate results within half of the
                 available memory and 1 GiB.
-            largest: largest height and width that the engine accepts; None if it accepts every
-                size.
+            largest: largest images that the engine accepts; None if it accepts every size.
             pools: pools of memory for intermediate results: 2 if the graph and its probe graph
                 share none.
 
         Raises:
             InputError: the model cannot take tiles of this size.
         """
-        fixed = (spec.height, spec.width) if spec.height else None
-        if tile == AUTO:
-            if fixed or largest:
-                return cls(spec, fixed, largest=largest or (MAX_SIDE, MAX_SIDE))
-            return cls(spec, None, _pixels_within(available_memory(), spec) // pools)
-        _require_valid(tile, spec)
-        return cls(spec, tile)
+        if largest is None and spec.height:
+            largest = Profile.fixed_at((spec.height, spec.width))
+        fixed = largest is not None and largest.fixed
+        if tile != AUTO:
+            _require_valid(tile, spec)
+            return cls(spec, tile, fixed)
+        if largest is None:
+            return cls(spec, None, pixels=_pixels_within(available_memory(), spec) // pools)
+        return cls(spec, largest.maximum if fixed else None, fixed, largest=largest.maximum)
 
     def grid(self, size: Size) -> Grid:
         """Tiles for an image of this height and width."""
@@ -79,11 +83,11 @@ class Tiler:
     def _side(self, size: Size) -> Size:
         """Height and width of a tile for an image."""
         padded = padded_size(size, self.spec.stride)
-        if self.spec.height:
-            return self.spec.height, self.spec.width
-        if self.tile is not None:
-            return min(self.tile[0], padded[0]), min(self.tile[1], padded[1])
-        return self._chosen(padded)
+        if self.tile is None:
+            return self._chosen(padded)
+        if self.fixed:
+            return self.tile
+        return min(self.tile[0], padded[0]), min(self.tile[1], padded[1])
 
     def _chosen(self, size: Size) -> Size:
         """The tile with the least work among the largest ones that fit."""

@@ -54,6 +54,21 @@ def test_images_go_to_the_gpu_and_come_back(
             assert np.array_equal(engine.infer(image[None])[0], 255 - image)
 
 
+@pytest.mark.parametrize("profiles", [(FIXED,), (FIXED, OTHER), (FREE,), (OTHER, FREE)])
+@pytest.mark.parametrize(("height", "width"), [(100, 300), (48, 64), (90, 120), (40, 300)])
+def test_tiles_take_any_image_to_the_sizes_of_the_engine(
+    hardware: Hardware,
+    spec: ModelSpec,
+    picture: Draw,
+    profiles: tuple[Profile, ...],
+    height: int,
+    width: int,
+) -> None:
+    image = picture(1, height, width)
+    with Derainer(load(hardware, spec, *profiles), tile="auto") as derainer:
+        np.testing.assert_array_equal(derainer(image), 255 - image)
+
+
 def test_a_later_call_does_not_change_an_earlier_result(
     hardware: Hardware, spec: ModelSpec, picture: Draw
 ) -> None:

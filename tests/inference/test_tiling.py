@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import SMALL, randomised
 
+from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
@@ -206,7 +207,7 @@ def test_a_model_of_one_size_names_the_tiles_that_it_takes(fixed: Derainer) -> N
 def test_chosen_tiles_fit_memory_and_waste_little(
     spec: ModelSpec, height: int, width: int, pixels: int
 ) -> None:
-    grid = Tiler(spec, None, pixels).grid((height, width))
+    grid = Tiler(spec, None, pixels=pixels).grid((height, width))
     tile = grid.tile[0] * grid.tile[1]
 
     assert tile <= pixels
@@ -220,7 +221,7 @@ def test_chosen_tiles_fit_memory_and_waste_little(
 
 
 def test_the_largest_size_of_an_engine_bounds_chosen_tiles(spec: ModelSpec) -> None:
-    tiler = Tiler.choosing(spec, AUTO, largest=(1080, 1920))
+    tiler = Tiler.choosing(spec, AUTO, largest=Profile((64, 64), (480, 640), (1080, 1920)))
     assert tiler.grid((1080, 1920)).count == 1
     higher = tiler.grid((3000, 1900)).tile
     assert higher[0] <= 1080
