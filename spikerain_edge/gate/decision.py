@@ -3,7 +3,7 @@
 A cumulative sum (E. S. Page, "Continuous inspection schemes", Biometrika 41, 1954) adds up by how
 much each test exceeds what the camera shows when it is dry: one clear test is enough, several weak
 ones add up, and a single outlier is forgotten. What the camera shows when dry is its own baseline,
-the median of its dry tests.
+the median of the tests that may be dry.
 """
 
 from __future__ import annotations
@@ -28,20 +28,24 @@ class Thresholds:
         margin: how far a test must exceed the baseline to count as evidence, share of the change.
         alarm: sum of evidence from which it rains.
         baseline: share that a camera is taken to show when dry, before it has shown its own.
-        lowest, highest: limits of the baseline. The highest keeps lasting rain from becoming the
-            baseline.
-        step: by how much a dry test moves the baseline.
+        lowest: limit of the baseline, since more moves at other times of the day.
+        highest: limit of the baseline, which keeps lasting rain from becoming the baseline: tests
+            that exceed it by the margin do not move it.
+        step: by how much another test moves the baseline.
+        step_in_rain: the same while it rains. It is small, so that only a camera whose dry
+            pictures look like faint rain for hours is learnt, and not rain.
         smoothing: weight of the latest test in the mean that must be low for it to be dry.
         learning: seconds without evidence after which an unknown state becomes dry.
         hold: seconds without evidence after which rain becomes dry.
     """
 
     margin: float = 0.03
-    alarm: float = 0.04
+    alarm: float = 0.05
     baseline: float = 0.03
-    lowest: float = 0.0
+    lowest: float = 0.02
     highest: float = 0.07
-    step: float = 0.0005
+    step: float = 0.0002
+    step_in_rain: float = 0.000002
     smoothing: float = 0.2
     learning: float = 10.0
     hold: float = 30.0
@@ -96,7 +100,7 @@ class RainDecision:
             self._calm_since = time
         elif time - self._calm_since >= self._patience:
             self._state = RainState.DRY
-        if self._state is not RainState.RAIN and excess < 0:
+        if share < numbers.highest + numbers.margin:
             self._adapt(share)
         return self._state
 
@@ -106,7 +110,8 @@ class RainDecision:
         return self._numbers.hold if raining else self._numbers.learning
 
     def _adapt(self, share: float) -> None:
-        """Moves the baseline towards the median of the dry tests."""
+        """Moves the baseline towards the median of the tests."""
         numbers = self._numbers
-        step = numbers.step if share > self._baseline else -numbers.step
-        self._baseline = min(max(self._baseline + step, numbers.lowest), numbers.highest)
+        step = numbers.step_in_rain if self._state is RainState.RAIN else numbers.step
+        moved = self._baseline + (step if share > self._baseline else -step)
+        self._baseline = min(max(moved, numbers.lowest), numbers.highest)

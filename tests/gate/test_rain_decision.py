@@ -69,19 +69,20 @@ def test_a_pause_of_the_rain_does_not_end_it() -> None:
     assert set(states(decision, [*[DRY] * 20, CLEAR_RAIN] * 5, start=1.0)) == {RainState.RAIN}
 
 
-def test_a_camera_whose_dry_pictures_change_more_becomes_dry_too() -> None:
-    ever = [0.06 + 0.005 * (number % 3 - 1) for number in range(400)]
-    found = states(RainDecision(), ever)
+def test_a_camera_whose_dry_pictures_look_like_faint_rain_is_learnt_in_hours() -> None:
+    hours = [0.075 + 0.005 * (number % 3 - 1) for number in range(5 * 3600)]
+    found = states(RainDecision(), hours)
 
-    assert set(found[200:]) == {RainState.DRY}
+    assert set(found[60:5400]) == {RainState.RAIN}
+    assert set(found[4 * 3600 :]) == {RainState.DRY}
 
 
 def test_lasting_rain_does_not_become_the_baseline() -> None:
     decision = settled()
-    rain = [0.15] * 5000
+    rain = [0.12] * 20_000
 
     assert set(states(decision, rain)[5:]) == {RainState.RAIN}
-    assert decision.baseline <= Thresholds().highest
+    assert decision.baseline < Thresholds().highest
 
 
 def test_a_reset_forgets_the_state_but_not_the_baseline() -> None:
