@@ -2,7 +2,8 @@
 
 The program runs on one core and the viewers on another one, so that only the program's own work for
 them counts. Phases with and without them take turns. There are two figures: the ratio of the rates,
-and the ratio of processor time per frame, which a busy machine disturbs less.
+and the ratio of processor time per frame, which a busy machine disturbs less. Third, the processor
+time in a second that a page takes which has a camera of ten frames a second and no network.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ from urllib.request import urlopen
 
 import cv2
 import numpy as np
+
+from spikerain_edge.serving.address import Address
+from spikerain_edge.serving.feed import Feed
+from spikerain_edge.serving.server import LivePage
 
 _GET = "GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n"
 Attack = Callable[[int, threading.Event], None]
@@ -129,22 +134,61 @@ class Program:
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
-    def busy(self) -> float:
-        """Seconds of processor time so far."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def rates(self, seconds: float) -> tuple[float, float]:
         """Frames per second, and per second of processor time, over the next seconds."""
-        began, first, busy = time.perf_counter(), self.frames(), self.busy()
+        began, first, busy = time.perf_counter(), self.frames(), busy_seconds(self._process.pid)
         time.sleep(seconds)
         frames = self.frames() - first
-        return frames / (time.perf_counter() - began), frames / (self.busy() - busy)
+        return frames / (time.perf_counter() - began), frames / (
+            busy_seconds(self._process.pid) - busy
+        )
 
     def end(self) -> None:
         """Stops the program."""
         self._process.terminate()
         self._process.wait()
+
+
+class PageAlone:
+    """The live page of a camera without a network, in a process of its own."""
+
+    def __init__(self, side: int) -> None:
+        command = [sys.executable, __file__, "--side", str(side), "--page-alone"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        self.port = int(self._process.stdout.readline())
+
+    def milliseconds(self, attack: Attack, seconds: float) -> float:
+        """Processor time per second while the page is attacked."""
+        with attacked(attack, self.port):
+            time.sleep(2)
+            began, busy = time.perf_counter(), busy_seconds(self._process.pid)
+            time.sleep(seconds)
+            spent = busy_seconds(self._process.pid) - busy
+            return spent / (time.perf_counter() - began) * 1e3
+
+    def end(self) -> None:
+        """Stops the page."""
+        self._process.terminate()
+        self._process.wait()
+
+
+def serve_page_alone(side: int) -> None:
+    """Serves a page until it is stopped; prints its port."""
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    picture = np.asarray(cv2.GaussianBlur(noise, (0, 0), 2), np.uint8)
+    feed = Feed("camera")
+    with LivePage(Address("127.0.0.1", 0), [feed], 10.0).opened() as page:
+        print(page.address.port, flush=True)
+        while True:
+            feed.show(picture, picture)
+            time.sleep(0.1)
+
+
+def busy_seconds(process: int) -> float:
+    """Processor time of a process so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -195,9 +239,21 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a phase")
     parser.add_argument("--pairs", type=int, default=3, help="pairs of phases")
     parser.add_argument("--only", help="the name of one kind of viewer")
+    parser.add_argument("--page-alone", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--no-rates", action="store_true", help="measure the page alone only")
     options = parser.parse_args()
+    if options.page_alone:
+        serve_page_alone(options.side)
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
+    alone = PageAlone(options.side)
+    print(f"{'page alone':<30}{'ms/s':>9}")
+    for name, attack in ATTACKS.items():
+        if options.only in (None, name):
+            print(f"{name:<30}{alone.milliseconds(attack, options.seconds):>9.1f}", flush=True)
+    alone.end()
+    if options.no_rates:
+        return
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         write_clip(clip, options.side, 20_000)
