@@ -7,6 +7,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from spikerain_edge.stream.gate_mode import GateMode
+
 
 def summary_table(summary: dict[str, Any]) -> Table:
     """Returns the summary of a run as a table.
@@ -23,6 +25,9 @@ def summary_table(summary: dict[str, Any]) -> Table:
         for index, camera in enumerate(summary["cameras"]):
             frames = f"{camera['frames']}, {camera['dropped']} dropped"
             table.add_row(escape(f"camera {index}, {camera['camera']}"), frames)
+    if summary["options"]["gate"] is GateMode.AUTO:
+        rain = summary["rain"]
+        table.add_row("frames passed untouched", f"{rain['bypassed']}, state {rain['state']}")
     _add_faults(table, summary)
     table.add_row("frames per second", f"{summary['fps']:.2f}")
     _add_times(table, summary)

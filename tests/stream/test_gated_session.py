@@ -75,3 +75,11 @@ def test_without_a_gate_every_frame_is_derained(spikerain: Run, tmp_path: Path) 
     assert ended.returncode == 0, ended.stderr
     unknown = {"state": "unknown", "intensity": None, "bypassed": 0}
     assert json.loads(ended.stdout)["rain"] == unknown
+
+
+def test_the_table_of_a_run_tells_how_many_frames_passed(spikerain: Run) -> None:
+    ended = spikerain("--camera", "0", "--max-frames", "3", "--gate", "auto")
+
+    assert ended.returncode == 0, ended.stderr
+    row = next(line for line in ended.stderr.splitlines() if "passed untouched" in line)
+    assert "0, state unknown" in row
