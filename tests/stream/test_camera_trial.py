@@ -25,8 +25,8 @@ def test_size_count_and_age_are_those_of_the_frames(web: Web) -> None:
     web.after, web.pause = "repeat", 0.1
     trial = try_camera(f"{web.base}/live", CaptureOptions(), 5.0)
     assert (trial.live, trial.width, trial.height) == (True, 64, 48)
-    # Ten a second are sent; a busy machine sends fewer.
-    assert 2 <= trial.frames <= 50
+    assert trial.frames >= 2
+    assert trial.fps > 0
     assert trial.camera == f"{web.base}/live"
     assert set(trial.age_ms) >= {"p50", "p99"}
     assert (trial.corrupt, trial.outages) == (0, 0)
