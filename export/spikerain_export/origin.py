@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import onnx
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.inference.derainer import require_same_network
+from spikerain_edge.inference.probe_graph import require_same_network
 from spikerain_edge.models import find_model, shipped_models
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.artefact import seal, unseal

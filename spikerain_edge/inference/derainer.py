@@ -23,6 +23,7 @@ from spikerain_edge.inference.engine import (
 from spikerain_edge.inference.graph_engine import GraphEngine
 from spikerain_edge.inference.openvino import OpenVinoEngine
 from spikerain_edge.inference.padding import pad, padded_size, require_image
+from spikerain_edge.inference.probe_graph import open_probe_graph
 from spikerain_edge.inference.providers import CPU
 from spikerain_edge.inference.tensorrt import TensorRTEngine, open_engine
 from spikerain_edge.inference.tile_size import Tiler, describe
@@ -104,7 +105,7 @@ class Derainer(Closing):
         if not probe or files.probe is None:
             return cls(engine, tile=tile)
         file = files.probe
-        prober = _prober(engine, file.read(), str(file.path), provider, threads)
+        prober = open_probe_graph(engine, file.read(), str(file.path), provider, threads)
         return cls(engine, prober, tile)
 
     @classmethod
@@ -125,7 +126,7 @@ class Derainer(Closing):
         engine = open_graph(content, "the graph in memory", provider, None)
         if probe is None:
             return cls(engine)
-        return cls(engine, _prober(engine, probe, "the probe graph in memory", provider))
+        return cls(engine, open_probe_graph(engine, probe, "the probe graph in memory", provider))
 
     @property
     def spec(self) -> ModelSpec:
@@ -289,42 +290,3 @@ def _open_engine(path: Path, provider: str) -> Engine:
             "leave out --backend, or name an ONNX file",
         )
     return open_engine(path)
-
-
-def _prober(
-    engine: Engine, content: bytes, origin: str, provider: str, threads: int | None = None
-) -> GraphEngine:
-    """Opens the probe graph of a model.
-
-    Raises:
-        ModelError: the probe graph cannot be loaded or belongs to another model.
-    """
-    prober = open_graph(content, origin, provider, threads)
-    require_same_network(engine.spec, prober.spec, origin)
-    return prober
-
-
-def require_same_network(graph: ModelSpec, probe: ModelSpec, origin: str) -> None:
-    """Checks that a probe graph belongs to a model; it replaces the graph on sampled frames.
-
-    Args:
-        graph: description of the model's graph.
-        probe: description of the probe graph.
-        origin: name of the probe graph in messages.
-
-    Raises:
-        ModelError: the probe graph belongs to another model or is not a probe graph.
-    """
-    if not probe.probe or _identity(graph) != _identity(probe):
-        raise ModelError(
-            f"{origin} is not the probe graph of the model {graph.name}",
-            "export both again: spikerain-edge export MODEL, or delete the probe graph to run "
-            "without firing rates",
-        )
-
-
-def _identity(spec: ModelSpec) -> tuple[object, ...]:
-    """Returns the fields that the graph and the probe graph of one export share."""
-    network = (spec.weights_sha256, spec.variant, spec.timesteps)
-    export = (spec.precision, spec.target, spec.source_sha256)
-    return (*network, *export, spec.batch, spec.height, spec.width)
