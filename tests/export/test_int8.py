@@ -175,7 +175,7 @@ def test_probe_and_plain_graph_agree(network: SpikeRain, target: Int8Target) -> 
     plain, _ = to_int8(model, spec, target, scales=scales)
     probe, made = to_int8(*described(network, probe=True), target, scales=scales)
     names = names_of_spikes(made)
-    kind = TensorProto.UINT8 if target == "onnxruntime" else TensorProto.FLOAT
+    kind = TensorProto.FLOAT if target == "tensorrt" else TensorProto.UINT8
     wanted = ["derained", "firing_rates", "silent_channels", *names]
     picture, rates, silent, *steps = run(tapped(probe, names, kind), wanted)
     np.testing.assert_array_equal(picture, run(plain, ["derained"])[0])
