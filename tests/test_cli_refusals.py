@@ -66,7 +66,7 @@ def spoil(folder: Path, image: Image) -> None:
     ("code", "arguments", "said"),
     [
         (2, "--camera|nowhere.png|--output|out/", "nowhere.png"),
-        (2, "--camera||--output|out/", "no file"),
+        (2, "--camera||--output|out/", "no file or folder ''"),
         (2, "--camera|cut.png|--output|out/", "cut.png"),
         (2, "--camera|cut.jpg|--output|out.mp4", "cut.jpg"),
         (2, "--camera|text.png|--output|out/", "text.png"),
@@ -74,7 +74,7 @@ def spoil(folder: Path, image: Image) -> None:
         (2, "--camera|empty.mp4|--output|out.mp4", "empty.mp4"),
         (2, "--camera|no images|--output|out/", "no images"),
         (2, "--camera|*.gif|--output|out/", "*.gif"),
-        (2, "--camera|tiny.png|--output|out/", "tiny: the image is 1x1"),
+        (2, "--camera|tiny.png|--output|out/", "tiny.png: the image is 1x1"),
         (2, "--camera|good.png|--output|out.xyz", "out.xyz"),
         (2, "--camera|good.png|--output|", "''"),
         (2, "--camera|good.png|--output|good.png", "good.png is the input"),
@@ -164,7 +164,7 @@ def test_frames_before_a_broken_one_are_kept(
     assert "2, 0 dropped" in ended.stderr
     assert "written  " in ended.stderr
     assert lines(ended.stderr)[-1:] == [
-        "spikerain-edge: 2 is 30x20, the video is 64x48; "
+        "spikerain-edge: album/2.png is 30x20, the video is 64x48; "
         "give one size with --imgsz WxH, or write into a folder"
     ]
     assert files(tmp_path / "out") == ["out.mp4"]
@@ -196,7 +196,7 @@ def test_a_failed_run_writes_its_summary_with_the_cause(
     printed = spikerain(*arguments, "-")
     assert spikerain(*arguments, "out.json").returncode == printed.returncode == 2
     for summary in (json.loads(printed.stdout), json.loads((tmp_path / "out.json").read_text())):
-        assert summary["error"] == "2 is 30x20, the video is 64x48"
+        assert summary["error"] == "album/2.png is 30x20, the video is 64x48"
         assert summary["frames"] == 2
 
 

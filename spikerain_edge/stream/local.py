@@ -42,12 +42,12 @@ def open_files(path: str) -> ImageSource | VideoSource:
         return _one_file(place)
     if glob.has_magic(path):
         return _images(_matches(path), f"no image matches {path}")
-    if place.exists():
+    if path and place.exists():
         raise InputError(
             f"{path} is a pipe or a device, not a file", "write what it sends into a file first"
         )
     raise InputError(
-        f"there is no file or folder {path}",
+        f"there is no file or folder {path or repr(path)}",
         "give demo, a camera number, /dev/videoN, a video, an image, a folder, a glob or a URL",
     )
 
