@@ -85,6 +85,7 @@ def test_fp32_on_onnx_runtime_comes_first() -> None:
     assert split(None, ["x"]) == ["x"]
 
 
+@pytest.mark.slow
 def test_formats_are_measured_in_turn_and_what_is_missing_is_said(
     nano: SpikeRain, tmp_path: Path
 ) -> None:

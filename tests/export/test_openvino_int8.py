@@ -123,6 +123,7 @@ def compiled(graph: Described) -> object:
     return core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
+@pytest.mark.slow
 @x86
 def test_the_probe_graph_makes_the_picture_and_counts_the_spikes(nano: SpikeRain) -> None:
     made = convert(origin_of(nano, "mine", 17), Request("int8", "openvino"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from spikerain_edge.gate import Gate, RainState
 from spikerain_edge.inference import Derainer
 from spikerain_edge.stream.demo import DemoScene
@@ -10,6 +12,7 @@ RATE = 4
 STEP = 25 // RATE
 
 
+@pytest.mark.slow
 def test_a_street_with_traffic_is_dry_and_the_same_street_in_rain_is_not(
     derainer: Derainer,
 ) -> None:

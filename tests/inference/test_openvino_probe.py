@@ -15,6 +15,7 @@ from spikerain_edge.sealed_graph import read_description
 _NAMES = ("derained", "firing_rates", "silent_channels")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["nano", "tiny"])
 def test_counts_made_early_are_the_same(model: str, picture: Callable[..., Image]) -> None:
     probe = find_model(model).probe

@@ -79,6 +79,7 @@ def test_home_assistant_discovers_a_camera_and_its_state(broker: Any) -> None:
     broker.wait_until(lambda: broker.messages("/availability") == ["online", "offline"])
 
 
+@pytest.mark.slow
 def test_what_is_told_follows_the_weather_and_the_camera(broker: Any) -> None:
     broker.start()
     run, sender = Weather(), publisher(broker.port)
@@ -130,6 +131,7 @@ def test_home_assistant_is_told_again_when_it_starts(broker: Any) -> None:
         broker.wait_until(lambda: len(broker.messages("/config")) == 2 * len(ENTITIES))
 
 
+@pytest.mark.slow
 def test_a_broker_is_found_that_comes_late_or_comes_back(
     broker: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

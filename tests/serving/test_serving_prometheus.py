@@ -24,6 +24,7 @@ scrape_configs:
 """
 
 
+@pytest.mark.slow
 def test_a_real_prometheus_scrapes_the_metrics(closed: Served, secret: str, tmp_path: Path) -> None:
     tool = shutil.which("prometheus")
     if tool is None:

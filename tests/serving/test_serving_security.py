@@ -139,6 +139,7 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "_PER_SECOND", 300)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("brisk")
 def test_five_hundred_connections_harm_nobody(served: Served) -> None:
     clients = [served.connect() for _ in range(500)]

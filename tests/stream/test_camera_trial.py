@@ -20,6 +20,7 @@ def web() -> Iterator[Web]:
     served.close()
 
 
+@pytest.mark.slow
 def test_size_count_and_age_are_those_of_the_frames(web: Web) -> None:
     web.parts = [jpeg(np.full((48, 64, 3), level, np.uint8)) for level in (40, 80, 120)]
     web.after, web.pause = "repeat", 0.1
@@ -32,6 +33,7 @@ def test_size_count_and_age_are_those_of_the_frames(web: Web) -> None:
     assert (trial.corrupt, trial.outages) == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_camera_that_falls_silent_has_an_outage(web: Web) -> None:
     web.parts, web.after = [jpeg(np.zeros((48, 64, 3), np.uint8))] * 3, "hang"
     trial = try_camera(f"{web.base}/live", CaptureOptions(stall_timeout=20.0), 3.0)

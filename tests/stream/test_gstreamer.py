@@ -77,6 +77,7 @@ def test_a_pipeline_that_ends_is_started_again() -> None:
     assert running_pipelines() == []
 
 
+@pytest.mark.slow
 @needs_gstreamer
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_pipeline_that_is_killed_or_frozen_is_replaced(number: signal.Signals) -> None:
@@ -125,6 +126,7 @@ if sys.argv[3] == "killed":
 """
 
 
+@pytest.mark.slow
 @needs_gstreamer
 @pytest.mark.parametrize("end", ["in order", "killed"])
 @pytest.mark.parametrize(("state", "rate"), [("reading", "1/60"), ("opening", "1/1")])
@@ -200,6 +202,7 @@ def test_the_secret_of_a_pipeline_that_fails_is_not_told(monkeypatch: pytest.Mon
         open_source("gst://filesrc location={NOWHERE}")
 
 
+@pytest.mark.slow
 @needs_gstreamer
 def test_an_output_that_ignores_its_end_does_not_hold_the_program_up() -> None:
     image = np.zeros((64, 64, 3), np.uint8)

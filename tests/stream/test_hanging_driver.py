@@ -117,6 +117,7 @@ def test_a_read_that_hangs_is_a_loss_after_the_time_that_was_asked_for(driver: D
     source.close()
 
 
+@pytest.mark.slow
 def test_a_program_that_waits_for_a_driver_for_long_is_stuck(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

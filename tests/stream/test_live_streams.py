@@ -169,6 +169,7 @@ def test_a_file_may_be_waited_for_too(web: Web) -> None:
     source.close()
 
 
+@pytest.mark.slow
 def test_a_reason_is_told_once(web: Web, caplog: pytest.LogCaptureFixture) -> None:
     source = opened(f"{web.base}/live")
     frames = iter(source)

@@ -136,6 +136,7 @@ def test_errors_that_are_not_about_memory_stay_unchanged(error: Exception) -> No
     assert raised.value is error
 
 
+@pytest.mark.slow
 def test_debug_prints_the_traceback(tmp_path: Path) -> None:
     arguments = ["evaluate", "--model", "missing", "--data", str(tmp_path)]
     plain, debug = (
