@@ -1,4 +1,4 @@
-"""Pairs of frames for `rain_gate.py`: scenes, what a camera does to them, and rain of a strength.
+"""Pairs of frames for `rain_gate.py`: scenes, camera effects, and rain of a given strength.
 
 Photographs stand still, painted streets have cars and walkers. Rain is rendered in front of them
 and moves; its strength is chosen for a PSNR between the scene with and without it.

@@ -6,8 +6,8 @@ Rain is rendered on clean photographs. Each is derained whole, and in as many ro
 tiles as `--grid` says. Tiles grow with their overlap.
 
 - `whole dB`: PSNR of the tiled picture to the one derained whole.
-- `lost dB`: how much further the tiled one is from the clean photograph (PSNR on luma). With
-  `--rainy` there is no clean one, and it means nothing.
+- `lost dB`: how much further the tiled one is from the clean photograph (PSNR on luma). Ignore it
+  with `--rainy`: there is no clean photograph then.
 - `seam`: the change of the difference (tiled minus whole) across the edges of tiles, divided by
   its change across all other lines. 1 means that edges do not stand out.
 """

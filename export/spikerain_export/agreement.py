@@ -140,6 +140,6 @@ def _agreement(wanted: Sequence[Image], made: npt.NDArray[np.uint8]) -> float:
 
 def _no_scene(size: str) -> InputError:
     return InputError(
-        f"there is no scene of {size} to verify the export on",
+        f"the export cannot be verified at {size}: no image has this size",
         "leave out --imgsz, or add --no-verify to skip the check",
     )

@@ -28,11 +28,6 @@ _log = logging.getLogger(__name__)
 _Loaded = TypeVar("_Loaded")
 
 
-def default_folder() -> Path:
-    """Returns `spikerain-edge/compiled` in the user's cache folder (XDG base directories)."""
-    return cache_folder("compiled")
-
-
 class CompiledCache:
     """A folder of compiled graphs. If it cannot be written, nothing is kept.
 
@@ -41,7 +36,7 @@ class CompiledCache:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or default_folder()
+        self.folder = folder or cache_folder("compiled")
 
     def key(self, *parts: object) -> str:
         """Returns the key of a compiled graph from all that it depends on."""

@@ -79,7 +79,7 @@ def test_fp32_on_onnx_runtime_comes_first() -> None:
     assert found[0] == Entry("fp32", "cpu")
     assert Entry("fp16", "openvino") not in found
     assert len(found) == 5
-    with pytest.raises(InputError, match="there is no format 'fp8'; choose from fp32, fp16, int8"):
+    with pytest.raises(InputError, match="'fp8' is not a format; choose from fp32, fp16, int8"):
         entries(["fp8"], ["cpu"])
     assert split(["nano,tiny", "s"], ["x"]) == ["nano", "tiny", "s"]
     assert split(None, ["x"]) == ["x"]

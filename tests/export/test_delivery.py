@@ -170,7 +170,7 @@ def test_a_fixed_size_without_a_scene_of_that_size_is_rejected(
     origin: Origin, tmp_path: Path, files: Files
 ) -> None:
     error = refused(origin, tmp_path / "mine.onnx", request={"size": (80, 64)})
-    assert "no scene of 64x80" in str(error)
+    assert "cannot be verified at 64x80" in str(error)
     assert files(tmp_path) == []
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from tensorrt_graphs import real_library, small_graph, small_spec
 
+from spikerain_edge.caches import cache_folder
 from spikerain_edge.engine_file import EngineFile
 from spikerain_edge.engine_header import AHEAD_OF_TIME, EngineHeader, Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.tensorrt_library import Library
 from spikerain_export.tensorrt import BuildSettings, EngineCache, build_cached
 from spikerain_export.tensorrt import cache as cache_module
-from spikerain_export.tensorrt.cache import default_folder, header_key
+from spikerain_export.tensorrt.cache import header_key
 
 FIXED, OTHER = Profile.fixed_at((16, 16)), Profile.fixed_at((24, 16))
 HEADER = EngineHeader(
@@ -108,11 +109,11 @@ def test_the_cache_folder_follows_xdg_cache_home(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_folder() == tmp_path / "spikerain-edge" / "engines"
+    assert cache_folder("engines") == tmp_path / "spikerain-edge" / "engines"
     monkeypatch.setenv("HOME", "/home/someone")
     for unusable in ("", "not/absolute"):
         monkeypatch.setenv("XDG_CACHE_HOME", unusable)
-        assert default_folder() == Path("/home/someone/.cache/spikerain-edge/engines")
+        assert cache_folder("engines") == Path("/home/someone/.cache/spikerain-edge/engines")
 
 
 def test_an_error_names_an_unwritable_cache_folder(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def entries(formats: Sequence[str], backends: Sequence[str]) -> list[Entry]:
     """
     for name in formats:
         if name not in FORMATS:
-            raise InputError(f"there is no format {name!r}", f"choose from {', '.join(FORMATS)}")
+            raise InputError(f"{name!r} is not a format", f"choose from {', '.join(FORMATS)}")
     pairs = [Entry(form, backend) for form in formats for backend in backends]
     kept = [entry for entry in pairs if entry != Entry("fp16", OPENVINO)]
     return sorted(kept, key=lambda entry: entry != Entry("fp32", "cpu"))

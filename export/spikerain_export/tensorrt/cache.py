@@ -33,11 +33,6 @@ MAX_ENGINES = 32
 _log = logging.getLogger(__name__)
 
 
-def default_folder() -> Path:
-    """Returns `spikerain-edge/engines` in the user's cache folder (XDG base directories)."""
-    return cache_folder("engines")
-
-
 class EngineCache:
     """A folder of engines; beyond `MAX_ENGINES`, the least recently used ones are deleted.
 
@@ -46,7 +41,7 @@ class EngineCache:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or default_folder()
+        self.folder = folder or cache_folder("engines")
 
     def find(self, key: str) -> EngineFile | None:
         """Returns the engine of a key, or None; deletes it if it is damaged or has another key."""
