@@ -33,6 +33,8 @@ from spikerain_training.config import NetworkConfig, variants
         ("temporal_gate", []),
         ("attention_reduction", 0),
         ("enhancement_reduction", 0),
+        ("frames", 0),
+        ("frames", 3),
         ("tau", 0),
         ("tau", math.nan),
         ("tau", "2"),

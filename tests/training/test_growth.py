@@ -107,3 +107,35 @@ def test_a_network_that_cannot_contain_the_small_one_is_refused(
 
     with pytest.raises(InputError, match=reason):
         grow(SpikeRain(variants()["nano"]), config)
+
+
+@pytest.mark.parametrize(("variant", "changes"), [("nano", {}), ("tiny", {"width": 48})])
+def test_a_network_for_images_grows_into_one_that_reads_two_frames(
+    variant: str, changes: dict[str, object]
+) -> None:
+    small = randomised(variants()["nano"])
+    config = replace(variants()[variant], frames=2, **changes)  # type: ignore[arg-type]
+    image, previous = torch.rand(2, 2, 3, 32, 48)
+
+    large = grow(small, config)
+
+    with torch.no_grad():
+        torch.testing.assert_close(large(image, previous), small(image), rtol=0, atol=1e-5)
+
+
+def test_nano_grows_into_the_video_network_of_one_timestep() -> None:
+    small = randomised(variants()["nano"])
+    single = randomised(replace(variants()["nano"], timesteps=1))
+    state = {name: value for name, value in small.state_dict().items() if name != "fuse.weights"}
+    single.load_state_dict(state, strict=False)
+    image, previous = torch.rand(2, 1, 3, 32, 32)
+
+    large = grow(small, variants()["nano-video"])
+
+    with torch.no_grad():
+        torch.testing.assert_close(large(image, previous), single(image), rtol=0, atol=1e-5)
+
+
+def test_a_network_of_two_frames_does_not_grow_into_one_for_images() -> None:
+    with pytest.raises(InputError, match="some of its layers are smaller"):
+        grow(SpikeRain(replace(variants()["nano"], frames=2)), variants()["nano"])

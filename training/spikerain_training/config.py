@@ -22,6 +22,7 @@ _WHOLE_NUMBERS = {
     "growth": (1, 128),
     "units": (1, 16),
     "timesteps": (1, 32),
+    "frames": (1, 2),
     "shuffle": (1, 8),
     "attention_reduction": (1, 256),
     "enhancement_reduction": (1, 256),
@@ -55,6 +56,8 @@ class NetworkConfig:
             `1 - 1/tau`.
         threshold: firing threshold of every neuron.
         alpha: steepness of the sigmoid surrogate gradient (training only).
+        frames: frames that the patch embedding reads: 1 for the image alone, 2 for the image and
+            its difference to the previous frame of a video.
 
     Raises:
         InputError: the value of a setting is not valid; the message names the setting.
@@ -75,6 +78,7 @@ class NetworkConfig:
     tau: float = 2.0
     threshold: float = 0.15
     alpha: float = 4.0
+    frames: int = 1
 
     def __post_init__(self) -> None:
         for name, (least, most) in _WHOLE_NUMBERS.items():
@@ -151,7 +155,13 @@ def _is_whole(value: object, least: int, most: int) -> bool:
 
 
 def variants() -> dict[str, NetworkConfig]:
-    """Returns the named networks: `s`, `m`, `l` as published, `nano`, `tiny` for edge devices."""
+    """Returns the named networks.
+
+    `s`, `m` and `l` are as published, `nano` and `tiny` are for edge devices. `nano-video` is
+    `nano` with one timestep per frame of a video and two frames in the patch embedding. Its
+    neurons start every frame at a potential of zero, so they are binary activations without
+    dynamics in time.
+    """
     published: dict[str, Any] = {"growth": 24, "units": 4, "timesteps": 4}
     edge: dict[str, Any] = {
         "growth": 16,
@@ -171,6 +181,16 @@ def variants() -> dict[str, NetworkConfig]:
             timesteps=2,
             encoder=(1, 1, 1),
             decoder=(1, 1, 1),
+            **edge,
+        ),
+        NetworkConfig(
+            "nano-video",
+            24,
+            units=3,
+            timesteps=1,
+            encoder=(1, 1, 1),
+            decoder=(1, 1, 1),
+            frames=2,
             **edge,
         ),
         NetworkConfig(

@@ -3,6 +3,10 @@
 The larger network starts training where the smaller one ended (Chen et al., Net2Net, 2016). The
 trained weights fill the first channels of every layer. The weights by which trained channels read
 new channels are zero, and the output of added blocks is zero. Training then changes these zeros.
+
+A network for single images also grows into one that reads two frames: the weights by which the
+patch embedding reads the change between the frames start at zero. Such a network may have another
+number of timesteps, such as one for each frame. Its output then differs until it is trained.
 """
 
 from __future__ import annotations
@@ -21,11 +25,15 @@ Runs = tuple[tuple[int, int, int], ...]
 def grow(small: SpikeRain, config: NetworkConfig) -> SpikeRain:
     """Returns a network with configuration `config` that has the output of `small`.
 
+    If the number of timesteps changes, the output changes, and the temporal fusion starts with
+    equal weights.
+
     Args:
         small: the trained network.
         config: configuration of the larger network. `growth`, `timesteps`, `shuffle`,
             `merge_finest`, `temporal_gate`, `tau` and `threshold` must be those of `small`; width,
-            units, blocks and reduced widths must not be smaller.
+            units, blocks, frames and reduced widths must not be smaller. `timesteps` may differ if
+            the larger network reads more frames.
 
     Returns:
         The larger network, in evaluation mode.
@@ -48,7 +56,8 @@ def grow(small: SpikeRain, config: NetworkConfig) -> SpikeRain:
 
 def _require_room(small: NetworkConfig, large: NetworkConfig) -> None:
     refusal = f"the network {large.variant} cannot be grown from {small.variant}"
-    same = ("merge_finest", "growth", "timesteps", "shuffle", "temporal_gate", "tau", "threshold")
+    same = ["merge_finest", "growth", "shuffle", "temporal_gate", "tau", "threshold"]
+    same += [] if large.frames > small.frames else ["timesteps"]
     for name in same:
         ours, theirs = getattr(large, name), getattr(small, name)
         if ours != theirs:
@@ -65,15 +74,19 @@ def _require_room(small: NetworkConfig, large: NetworkConfig) -> None:
 def _sizes(one: NetworkConfig, other: NetworkConfig) -> list[int]:
     """Returns the sizes that must not shrink; reduced widths get a common denominator."""
     squeezed = (one.width * other.attention_reduction, one.width * other.enhancement_reduction)
-    return [one.width, one.units, *one.encoder, *one.decoder, *squeezed]
+    return [one.width, one.units, one.frames, *one.encoder, *one.decoder, *squeezed]
 
 
 def _place(
     name: str, trained: Tensor, value: Tensor, small: NetworkConfig, large: NetworkConfig
 ) -> None:
     """Copies a trained tensor into the tensor of the larger network, in place."""
-    if trained.ndim == 0 or name == "fuse.weights":
+    if trained.ndim == 0:
         value.copy_(trained)
+        return
+    if name == "fuse.weights":
+        if small.timesteps == large.timesteps:
+            value.copy_(trained)
         return
     ratio = large.width / small.width
     if ".attention.temporal.weight" in name or ".attention.spatial.weight" in name:

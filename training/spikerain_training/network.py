@@ -15,12 +15,15 @@ def _blocks(count: int, channels: int, config: NetworkConfig) -> nn.Sequential:
 
 
 class SpikeRain(nn.Module):
-    """The SpikeRain network, which removes rain from single images (WACV 2026).
+    """The SpikeRain network, which removes rain from images (WACV 2026) or frames of a video.
 
-    The forward pass keeps no state. Input and output are RGB in [0, 1], float, of shape
+    The forward pass keeps no state. Inputs and output are RGB in [0, 1], float, of shape
     `(B, 3, H, W)`, with H and W of at least two pixels. Sizes that are not multiples of
     `config.stride` are reflect-padded on the right and bottom, and the output is cropped. The
     output is not clipped.
+
+    With `config.frames == 2`, the patch embedding also reads how the image differs from the
+    previous frame. Without a previous frame the difference is zero, as in a still picture.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -29,7 +32,7 @@ class SpikeRain(nn.Module):
         fine, middle, coarse = (config.width * scale for scale in (1, 2, 4))
         tail, pixels = config.tail_width, 3 * config.shuffle**2
 
-        self.embed = nn.Conv2d(pixels, fine, 3, padding=1, bias=False)
+        self.embed = nn.Conv2d(config.frames * pixels, fine, 3, padding=1, bias=False)
         self.encoder1 = _blocks(config.encoder[0], fine, config)
         self.down1 = Down(fine, config)
         self.encoder2 = _blocks(config.encoder[1], middle, config)
@@ -46,14 +49,28 @@ class SpikeRain(nn.Module):
         self.enhance = ARFE(tail, config.enhancement_reduction)
         self.output = nn.Conv2d(tail, pixels, 3, padding=1)
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, previous: Tensor | None = None) -> Tensor:
+        """Restores images.
+
+        Args:
+            image: the rainy images.
+            previous: the rainy frames before them, like `image`; None for still pictures.
+
+        Returns:
+            The restored images, like `image`.
+
+        Raises:
+            ValueError: `previous` is given, but the network reads one frame, or it does not have
+                the shape of `image`.
+        """
         height, width = image.shape[-2:]
         padded = pad_to_multiple(image, self.config.stride)
-        return (padded + self.residual(padded))[..., :height, :width]
+        before = None if previous is None else pad_to_multiple(previous, self.config.stride)
+        return (padded + self.residual(padded, before))[..., :height, :width]
 
-    def residual(self, image: Tensor) -> Tensor:
+    def residual(self, image: Tensor, previous: Tensor | None = None) -> Tensor:
         """Returns what the network adds to an image; its size is a multiple of the stride."""
-        shuffled = functional.pixel_unshuffle(image, self.config.shuffle)
+        shuffled = functional.pixel_unshuffle(self._seen(image, previous), self.config.shuffle)
         # The image is the same at every timestep (direct encoding): embed it once.
         fine = self.embed(shuffled).repeat(self.config.timesteps, 1, 1, 1)
         fine = self.encoder1(fine)
@@ -67,6 +84,24 @@ class SpikeRain(nn.Module):
             fine = self.merge1(decoded, fine)
         fused = self.fuse(self.decoder1(fine))
         return functional.pixel_shuffle(self.output(self.enhance(fused)), self.config.shuffle)
+
+    def _seen(self, image: Tensor, previous: Tensor | None) -> Tensor:
+        """Returns what the patch embedding reads: the image, and its change if it reads two frames.
+
+        The result has shape `(B, 3 * frames, H, W)`.
+        """
+        if self.config.frames == 1:
+            if previous is not None:
+                raise ValueError("this network reads one frame, but a previous frame was given")
+            return image
+        if previous is None:
+            return torch.cat([image, torch.zeros_like(image)], dim=1)
+        if previous.shape != image.shape:
+            raise ValueError(
+                f"the previous frames have the shape {tuple(previous.shape)}, the images have "
+                f"{tuple(image.shape)}"
+            )
+        return torch.cat([image, image - previous], dim=1)
 
 
 def start_near_identity(network: SpikeRain) -> None:
