@@ -56,8 +56,8 @@ class NetworkConfig:
             `1 - 1/tau`.
         threshold: firing threshold of every neuron.
         alpha: steepness of the sigmoid surrogate gradient (training only).
-        frames: frames that the patch embedding reads: 1 for the image alone, 2 for the image and
-            its difference to the previous frame of a video.
+        frames: frames that the network reads: 1 for the image alone, 2 for the image and the
+            previous frame of a video (see `SpikeRain`).
 
     Raises:
         InputError: the value of a setting is not valid; the message names the setting.

@@ -5,8 +5,10 @@ trained weights fill the first channels of every layer. The weights by which tra
 new channels are zero, and the output of added blocks is zero. Training then changes these zeros.
 
 A network for single images also grows into one that reads two frames: the weights by which the
-patch embedding reads the change between the frames start at zero. Such a network may have another
-number of timesteps, such as one for each frame. Its output then differs until it is trained.
+patch embedding reads the change between the frames start at zero, and the share of the previous
+frame starts near zero, so it has the same output for still pictures. Such a network may have
+another number of timesteps, such as one for each frame. Its output then differs until it is
+trained.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from torch import Tensor
 
 from spikerain_edge.errors import InputError
 from spikerain_training.config import NetworkConfig
-from spikerain_training.network import SpikeRain
+from spikerain_training.network import START_LOGIT, SpikeRain
 
 _REMEDY = "omit --initial to train from scratch, or name a checkpoint of a smaller network"
 Runs = tuple[tuple[int, int, int], ...]
@@ -50,6 +52,10 @@ def grow(small: SpikeRain, config: NetworkConfig) -> SpikeRain:
             _place(name, trained[name], value, small.config, config)
         elif name.endswith("merge.weight"):
             value.zero_()  # the output of an added block
+    if config.frames > small.config.frames:
+        learned = len(small.output.weight)
+        state["output.weight"][learned:] = 0.0
+        state["output.bias"][learned:] = START_LOGIT
     large.load_state_dict(state)
     return large.eval()
 

@@ -9,6 +9,9 @@ from torch.nn import functional
 from spikerain_training.blocks import ARFE, DSRB, Down, Merge, TemporalFusion, Up
 from spikerain_training.config import NetworkConfig
 
+START_LOGIT = -3.0
+"""Logit of the share of the previous frame in a network that has not learned it yet."""
+
 
 def _blocks(count: int, channels: int, config: NetworkConfig) -> nn.Sequential:
     return nn.Sequential(*(DSRB(channels, config) for _ in range(count)))
@@ -23,7 +26,14 @@ class SpikeRain(nn.Module):
     output is not clipped.
 
     With `config.frames == 2`, the patch embedding also reads how the image differs from the
-    previous frame. Without a previous frame the difference is zero, as in a still picture.
+    previous frame: `change = image - previous`. The output convolution has a fourth channel, the
+    logit of the share `a` that is taken from the previous frame, per pixel:
+
+        a = sigmoid(logit)
+        restored = image + residual - a * change
+
+    Where rain hides a place in one frame only, `a = 1` shows what the previous frame saw there.
+    Without a previous frame the change is zero, as in a still picture.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -47,7 +57,9 @@ class SpikeRain(nn.Module):
         self.decoder1 = _blocks(config.decoder[0], tail, config)
         self.fuse = TemporalFusion(config.timesteps)
         self.enhance = ARFE(tail, config.enhancement_reduction)
-        self.output = nn.Conv2d(tail, pixels, 3, padding=1)
+        # One more channel per pixel for the share of the previous frame.
+        channels = config.frames + 2
+        self.output = nn.Conv2d(tail, channels * config.shuffle**2, 3, padding=1)
 
     def forward(self, image: Tensor, previous: Tensor | None = None) -> Tensor:
         """Restores images.
@@ -70,7 +82,17 @@ class SpikeRain(nn.Module):
 
     def residual(self, image: Tensor, previous: Tensor | None = None) -> Tensor:
         """Returns what the network adds to an image; its size is a multiple of the stride."""
-        shuffled = functional.pixel_unshuffle(self._seen(image, previous), self.config.shuffle)
+        if self.config.frames == 1:
+            if previous is not None:
+                raise ValueError("this network reads one frame, but a previous frame was given")
+            return self._decoded(image)
+        change = _change(image, previous)
+        decoded = self._decoded(torch.cat([image, change], dim=1))
+        return decoded[:, :3] - torch.sigmoid(decoded[:, 3:]) * change
+
+    def _decoded(self, seen: Tensor) -> Tensor:
+        """Returns the output convolution at full resolution, for what the embedding reads."""
+        shuffled = functional.pixel_unshuffle(seen, self.config.shuffle)
         # The image is the same at every timestep (direct encoding): embed it once.
         fine = self.embed(shuffled).repeat(self.config.timesteps, 1, 1, 1)
         fine = self.encoder1(fine)
@@ -85,30 +107,27 @@ class SpikeRain(nn.Module):
         fused = self.fuse(self.decoder1(fine))
         return functional.pixel_shuffle(self.output(self.enhance(fused)), self.config.shuffle)
 
-    def _seen(self, image: Tensor, previous: Tensor | None) -> Tensor:
-        """Returns what the patch embedding reads: the image, and its change if it reads two frames.
 
-        The result has shape `(B, 3 * frames, H, W)`.
-        """
-        if self.config.frames == 1:
-            if previous is not None:
-                raise ValueError("this network reads one frame, but a previous frame was given")
-            return image
-        if previous is None:
-            return torch.cat([image, torch.zeros_like(image)], dim=1)
-        if previous.shape != image.shape:
-            raise ValueError(
-                f"the previous frames have the shape {tuple(previous.shape)}, the images have "
-                f"{tuple(image.shape)}"
-            )
-        return torch.cat([image, image - previous], dim=1)
+def _change(image: Tensor, previous: Tensor | None) -> Tensor:
+    if previous is None:
+        return torch.zeros_like(image)
+    if previous.shape != image.shape:
+        raise ValueError(
+            f"the previous frames have the shape {tuple(previous.shape)}, the images have "
+            f"{tuple(image.shape)}"
+        )
+    return image - previous
 
 
 def start_near_identity(network: SpikeRain) -> None:
-    """Scales the output convolution by 0.1: an untrained network then barely changes the image."""
+    """Scales the output convolution by 0.1: an untrained network then barely changes the image.
+
+    The share of the previous frame starts at sigmoid(-3) = 0.05.
+    """
+    nn.init.zeros_(network.output.bias)  # type: ignore[arg-type]
     with torch.no_grad():
         network.output.weight.mul_(0.1)
-    nn.init.zeros_(network.output.bias)  # type: ignore[arg-type]
+        network.output.bias[3 * network.config.shuffle**2 :] = START_LOGIT  # type: ignore[index]
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
