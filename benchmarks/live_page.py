@@ -4,130 +4,65 @@ The program runs on one core and the viewers on another one, so that only the pr
 them counts. Phases with and without them take turns. There are two figures: the ratio of the rates,
 and the ratio of processor time per frame, which a busy machine disturbs less. Third, the processor
 time in a second that a page takes which has a camera of ten frames a second and no network.
+
+Frames are counted beside the page, in a file of shared memory: asking a page that is under attack
+would wait behind the attackers.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.request import urlopen
+from typing import Any
 
 import cv2
 import numpy as np
 
+from page_attacks import ATTACKS, Attack, attacked
+from spikerain_edge.cli import main as spikerain_edge
+from spikerain_edge.images import Image
+from spikerain_edge.serving import feed as feeds
 from spikerain_edge.serving.address import Address
 from spikerain_edge.serving.feed import Feed
 from spikerain_edge.serving.server import LivePage
-
-_GET = "GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-Attack = Callable[[int, threading.Event], None]
-
-
-def connect(port: int, request: str = "") -> socket.socket:
-    """Opens a connection and sends what a request begins with."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=5)
-    connection.sendall(request.encode())
-    return connection
-
-
-def read_all(connection: socket.socket, ended: threading.Event, pause: float, amount: int) -> None:
-    """Reads from a connection until it is closed, `amount` bytes at a time."""
-    with suppress(OSError):
-        while not ended.is_set() and connection.recv(amount):
-            ended.wait(pause)
-
-
-def watch(viewers: int, *, pause: float = 0.0, amount: int = 1 << 16) -> Attack:
-    """Viewers of both views who read so much at a time."""
-
-    def attack(port: int, ended: threading.Event) -> None:
-        opened = [connect(port, _GET.format("/stream.mjpg?view=both")) for _ in range(viewers)]
-        readers = [
-            threading.Thread(target=read_all, args=(one, ended, pause, amount)) for one in opened
-        ]
-        for reader in readers:
-            reader.start()
-        ended.wait()
-        for one in opened:
-            one.close()
-        for reader in readers:
-            reader.join()
-
-    return attack
-
-
-def connections(port: int, ended: threading.Event) -> None:
-    """Five hundred connections that say nothing, again and again."""
-    while not ended.is_set():
-        opened = []
-        for _ in range(500):
-            with suppress(OSError):
-                opened.append(connect(port))
-        ended.wait(1)
-        for one in opened:
-            one.close()
-
-
-def flood(port: int, ended: threading.Event) -> None:
-    """Requests as fast as they are answered."""
-    request = _GET.format("/api/status").encode()
-    while not ended.is_set():
-        with suppress(OSError), connect(port) as connection:
-            while not ended.is_set():
-                connection.sendall(request)
-                if not connection.recv(1 << 16):
-                    break
-
-
-def heads(port: int, ended: threading.Event) -> None:
-    """Requests with an endless head."""
-    while not ended.is_set():
-        with suppress(OSError), connect(port, "GET / HTTP/1.1\r\nHost: localhost\r\n") as one:
-            while not ended.is_set():
-                one.sendall(b"X-Padding: " + b"y" * 4000 + b"\r\n")
-
-
-ATTACKS: dict[str, Attack] = {
-    "one viewer": watch(1),
-    "eight viewers": watch(8),
-    "a byte a second, eight times": watch(8, pause=1.0, amount=1),
-    "500 connections": connections,
-    "flood of requests": flood,
-    "endless heads": heads,
-}
 
 
 class Program:
     """The program with its live page, on a core of its own."""
 
-    def __init__(self, clip: Path, core: int) -> None:
+    def __init__(self, folder: Path, side: int, core: int) -> None:
+        clip, self._count = folder / "clip.mp4", folder / "count"
+        write_clip(clip, side, 20_000)
+        self._count.write_bytes(bytes(16))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         options = ["--camera", str(clip), "--threads", "1", "--serve", str(self.port)]
         self._process = subprocess.Popen(  # noqa: S603
-            [Path(sys.executable).with_name("spikerain-edge"), "run", *options],
+            [sys.executable, __file__, "--count", str(self._count), "run", *options],
             stderr=subprocess.DEVNULL,
             preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         )
 
-    def frames(self) -> int:
-        """Frames so far; waits while the page is busy."""
-        while True:
-            with suppress(OSError), urlopen(f"http://127.0.0.1:{self.port}/api/status") as answer:
-                return int(json.load(answer)["frames"])
-            time.sleep(0.02)
+    def frames(self) -> tuple[int, float]:
+        """Frames so far, and when the latest one came, in seconds."""
+        count, moment = np.frombuffer(self._count.read_bytes(), np.uint64)
+        return int(count), int(moment) / 1e9
+
+    def wait(self) -> None:
+        """Waits until the first frames have come."""
+        end = time.monotonic() + 120
+        while self.frames()[0] < 10:
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError("the program does not derain")
+            time.sleep(0.1)
 
     def memory_mib(self) -> float:
         """Resident memory in MiB."""
@@ -136,17 +71,16 @@ class Program:
 
     def rates(self, seconds: float) -> tuple[float, float]:
         """Frames per second, and per second of processor time, over the next seconds."""
-        began, first, busy = time.perf_counter(), self.frames(), busy_seconds(self._process.pid)
+        busy = busy_seconds(self._process.pid)
+        first, began = self.frames()
         time.sleep(seconds)
-        frames = self.frames() - first
-        return frames / (time.perf_counter() - began), frames / (
-            busy_seconds(self._process.pid) - busy
-        )
+        last, ended = self.frames()
+        busy = busy_seconds(self._process.pid) - busy
+        return (last - first) / max(ended - began, 1e-9), (last - first) / busy
 
     def end(self) -> None:
         """Stops the program."""
-        self._process.terminate()
-        self._process.wait()
+        stop(self._process)
 
 
 class PageAlone:
@@ -169,8 +103,7 @@ class PageAlone:
 
     def end(self) -> None:
         """Stops the page."""
-        self._process.terminate()
-        self._process.wait()
+        stop(self._process)
 
 
 def serve_page_alone(side: int) -> None:
@@ -185,23 +118,34 @@ def serve_page_alone(side: int) -> None:
             time.sleep(0.1)
 
 
+def count_frames(count: Path, arguments: list[str]) -> None:
+    """Runs the program, and counts the frames that its page is shown in a file."""
+    shared = np.memmap(count, np.uint64, "r+", shape=(2,))
+
+    class Counting(Feed):
+        def show(self, before: Image, after: Image) -> None:
+            shared[:] = shared[0] + 1, time.monotonic_ns()
+            super().show(before, after)
+
+    feeds.Feed = Counting  # type: ignore[misc]
+    sys.argv[1:] = arguments
+    spikerain_edge()
+
+
+def stop(process: subprocess.Popen[Any]) -> None:
+    """Stops a process."""
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 def busy_seconds(process: int) -> float:
     """Processor time of a process so far."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def attacked(attack: Attack, port: int) -> Iterator[None]:
-    """Within it the page is attacked."""
-    ended = threading.Event()
-    thread = threading.Thread(target=attack, args=(port, ended))
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def write_clip(path: Path, side: int, frames: int) -> None:
@@ -240,8 +184,12 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=3, help="pairs of phases")
     parser.add_argument("--only", help="the name of one kind of viewer")
     parser.add_argument("--page-alone", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--count", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     parser.add_argument("--no-rates", action="store_true", help="measure the page alone only")
     options = parser.parse_args()
+    if options.count:
+        count_frames(Path(options.count[0]), options.count[1:])
+        return
     if options.page_alone:
         serve_page_alone(options.side)
     cores = sorted(os.sched_getaffinity(0))
@@ -255,10 +203,8 @@ def main() -> None:
     if options.no_rates:
         return
     with tempfile.TemporaryDirectory() as folder:
-        clip = Path(folder) / "clip.mp4"
-        write_clip(clip, options.side, 20_000)
-        program = Program(clip, cores[0])
-        program.rates(5.0)
+        program = Program(Path(folder), options.side, cores[0])
+        program.wait()
         print(f"{'':<30}{'alone':>9}{'watched':>9}{'ratio':>8}{'of time':>9}{'MiB':>14}")
         for name, attack in ATTACKS.items():
             if options.only in (None, name):

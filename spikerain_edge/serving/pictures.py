@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ import simplejpeg
 
 from spikerain_edge.images import Image
 from spikerain_edge.serving.feed import Feed, Shown
+from spikerain_edge.serving.pace import Pace
+from spikerain_edge.serving.priority import give_way
 
 VIEWS = ("before", "after")
 # Pictures per second at most, and how often the feed is looked at meanwhile.
@@ -41,10 +44,12 @@ class Pictures:
 
     Args:
         feed: where the frames come from.
+        pace: says when the next picture may be encoded; shared by all cameras.
     """
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, pace: Pace) -> None:
         self._feed = feed
+        self._pace = pace
         self._watched: Counter[str] = Counter()
         self._newest: Picture | None = None
         self._news = asyncio.Event()
@@ -52,7 +57,7 @@ class Pictures:
         self._still: tuple[Shown, dict[str, bytes]] | None = None
         self._still_time = 0.0
         self._lock = asyncio.Lock()
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="jpeg")
+        self._worker = ThreadPoolExecutor(1, "jpeg", initializer=give_way)
         self._closed = False
 
     @property
@@ -84,14 +89,16 @@ class Pictures:
     async def still(self, view: str) -> bytes | None:
         """Returns the newest frame as a JPEG in its own size; None before the first frame."""
         async with self._lock:
-            now, newest = asyncio.get_running_loop().time(), self._feed.newest
-            if newest is None:
-                return None
-            if self._still is None or now - self._still_time > _STILL_EVERY:
-                self._still, self._still_time = (newest, {}), now
+            loop = asyncio.get_running_loop()
+            if self._still is None or loop.time() - self._still_time > _STILL_EVERY:
+                await self._pace.rest()
+                newest = self._feed.newest
+                if newest is None:
+                    return None
+                self._still, self._still_time = (newest, {}), loop.time()
             shown, jpegs = self._still
             if view not in jpegs:
-                jpegs[view] = await self._in_worker(shown.view(view), _STILL_QUALITY, None)
+                jpegs |= await self._jpegs(shown, [view], _STILL_QUALITY, None)
             return jpegs[view]
 
     async def close(self) -> None:
@@ -107,17 +114,17 @@ class Pictures:
     async def _encode(self) -> None:
         """Encodes while there are viewers; ends with the last one."""
         loop = asyncio.get_running_loop()
+        self._pace.begin()
         try:
             while self.viewers:
+                await self._pace.rest()
                 began, shown = loop.time(), self._feed.newest
                 views = [view for view in VIEWS if self._watched[view]]
                 if shown is None or not self._is_news(shown, views):
                     await asyncio.sleep(_LOOK)
                     continue
-                jpegs = {
-                    view: await self._in_worker(shown.view(view), _STREAM_QUALITY, _LONGEST)
-                    for view in views
-                }
+                jpegs = await self._jpegs(shown, views, _STREAM_QUALITY, _LONGEST)
+                self._pace.send()
                 self._newest = Picture(shown.number, jpegs)
                 self._announce()
                 await asyncio.sleep(max(0.0, began + 1 / _FASTEST - loop.time()))
@@ -135,9 +142,19 @@ class Pictures:
         news, self._news = self._news, asyncio.Event()
         news.set()
 
-    async def _in_worker(self, image: Image, quality: int, longest: int | None) -> bytes:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._worker, jpeg, image, quality, longest)
+    async def _jpegs(
+        self, shown: Shown, views: Sequence[str], quality: int, longest: int | None
+    ) -> dict[str, bytes]:
+        """Encodes views of a frame on the worker, and counts what that took."""
+
+        def work() -> tuple[dict[str, bytes], float]:
+            began = time.thread_time()
+            made = {view: jpeg(shown.view(view), quality, longest) for view in views}
+            return made, time.thread_time() - began
+
+        made, took = await asyncio.get_running_loop().run_in_executor(self._worker, work)
+        self._pace.spend(took)
+        return made
 
 
 def jpeg(image: Image, quality: int, longest: int | None = None) -> bytes:

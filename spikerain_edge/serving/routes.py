@@ -20,11 +20,12 @@ from spikerain_edge.serving.status import Status
 _VIEWS = "no such view; ask for ?view=before or ?view=after"
 # Seconds without a step after which the process does not recover by itself.
 _STUCK = 60.0
-_FRESH = 0.25
+# Seconds for which an answer serves all who ask.
+_FRESH = 1.0
 
 
 class Fresh:
-    """An answer that is made again when it is older than a quarter of a second.
+    """An answer that is made again when it is older than a second.
 
     Args:
         make: makes it.
@@ -59,6 +60,7 @@ class Endpoints:
         self._status = status
         self._metrics = Fresh(Metrics(status).text)
         self._document = Fresh(lambda: json.dumps(status.document()).encode())
+        self._history = Fresh(lambda: json.dumps(status.history()).encode())
 
     def routes(self) -> list[Route]:
         """All endpoints but those of the page itself."""
@@ -116,7 +118,7 @@ class Endpoints:
 
     async def history(self, request: Request) -> Response:
         """The latest five minutes."""
-        return JSONResponse(self._status.history())
+        return Response(self._history(), media_type="application/json")
 
     def _camera(self, request: Request) -> int:
         """The number of the camera that a request asks for; the first one where it does not."""

@@ -12,11 +12,14 @@ from dataclasses import replace
 
 import uvicorn
 
+from spikerain_edge.cores import usable_cores
 from spikerain_edge.serving.address import Address, HostNames, listen
 from spikerain_edge.serving.application import application
 from spikerain_edge.serving.connections import accept
 from spikerain_edge.serving.feed import Feed
+from spikerain_edge.serving.pace import SHARE, Pace
 from spikerain_edge.serving.pictures import Pictures
+from spikerain_edge.serving.priority import give_way
 from spikerain_edge.serving.status import HISTORY_STEP, Status, Watched
 from spikerain_edge.serving.token import Token
 
@@ -85,11 +88,13 @@ class LivePage:
             self._socket.close()
 
     def _work(self) -> None:
+        give_way()
         with suppress(asyncio.CancelledError):
             asyncio.run(self._serve(self._socket))
 
     async def _serve(self, opened: socket.socket) -> None:
-        pictures = [Pictures(feed) for feed in self.feeds]
+        pace = Pace(SHARE * usable_cores())
+        pictures = [Pictures(feed, pace) for feed in self.feeds]
         self._status = Status(self.feeds, self._stall, lambda camera: pictures[camera].viewers)
         self._status.run = self._run
         server = uvicorn.Server(
