@@ -60,6 +60,8 @@ class ModelSpec:
         graph_bytes: length of the serialised graph in bytes; the metadata follows it.
         graph_sha256: SHA-256 of those bytes and of this description with this field empty.
         image_input: name of the input, uint8 (batch, H, W, 3) BGR.
+        previous_input: name of the second input of a video model, of the same type and shape: the
+            frame before each image. None if the model takes single images.
         image_output: name of the output, of the same type and shape.
         rates_output: name of the probe graph's second output, firing rates float32 (layers, T).
         silent_output: name of the probe graph's third output, the share of channels that never
@@ -83,6 +85,7 @@ class ModelSpec:
     graph_bytes: Count = 0
     graph_sha256: Label = ""
     image_input: Label = "image"
+    previous_input: Label | None = None
     image_output: Label = "derained"
     rates_output: Label = "firing_rates"
     silent_output: Label = "silent_channels"
@@ -94,9 +97,25 @@ class ModelSpec:
     width: Side = 0
     spec_version: int = SPEC_VERSION
 
+    @property
+    def image_inputs(self) -> tuple[str, ...]:
+        """Names of all inputs: the image, and the frame before it if the model reads that."""
+        if self.previous_input is None:
+            return (self.image_input,)
+        return self.image_input, self.previous_input
+
+    @property
+    def reads_video(self) -> bool:
+        """Whether the model also reads the frame before each image."""
+        return self.previous_input is not None
+
     def to_json(self) -> str:
         """Returns the description as JSON, as files hold it."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        values = asdict(self)
+        if not self.reads_video:
+            # Digests of files from before there were video models cover no such field.
+            del values["previous_input"]
+        return json.dumps(values, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str, options: str = "") -> ModelSpec:
@@ -131,8 +150,8 @@ class ModelSpec:
         """Checks that the fields of the description do not contradict each other.
 
         Raises:
-            ModelError: two neuron layers have the same name, an operation reads an unknown one, or
-                the image size is not valid for the stride.
+            ModelError: two neuron layers or two inputs have the same name, an operation reads an
+                unknown layer, or the image size is not valid for the stride.
         """
         layers = [layer.name for layer in self.neurons]
         read = {name for operation in self.operations for name in operation.neurons}
@@ -140,6 +159,8 @@ class ModelSpec:
             raise ModelError(
                 "the model description has contradictory names of neuron layers", _again(options)
             )
+        if self.previous_input == self.image_input:
+            raise ModelError("the model description names one input twice", _again(options))
         sides = (self.height, self.width)
         if any(side % self.stride for side in sides) or (0 in sides and any(sides)):
             raise ModelError("the model description has an invalid image size", _again(options))

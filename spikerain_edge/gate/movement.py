@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
 from spikerain_edge.images import Image
+from spikerain_edge.images.cuts import Plane, grey_copy, is_cut, thumbnail
 
-_Plane = npt.NDArray[np.float32]
 _WIDTH = 160
-_THUMBNAIL = (16, 9)
-# A cut: thumbnails differ by this many levels and correlate by less than this.
-_DIFFERENT = 12.0
-_ALIKE = 0.5
 
 
 def movement(earlier: Image, later: Image) -> tuple[float, float]:
@@ -27,17 +21,18 @@ def movement(earlier: Image, later: Image) -> tuple[float, float]:
     """
     height, width = earlier.shape[:2]
     scale = max(1.0, width / _WIDTH)
-    size = (round(width / scale), max(1, round(height / scale)))
-    window = cv2.createHanningWindow(size, cv2.CV_32F)
-    (right, down), _ = cv2.phaseCorrelate(_small(earlier, size), _small(later, size), window)
-    return right * width / size[0], down * height / size[1]
+    rows, columns = size = (max(1, round(height / scale)), round(width / scale))
+    window = cv2.createHanningWindow((columns, rows), cv2.CV_32F)
+    small = grey_copy(earlier, size), grey_copy(later, size)
+    (right, down), _ = cv2.phaseCorrelate(*small, window)
+    return right * width / columns, down * height / rows
 
 
 class Scene:
     """What a camera shows, so that a cut to something else is noticed."""
 
     def __init__(self) -> None:
-        self._latest: _Plane | None = None
+        self._latest: Plane | None = None
         self._size: tuple[int, ...] = ()
         self._outages = 0
 
@@ -48,21 +43,7 @@ class Scene:
             image: uint8 (H, W, 3) BGR.
             outages: how often the camera has been lost so far.
         """
-        before, self._latest = self._latest, _small(image, _THUMBNAIL)
+        before, self._latest = self._latest, thumbnail(image)
         known = before is not None and (image.shape, outages) == (self._size, self._outages)
         self._size, self._outages = image.shape, outages
-        return known and before is not None and not _is_cut(before, self._latest)
-
-
-def _is_cut(earlier: _Plane, later: _Plane) -> bool:
-    """Whether thumbnails (9, 16) show different scenes; a change of exposure is not a cut."""
-    if float(np.abs(earlier - later).mean()) < _DIFFERENT:
-        return False
-    before, after = earlier - earlier.mean(), later - later.mean()
-    norm = float(np.linalg.norm(before) * np.linalg.norm(after))
-    return float((before * after).sum()) < _ALIKE * norm or norm == 0.0
-
-
-def _small(image: Image, size: tuple[int, int]) -> _Plane:
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32)
+        return known and before is not None and not is_cut(before, self._latest)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ from spikerain_edge.inference.engine import (
     Engine,
     Images,
     Rates,
-    TooLargeError,
 )
 from spikerain_edge.inference.graph_engine import GraphEngine
 from spikerain_edge.inference.openvino import OpenVinoEngine
@@ -27,7 +25,8 @@ from spikerain_edge.inference.probe_graph import open_probe_graph
 from spikerain_edge.inference.providers import CPU
 from spikerain_edge.inference.tensorrt import TensorRTEngine, open_engine
 from spikerain_edge.inference.tile_size import Tiler, describe
-from spikerain_edge.inference.tiling import Grid
+from spikerain_edge.inference.tiling import Grid, in_tiles
+from spikerain_edge.inference.video_stream import VideoStream
 from spikerain_edge.models import find_model
 from spikerain_edge.sizes import Tile
 from spikerain_edge.spec import ModelSpec
@@ -36,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class Derainer(Closing):
-    """Removes rain from images, one at a time.
+    """Removes rain from images, one at a time, and from video; see `stream`.
 
     >>> derainer = Derainer.load("nano")
     >>> clean = derainer(image_bgr)
@@ -148,26 +147,38 @@ class Derainer(Closing):
         """Whether `derain_and_probe` is available."""
         return self._prober is not None
 
-    def __call__(self, image: Image) -> Image:
+    def __call__(self, image: Image, previous: Image | None = None) -> Image:
         """Derains one image.
 
         Args:
             image: uint8 (H, W, 3) BGR as OpenCV reads it, at least 16x16 pixels.
+            previous: the frame before it, of the same shape, which video models read. Without it,
+                they derain the image as a still picture. Models for single images ignore it.
 
         Returns:
             A new uint8 array of the same shape.
 
         Raises:
-            InputError: the type, shape or size of the image is not supported.
+            InputError: the type, shape or size of an image is not supported.
             ModelError: the engine fails or has been closed.
         """
-        grid = self._grid(image)
+        previous, grid = self._read(image, previous), self._grid(image)
         if grid is None:
-            return self.finish(self._engine.infer(self.prepare(image)), image)
-        return _in_tiles(image, grid, self._engine.infer)
+            return self.finish(self._engine.infer(*self._prepared(image, previous)), image)
+        return in_tiles(image, previous, grid, self._engine.infer)
 
-    def derain_and_probe(self, image: Image) -> tuple[Image, Rates]:
-        """Derains one image with the probe graph.
+    def stream(self) -> VideoStream:
+        """Returns a stream that derains the frames of one camera or video in their order.
+
+        It remembers the frame before, which video models read.
+
+        >>> with derainer.stream() as stream:
+        ...     clean = stream(frame)
+        """
+        return VideoStream(self)
+
+    def derain_and_probe(self, image: Image, previous: Image | None = None) -> tuple[Image, Rates]:
+        """Derains one image with the probe graph; the arguments are those of a call.
 
         Returns:
             The derained image, and the firing rates, float32 (layers, T), in the order of
@@ -177,27 +188,28 @@ class Derainer(Closing):
             InputError: no probe graph is loaded, or the image is not supported.
             ModelError: the engine fails or has been closed.
         """
-        prober, grid = self._probe(), self._grid(image)
+        prober, previous, grid = self._probe(), self._read(image, previous), self._grid(image)
         if grid is None:
-            derained, rates = prober.probe(self.prepare(image))
+            derained, rates = prober.probe(*self._prepared(image, previous))
             return self.finish(derained, image), rates
         rates_of_tiles: list[Rates] = []
 
-        def infer(tile: Images) -> Images:
-            derained, rates = prober.probe(tile)
+        def infer(tile: Images, before: Images | None = None) -> Images:
+            derained, rates = prober.probe(tile, before)
             rates_of_tiles.append(rates)
             return derained
 
-        return _in_tiles(image, grid, infer), np.mean(rates_of_tiles, axis=0, dtype=np.float32)
+        blended = in_tiles(image, previous, grid, infer)
+        return blended, np.mean(rates_of_tiles, axis=0, dtype=np.float32)
 
-    def activity(self, image: Image) -> Activity:
+    def activity(self, image: Image, previous: Image | None = None) -> Activity:
         """Measures the activity of the neurons on one image, which is never tiled.
 
         Raises:
             InputError: no probe graph is loaded, or the image is not supported.
             ModelError: the engine fails or has been closed.
         """
-        return self._probe().activity(self.prepare(image))
+        return self._probe().activity(*self._prepared(image, self._read(image, previous)))
 
     def padded_size(self, image: Image) -> tuple[int, int]:
         """Height and width in pixels that the network computes.
@@ -228,6 +240,28 @@ class Derainer(Closing):
         """Crops the output of the engine (1, H', W', 3) to the size of the image."""
         height, width = image.shape[:2]
         return derained[0, :height, :width]
+
+    def _read(self, image: Image, previous: Image | None) -> Image | None:
+        """Returns the previous frame if the model reads it.
+
+        Raises:
+            InputError: it does not have the type and shape of the image.
+        """
+        if previous is None or not self.spec.reads_video:
+            return None
+        require_image(image)
+        require_image(previous)
+        if previous.shape != image.shape:
+            raise InputError(
+                f"the previous frame is {previous.shape[1]}x{previous.shape[0]}, but the image is "
+                f"{image.shape[1]}x{image.shape[0]}",
+                "give frames of one size, or leave the previous frame out",
+            )
+        return previous
+
+    def _prepared(self, image: Image, previous: Image | None) -> list[Images]:
+        frames = [image] if previous is None else [image, previous]
+        return [self.prepare(frame) for frame in frames]
 
     def _grid(self, image: Image) -> Grid | None:
         """Tiles of an image; None if it is derained whole."""
@@ -265,22 +299,6 @@ def _tiler(engine: Engine, prober: GraphEngine | None, tile: Tile) -> Tiler:
     largest = engine.largest if isinstance(engine, TensorRTEngine) else None
     pools = 2 if isinstance(prober, OpenVinoEngine) else 1
     return Tiler.choosing(engine.spec, tile, largest, pools)
-
-
-def _in_tiles(image: Image, grid: Grid, infer: Callable[[Images], Images]) -> Image:
-    """Derains an image in tiles; see `Grid.derain`.
-
-    Raises:
-        TooLargeError: memory is short even for tiles.
-    """
-    try:
-        return grid.derain(image, infer)
-    except (TooLargeError, MemoryError) as error:
-        height, width = grid.tile
-        raise TooLargeError(
-            f"not enough memory for tiles of {width}x{height}",
-            "use smaller tiles, such as --tile 256, or close other programs",
-        ) from error
 
 
 def _open_engine(path: Path, provider: str) -> Engine:

@@ -55,6 +55,32 @@ def require_images(images: Images, spec: ModelSpec) -> None:
         )
 
 
+def inputs_of(images: Images, previous: Images | None, spec: ModelSpec) -> dict[str, Images]:
+    """Returns the inputs of a graph by name, after checking them.
+
+    Args:
+        images: uint8 (batch, H, W, 3) BGR; H and W are multiples of the stride.
+        previous: the frame before each image, of the same shape. None takes the images themselves,
+            as if nothing had changed. A model for single images does not read them.
+        spec: description of the graph.
+
+    Raises:
+        InputError: the images or the previous frames have an unsupported type, shape or size.
+    """
+    require_images(images, spec)
+    if spec.previous_input is None:
+        return {spec.image_input: images}
+    if previous is None:
+        previous = images
+    if previous.shape != images.shape or previous.dtype != np.uint8:
+        raise InputError(
+            f"the previous frame is {previous.dtype} {previous.shape}, but the image is uint8 "
+            f"{images.shape}",
+            "give the frame before the image, in the same size, or none",
+        )
+    return {spec.image_input: images, spec.previous_input: previous}
+
+
 class Closing(ABC):
     """Base of objects that hold resources until `close` or the end of a `with` statement."""
 
@@ -91,11 +117,12 @@ class Engine(Protocol):
     spec: ModelSpec
     backend: str
 
-    def infer(self, images: Images) -> Images:
+    def infer(self, images: Images, previous: Images | None = None) -> Images:
         """Derains images.
 
         Args:
             images: uint8 (batch, H, W, 3) BGR; H and W are multiples of the stride.
+            previous: the frame before each image, which video models read; see `inputs_of`.
 
         Returns:
             A new array of the same type and shape; the caller may change it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from spikerain_edge.inference.engine import (
     Images,
     Rates,
     TooLargeError,
-    require_images,
+    inputs_of,
 )
 from spikerain_edge.spec import ModelSpec
 
@@ -31,21 +31,22 @@ class GraphEngine(Closing):
     spec: ModelSpec
     backend: str
 
-    def infer(self, images: Images) -> Images:
+    def infer(self, images: Images, previous: Images | None = None) -> Images:
         """Derains images; see `Engine.infer`.
 
         Raises:
             InputError: the type, shape or size of the images is not supported, or memory is short.
             ModelError: the runtime fails, or the engine has been closed.
         """
-        (derained,) = self._run(images, [self.spec.image_output])
+        (derained,) = self._run(images, previous, [self.spec.image_output])
         return derained
 
-    def probe(self, images: Images) -> tuple[Images, Rates]:
+    def probe(self, images: Images, previous: Images | None = None) -> tuple[Images, Rates]:
         """Derains images and measures the firing rates of the neuron layers.
 
         Args:
             images: as for `infer`.
+            previous: as for `infer`.
 
         Returns:
             The derained images, and the firing rates, float32 (layers, T).
@@ -56,14 +57,16 @@ class GraphEngine(Closing):
                 closed.
         """
         self._require_probe()
-        derained, rates = self._run(images, [self.spec.image_output, self.spec.rates_output])
+        outputs = [self.spec.image_output, self.spec.rates_output]
+        derained, rates = self._run(images, previous, outputs)
         return derained, rates
 
-    def activity(self, images: Images) -> Activity:
+    def activity(self, images: Images, previous: Images | None = None) -> Activity:
         """Measures the activity of the neurons on images.
 
         Args:
             images: as for `infer`.
+            previous: as for `infer`.
 
         Raises:
             InputError: the type, shape or size of the images is not supported.
@@ -71,12 +74,15 @@ class GraphEngine(Closing):
                 closed.
         """
         self._require_probe()
-        rates, silent = self._run(images, [self.spec.rates_output, self.spec.silent_output])
+        outputs = [self.spec.rates_output, self.spec.silent_output]
+        rates, silent = self._run(images, previous, outputs)
         return Activity(rates, silent)
 
     @abstractmethod
-    def _compute(self, images: Images, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
-        """Runs the graph on images that its description allows; returns the named outputs.
+    def _compute(
+        self, inputs: Mapping[str, Images], outputs: Sequence[str]
+    ) -> list[npt.NDArray[Any]]:
+        """Runs the graph on inputs that its description allows; returns the named outputs.
 
         Raises:
             InputError: memory is short.
@@ -89,10 +95,12 @@ class GraphEngine(Closing):
                 f"{self.spec.name} is not a probe graph", "load its .probe.onnx file instead"
             )
 
-    def _run(self, images: Images, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
-        require_images(images, self.spec)
+    def _run(
+        self, images: Images, previous: Images | None, outputs: Sequence[str]
+    ) -> list[npt.NDArray[Any]]:
+        inputs = inputs_of(images, previous, self.spec)
         _require_size(images, self.spec)
-        return self._compute(images, outputs)
+        return self._compute(inputs, outputs)
 
 
 def _require_size(images: Images, spec: ModelSpec) -> None:

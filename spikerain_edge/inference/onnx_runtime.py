@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -69,12 +69,15 @@ class OnnxRuntimeEngine(GraphEngine):
         """Ends a computation after its current operation; all that follow fail."""
         self._run_options.terminate = True
 
-    def _compute(self, images: Images, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
+    def _compute(
+        self, inputs: Mapping[str, Images], outputs: Sequence[str]
+    ) -> list[npt.NDArray[Any]]:
         if self._session is None:
             raise ModelError(f"the model {self.spec.name} has been closed", "load it again")
+        images = inputs[self.spec.image_input]
         try:
             results: list[npt.NDArray[Any]] = self._session.run(
-                list(outputs), {self.spec.image_input: images}, self._run_options
+                list(outputs), dict(inputs), self._run_options
             )
         except Exception as error:
             if not _is_of_onnx_runtime(error):
@@ -128,7 +131,7 @@ def _require_tensors(session: onnxruntime.InferenceSession, spec: ModelSpec, ori
     Raises:
         ModelError: a name, type or rank of an input or output differs from the description.
     """
-    wanted = {spec.image_input: ("tensor(uint8)", 4), spec.image_output: ("tensor(uint8)", 4)}
+    wanted = dict.fromkeys((*spec.image_inputs, spec.image_output), ("tensor(uint8)", 4))
     if spec.probe:
         wanted |= {spec.rates_output: ("tensor(float)", 2)}
         wanted |= {spec.silent_output: ("tensor(float)", 1)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,14 +107,17 @@ class OpenVinoEngine(GraphEngine):
         for request in list(self._requests.values()):
             request.cancel()
 
-    def _compute(self, images: Images, outputs: Sequence[str]) -> list[npt.NDArray[Any]]:
+    def _compute(
+        self, inputs: Mapping[str, Images], outputs: Sequence[str]
+    ) -> list[npt.NDArray[Any]]:
         if self._interrupted:
             raise ModelError("the computation has been interrupted", "load the model again")
         if self._model is None:
             raise ModelError(f"the model {self.spec.name} has been closed", "load it again")
+        images = inputs[self.spec.image_input]
         try:
             request = self._request(images.shape)
-            return self._infer(request, images, outputs)
+            return self._infer(request, inputs, outputs)
         except (RuntimeError, MemoryError) as error:
             if any(words in str(error).lower() for words in _NO_MEMORY):
                 raise no_memory(images) from error
@@ -125,12 +128,13 @@ class OpenVinoEngine(GraphEngine):
             ) from error
 
     def _infer(
-        self, request: Any, images: Images, outputs: Sequence[str]
+        self, request: Any, inputs: Mapping[str, Images], outputs: Sequence[str]
     ) -> list[npt.NDArray[Any]]:
         """Runs a request on the memory of the images and of a new array for the result."""
         tensor = self._library.Tensor
-        derained = np.empty_like(images)
-        request.set_tensor(self.spec.image_input, tensor(images, shared_memory=True))
+        derained = np.empty_like(inputs[self.spec.image_input])
+        for name, images in inputs.items():
+            request.set_tensor(name, tensor(images, shared_memory=True))
         request.set_tensor(self.spec.image_output, tensor(derained, shared_memory=True))
         request.infer()
         return [
@@ -160,7 +164,7 @@ class OpenVinoEngine(GraphEngine):
         compiled = self._cache.find(key, lambda file: self._import(file))
         if compiled is None:
             model = self._model.clone()
-            model.reshape({self.spec.image_input: list(shape)})
+            model.reshape({name: list(shape) for name in self.spec.image_inputs})
             if self.spec.probe:
                 model = count_early(model, self.spec)
             compiled = self._core.compile_model(model, _DEVICE, self._settings)
@@ -203,7 +207,7 @@ def _require_tensors(model: Any, spec: ModelSpec, origin: str) -> None:
     Raises:
         ModelError: a name, type or rank of an input or output differs from the description.
     """
-    wanted = {spec.image_input: ("uint8", 4), spec.image_output: ("uint8", 4)}
+    wanted = dict.fromkeys((*spec.image_inputs, spec.image_output), ("uint8", 4))
     if spec.probe:
         wanted |= {spec.rates_output: ("float32", 2), spec.silent_output: ("float32", 1)}
     found = {}

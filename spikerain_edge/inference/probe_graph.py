@@ -50,6 +50,6 @@ def require_same_network(graph: ModelSpec, probe: ModelSpec, origin: str) -> Non
 
 def _identity(spec: ModelSpec) -> tuple[object, ...]:
     """Returns the fields that the graph and the probe graph of one export share."""
-    network = (spec.weights_sha256, spec.variant, spec.timesteps)
+    network = (spec.weights_sha256, spec.variant, spec.timesteps, spec.previous_input)
     export = (spec.precision, spec.target, spec.source_sha256)
     return (*network, *export, spec.batch, spec.height, spec.width)

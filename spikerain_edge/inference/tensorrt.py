@@ -18,7 +18,7 @@ from spikerain_edge.engine_file import EngineFile, read_engine_file
 from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.cuda import Cuda, open_cuda
-from spikerain_edge.inference.engine import Closing, Images, require_images
+from spikerain_edge.inference.engine import Closing, Images, inputs_of, require_images
 from spikerain_edge.inference.tensorrt_library import Library, find_library, make_logger
 from spikerain_edge.inference.tensorrt_run import Buffers, EngineRun
 from spikerain_edge.spec import ModelSpec
@@ -68,7 +68,7 @@ def check_tensors(library: Library, engine: Any, file: EngineFile) -> None:
         ModelError: a name, type or size differs from the header.
     """
     module, spec = library.module, file.header.spec
-    modes = {spec.image_input: module.TensorIOMode.INPUT}
+    modes = dict.fromkeys(spec.image_inputs, module.TensorIOMode.INPUT)
     modes[spec.image_output] = module.TensorIOMode.OUTPUT
     found = {
         name: engine.get_tensor_mode(name)
@@ -77,7 +77,7 @@ def check_tensors(library: Library, engine: Any, file: EngineFile) -> None:
     agrees = (
         found == modes
         and all(engine.get_tensor_dtype(name) == module.DataType.UINT8 for name in modes)
-        and _profiles(engine, spec) == file.header.profiles
+        and all(_profiles(engine, name) == file.header.profiles for name in spec.image_inputs)
     )
     if not agrees:
         raise ModelError(
@@ -86,16 +86,16 @@ def check_tensors(library: Library, engine: Any, file: EngineFile) -> None:
         )
 
 
-def _profiles(engine: Any, spec: ModelSpec) -> tuple[Profile, ...]:
-    """Reads from a deserialised engine which image sizes it was built for."""
-    fixed = tuple(engine.get_tensor_shape(spec.image_input))
+def _profiles(engine: Any, image_input: str) -> tuple[Profile, ...]:
+    """Reads from a deserialised engine which sizes of an input it was built for."""
+    fixed = tuple(engine.get_tensor_shape(image_input))
     if -1 not in fixed:
         return (Profile.fixed_at((fixed[1], fixed[2])),)
     return tuple(
         Profile(
             *(
                 (int(shape[1]), int(shape[2]))
-                for shape in engine.get_tensor_profile_shape(spec.image_input, number)
+                for shape in engine.get_tensor_profile_shape(image_input, number)
             )
         )
         for number in range(engine.num_optimization_profiles)
@@ -149,7 +149,8 @@ class TensorRTEngine(Closing):
             check_tensors(library, self._engine, file)
             self._stream = cuda.stream()
             self._closing.callback(cuda.call, "cudaStreamDestroy", self._stream)
-            self._input, self._output = self._buffers(), self._buffers()
+            self._inputs = {name: self._buffers() for name in self.spec.image_inputs}
+            self._output = self._buffers()
             fixed = [number for number, each in enumerate(self._profiles) if each.fixed]
             graphs = [self._run(number).capture(self._shape(number)) for number in fixed]
         except BaseException:
@@ -164,7 +165,7 @@ class TensorRTEngine(Closing):
         """The profile of the largest images; one that accepts any up to its size comes first."""
         return max(self._profiles, key=lambda each: (not each.fixed, math.prod(each.maximum)))
 
-    def infer(self, images: Images) -> Images:
+    def infer(self, images: Images, previous: Images | None = None) -> Images:
         """Derains images of a size that the engine was built for; see `Engine.infer`.
 
         Raises:
@@ -174,9 +175,12 @@ class TensorRTEngine(Closing):
         if self._engine is None:
             raise ModelError(f"the engine {self.spec.name} has been closed", "load it again")
         number = choose_profile(images, self.spec, self._profiles)
+        inputs = inputs_of(images, previous, self.spec)
         self._cuda.use()
         run = self._run(number)
-        np.copyto(self._input.array[: images.size].reshape(images.shape), images)
+        for name, given in inputs.items():
+            pinned = self._inputs[name].array[: images.size]
+            np.copyto(pinned.reshape(images.shape), given)
         run.launch(images.shape)
         derained: Images = self._output.array[: images.size].reshape(images.shape).copy()
         return derained
@@ -222,7 +226,7 @@ class TensorRTEngine(Closing):
                 messages.require(chosen, f"cannot select the profile {self._profiles[number]}")
                 self._cuda.call("cudaStreamSynchronize", self._stream)
             run = EngineRun(self._cuda, self._stream, context, messages)
-            run.bind(self.spec.image_input, self._input, self.spec.image_output, self._output)
+            run.bind(self._inputs, {self.spec.image_output: self._output})
             self._closing.callback(run.close)
             self._runs[number] = run
         return self._runs[number]

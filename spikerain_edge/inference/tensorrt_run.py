@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,22 +48,20 @@ class EngineRun:
         self._shape: tuple[int, ...] = ()
         self._graph: Any = None
 
-    def bind(self, image: str, source: Buffers, derained: str, result: Buffers) -> None:
-        """Binds the memory of the input and the output.
+    def bind(self, sources: Mapping[str, Buffers], results: Mapping[str, Buffers]) -> None:
+        """Binds the memory of the inputs and outputs, which all have one shape.
 
         Args:
-            image: name of the input tensor.
-            source: memory of the input.
-            derained: name of the output tensor.
-            result: memory of the output.
+            sources: memory of each input tensor by its name.
+            results: memory of each output tensor by its name.
 
         Raises:
             ModelError: the engine has no tensor of one of these names.
         """
-        for name, buffers in ((image, source), (derained, result)):
+        for name, buffers in {**sources, **results}.items():
             bound = self._context.set_tensor_address(name, buffers.device)
             self._messages.require(bound, f"cannot bind the tensor {name}")
-        self._image, self._source, self._result = image, source, result
+        self._sources, self._results = sources, results
 
     def capture(self, shape: tuple[int, ...]) -> bool:
         """Captures the copies and kernels for images of one shape as a CUDA graph.
@@ -99,8 +98,9 @@ class EngineRun:
             ModelError: TensorRT or CUDA fails.
         """
         if shape != self._shape:
-            accepted = self._context.set_input_shape(self._image, shape)
-            self._messages.require(accepted, f"does not accept images of shape {shape}")
+            for name in self._sources:
+                accepted = self._context.set_input_shape(name, shape)
+                self._messages.require(accepted, f"does not accept images of shape {shape}")
             self._shape = shape
         if self._graph is None:
             self._enqueue()
@@ -117,7 +117,9 @@ class EngineRun:
 
     def _enqueue(self) -> None:
         size = math.prod(self._shape)
-        self._cuda.upload(self._source.device, self._source.host, size, self._stream)
+        for source in self._sources.values():
+            self._cuda.upload(source.device, source.host, size, self._stream)
         started = self._context.execute_async_v3(int(self._stream))
         self._messages.require(started, "cannot run the engine")
-        self._cuda.download(self._result.host, self._result.device, size, self._stream)
+        for result in self._results.values():
+            self._cuda.download(result.host, result.device, size, self._stream)

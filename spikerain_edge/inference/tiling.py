@@ -7,19 +7,27 @@ whole image. The weights of a tile fall to zero towards its edges, where it lack
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.images import Image
-from spikerain_edge.inference.engine import Images
+from spikerain_edge.inference.engine import Images, TooLargeError
 from spikerain_edge.inference.padding import pad
 from spikerain_edge.sizes import Size
 
 Weights = npt.NDArray[np.float32]
+
+
+class Infer(Protocol):
+    """Derains tiles, as engines do."""
+
+    def __call__(self, images: Images, previous: Images | None = None, /) -> Images:
+        """Returns images derained; see `Engine.infer`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -115,21 +123,23 @@ class Grid:
         height, width = self.tile
         return len(self.rows.starts) * height, len(self.columns.starts) * width
 
-    def derain(self, image: Image, infer: Callable[[Images], Images]) -> Image:
+    def derain(self, image: Image, infer: Infer, previous: Image | None = None) -> Image:
         """Derains an image tile by tile and blends the tiles.
 
         Only one row of tiles is in memory at a time.
 
         Args:
             image: uint8 (H, W, 3).
-            infer: derains a tile, uint8 (1, h, w, 3), padded by reflection where the image ends.
+            infer: derains a tile, uint8 (1, h, w, 3), padded by reflection where the image ends,
+                given the same tile of the previous frame.
+            previous: the frame before, of the same shape, or None.
 
         Returns:
             A new uint8 array (H, W, 3).
         """
         height, width = image.shape[:2]
         if self.count == 1:
-            return infer(self._cut(image, 0, 0))[0, :height, :width]
+            return infer(*self._cut(image, previous, 0, 0))[0, :height, :width]
         blended = np.empty_like(image, order="C")
         tile_height, tile_width = self.tile
         sums = np.zeros((tile_height, self.columns.starts[-1] + tile_width, 3), np.float32)
@@ -137,7 +147,8 @@ class Grid:
         for top, end, vertical in zip(self.rows.starts, ends, self.rows.weights, strict=True):
             for left, horizontal in zip(self.columns.starts, self.columns.weights, strict=True):
                 weights = np.outer(vertical, horizontal)[..., None]
-                sums[:, left : left + tile_width] += weights * infer(self._cut(image, top, left))[0]
+                tile = infer(*self._cut(image, previous, top, left))[0]
+                sums[:, left : left + tile_width] += weights * tile
             done = end - top
             blended[top:end] = np.rint(sums[:done, :width])
             # The next row of tiles begins before this one ends.
@@ -145,11 +156,28 @@ class Grid:
             sums[tile_height - done :] = 0
         return blended
 
-    def _cut(self, image: Image, top: int, left: int) -> Images:
-        """Cuts out a tile, uint8 (1, h, w, 3)."""
+    def _cut(self, image: Image, previous: Image | None, top: int, left: int) -> list[Images]:
+        """Cuts a tile out of an image and out of the previous frame, each uint8 (1, h, w, 3)."""
         height, width = self.tile
-        tile = pad(image[top : top + height, left : left + width], self.tile)
-        return np.ascontiguousarray(tile[None])
+        frames = (frame for frame in (image, previous) if frame is not None)
+        parts = (frame[top : top + height, left : left + width] for frame in frames)
+        return [np.ascontiguousarray(pad(part, self.tile)[None]) for part in parts]
+
+
+def in_tiles(image: Image, previous: Image | None, grid: Grid, infer: Infer) -> Image:
+    """Derains an image in tiles; see `Grid.derain`.
+
+    Raises:
+        TooLargeError: memory is short even for tiles.
+    """
+    try:
+        return grid.derain(image, infer, previous)
+    except (TooLargeError, MemoryError) as error:
+        height, width = grid.tile
+        raise TooLargeError(
+            f"not enough memory for tiles of {width}x{height}",
+            "use smaller tiles, such as --tile 256, or close other programs",
+        ) from error
 
 
 def _fade(length: int) -> npt.NDArray[np.float64]:

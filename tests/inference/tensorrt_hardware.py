@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +23,7 @@ VERSION = "10.3.0"
 GPU, CAPABILITY = "Orin", "8.7"
 PLAN = b"a plan"
 SUCCESS, FAILURE = 0, 2
+INPUTS = ("image", "previous")
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,7 @@ class Recording:
 
 
 class Context(Recording):
-    """An execution context that inverts images."""
+    """An execution context that inverts images, or of two the darker one."""
 
     def __init__(self, hardware: Hardware) -> None:
         super().__init__(hardware, "IExecutionContext")
@@ -235,12 +236,14 @@ class Context(Recording):
 
     def execute_async_v3(self, stream_handle: int) -> bool:
         assert isinstance(stream_handle, int)
-        source, target = (self.addresses[name] for name in ("image", "derained"))
+        sources = [self.addresses[name] for name in INPUTS if name in self.addresses]
+        target = self.addresses["derained"]
         memory, size = self.hardware.memory, self.size
 
         def invert() -> None:
             for index in range(size):
-                memory[target][index] = 255 - memory[source][index]
+                darker = min(memory[source][index] for source in sources)
+                memory[target][index] = 255 - darker
 
         self.hardware.enqueue("run", invert)
         return True
@@ -254,16 +257,23 @@ class CudaEngine(Recording):
         profiles: image sizes of the engine.
         output: name of the output tensor.
         kind: data type of the tensors.
+        inputs: names of the input tensors.
     """
 
     def __init__(
-        self, hardware: Hardware, profiles: tuple[Profile, ...], output: str, kind: str
+        self,
+        hardware: Hardware,
+        profiles: tuple[Profile, ...],
+        output: str,
+        kind: str,
+        inputs: Sequence[str],
     ) -> None:
         super().__init__(hardware, "ICudaEngine")
         self._profiles = profiles
-        self._names = ["image", output]
+        self._inputs = inputs
+        self._names = [*inputs, output]
         self._kind = kind
-        self.num_io_tensors = 2
+        self.num_io_tensors = len(self._names)
         self.num_optimization_profiles = len(profiles)
 
     def create_execution_context(self) -> Context:
@@ -273,7 +283,7 @@ class CudaEngine(Recording):
         return self._names[index]
 
     def get_tensor_mode(self, name: str) -> str:
-        return "in" if name == "image" else "out"
+        return "in" if name in self._inputs else "out"
 
     def get_tensor_dtype(self, name: str) -> str:
         return self._kind
@@ -301,6 +311,7 @@ class TensorRT:
         profiles: tuple[Profile, ...],
         output: str = "derained",
         kind: str = "uint8",
+        inputs: Sequence[str] = INPUTS[:1],
     ) -> None:
         class Logger:
             INTERNAL_ERROR, ERROR, WARNING = range(3)
@@ -319,7 +330,7 @@ class TensorRT:
                     self._logger.log(Logger.WARNING, "this is only a warning")
                     self._logger.log(Logger.ERROR, "magic tag does not match (in load at /x.cpp:9)")
                     return None
-                return CudaEngine(hardware, profiles, output, kind)
+                return CudaEngine(hardware, profiles, output, kind, inputs)
 
         self.ILogger = Logger
         self.Runtime = Runtime
@@ -331,7 +342,7 @@ def engine_file(spec: ModelSpec, *profiles: Profile, plan: bytes = PLAN) -> Engi
     return EngineFile.seal(header, plan)
 
 
-def library(hardware: Hardware, *profiles: Profile, **tensors: str) -> Library:
+def library(hardware: Hardware, *profiles: Profile, **tensors: Any) -> Library:
     """Returns TensorRT for the simulated GPU."""
     return Library(TensorRT(hardware, profiles, **tensors), TENSORRT, VERSION)
 

@@ -137,7 +137,7 @@ def test_a_failed_capture_is_not_reported_as_the_reason_of_a_later_failure(
     pinned = gpu.pin(48)
     buffers = Buffers(pinned.address, gpu.allocate(48), pinned.array)
     run = EngineRun(gpu, gpu.stream(), context, messages)
-    run.bind("image", buffers, "derained", buffers)
+    run.bind({"image": buffers}, {"derained": buffers})
     hardware.failing = {"cudaStreamEndCapture"}
     assert not run.capture((1, 4, 4, 3))
     hardware.captured, hardware.failing = None, {"execute_async_v3"}

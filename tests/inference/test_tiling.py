@@ -81,7 +81,7 @@ def test_tiles_that_do_not_change_put_the_picture_together_again(
     grid = Grid.covering((height, width), (64, 64), overlap, 8)
     sizes: set[tuple[int, ...]] = set()
 
-    def infer(tile: Images) -> Images:
+    def infer(tile: Images, previous: Images | None = None) -> Images:
         sizes.add(tile.shape)
         return tile
 

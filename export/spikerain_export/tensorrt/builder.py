@@ -151,17 +151,17 @@ def _parser_error(parser: Any) -> str:
 
 
 def _check_tensors(network: Any, spec: ModelSpec) -> None:
-    """Checks that a graph has exactly the input and the output that its description names.
+    """Checks that a graph has exactly the inputs and the output that its description names.
 
     Raises:
         ModelError: the graph has other inputs or outputs.
     """
     inputs = [network.get_input(number).name for number in range(network.num_inputs)]
     outputs = [network.get_output(number).name for number in range(network.num_outputs)]
-    if inputs != [spec.image_input] or outputs != [spec.image_output]:
+    if inputs != list(spec.image_inputs) or outputs != [spec.image_output]:
         raise ModelError(
             f"the graph has the input {', '.join(inputs)} and the output {', '.join(outputs)}, but "
-            f"its description names {spec.image_input} and {spec.image_output}",
+            f"its description names {', '.join(spec.image_inputs)} and {spec.image_output}",
             "export it again from its checkpoint folder: spikerain-edge export CHECKPOINT",
         )
 
@@ -197,13 +197,15 @@ def _add_profiles(
     def shape(size: tuple[int, int]) -> tuple[int, ...]:
         return (spec.batch, *size, _CHANNELS)
 
-    image = network.get_input(0)
+    inputs = [network.get_input(number) for number in range(network.num_inputs)]
     if len(profiles) == 1 and profiles[0].fixed:
-        image.shape = shape(profiles[0].optimum)
+        for image in inputs:
+            image.shape = shape(profiles[0].optimum)
     for profile in profiles:
         ranges = builder.create_optimization_profile()
         sizes = (profile.minimum, profile.optimum, profile.maximum)
-        ranges.set_shape(image.name, *map(shape, sizes))
+        for image in inputs:
+            ranges.set_shape(image.name, *map(shape, sizes))
         if config.add_optimization_profile(ranges) < 0:
             raise ModelError(
                 f"TensorRT cannot build {spec.name} for images of {profile}",
