@@ -22,12 +22,14 @@ from spikerain_edge.run_summary import CameraRecord
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.gate_mode import GateMode
 from spikerain_edge.stream.live import LiveSource
+from spikerain_edge.stream.memory import SourceMemory
 from spikerain_edge.stream.outages import Outages
 from spikerain_edge.stream.pipeline import Pipeline
 from spikerain_edge.stream.rain_gate import StreamGate
 from spikerain_edge.stream.recording import RecordingSink
 from spikerain_edge.stream.sinks import Sink
 from spikerain_edge.stream.sources import Source, open_source
+from spikerain_edge.stream.stills import ImageSource
 from spikerain_edge.stream.traffic import Traffic
 from spikerain_edge.stream.uris import without_password
 
@@ -71,6 +73,7 @@ class CameraStream:
         self._derain = MeteredDerainer(engine.derainer)
         self._derain_part = engine.derainer
         self._gate: StreamGate | None = None
+        self._memory: SourceMemory | None = None
         self._progress = progress
         self._show = show
         self._sinks: list[Sink] = []
@@ -121,6 +124,7 @@ class CameraStream:
             ages=tuple(traffic.whole_way) if source and source.live else (),
             failure=self._failure,
             rain=self._gate.report if self._gate else NO_REPORT,
+            restarts=self._memory.restarts if self._memory else None,
         )
 
     @property
@@ -161,6 +165,9 @@ class CameraStream:
         _log.debug("reading %s", self.label)
         if options.gate is GateMode.AUTO:
             self._gate = StreamGate(source, self.label, self._derain, self._derain_part)
+        if self._derain_part.spec.reads_video:
+            self._memory = SourceMemory(source)
+            self._tell_stills(source)
         self._pipeline = Pipeline(
             source,
             self._process,
@@ -173,6 +180,7 @@ class CameraStream:
             interrupt=self._interrupt,
             shared=len(options.cameras) > 1,
             progress=self._progress,
+            remember=self._memory or (lambda frame: frame),
         )
 
     def run(self) -> None:
@@ -215,8 +223,14 @@ class CameraStream:
         for sink in self._sinks:
             sink.close()
 
-    def _process(self, image: Image) -> Image:
-        derained = (self._gate or self._derain)(image)
+    def _tell_stills(self, source: Source) -> None:
+        """Says that a video model gets pictures without a frame before them."""
+        if isinstance(source, ImageSource):
+            name = self._derain_part.spec.name
+            _log.info("%s is a video model: it derains each image file as a still picture", name)
+
+    def _process(self, image: Image, previous: Image | None = None) -> Image:
+        derained = (self._gate or self._derain)(image, previous)
         self._show(self._index, image, derained)
         return derained
 

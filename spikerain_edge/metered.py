@@ -40,8 +40,12 @@ class MeteredDerainer:
         self._derainer = derainer
         self._seen = 0
 
-    def __call__(self, image: Image) -> Image:
+    def __call__(self, image: Image, previous: Image | None = None) -> Image:
         """Derains an image; for every 16th one, the probe graph also reports firing rates.
+
+        Args:
+            image: uint8 (H, W, 3) BGR.
+            previous: the frame before it, for video models.
 
         Raises:
             InputError: the size of the image is not supported.
@@ -51,8 +55,8 @@ class MeteredDerainer:
         sampled = self._derainer.can_probe and self._seen % _PROBE_EVERY == 0
         self._seen += 1
         if sampled:
-            derained, rates = self._derainer.derain_and_probe(image)
+            derained, rates = self._derainer.derain_and_probe(image, previous)
             self.costs.add(height, width, rates)
             return derained
         self.costs.add(height, width)
-        return self._derainer(image)
+        return self._derainer(image, previous)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +34,8 @@ class CameraRecord:
         away: whether it is away now.
         ages: seconds from capture until the last output had a frame, live sources only.
         failure: what ended it; none while it runs, or after a good end.
+        restarts: how often a video model started without a previous frame, by reason; None for a
+            model for single images.
     """
 
     traffic: Traffic
@@ -45,6 +47,7 @@ class CameraRecord:
     away: bool = False
     ages: Sequence[float] = ()
     failure: SpikeRainError | None = None
+    restarts: Mapping[str, int] | None = None
 
     def document(self) -> dict[str, Any]:
         """The fields that the summary has for each camera, and for all of them together."""
@@ -62,6 +65,7 @@ class CameraRecord:
             "outages": [outage.document() for outage in self.outages],
             "age_ms": {rank: ages[rank] for rank in ("p50", "p99") if rank in ages},
             "rain": self.rain.document(),
+            "restarts": self.restarts and dict(self.restarts),
             "seconds": round(traffic.elapsed, 3),
             "fps": round(fps, 3),
             "latency_ms": percentiles_ms(traffic.inference),
@@ -102,6 +106,7 @@ def total(records: Sequence[CameraRecord], failure: SpikeRainError | None) -> Ca
         ages=_all(record.ages for record in records),
         failure=failure,
         rain=together([record.rain for record in records]),
+        restarts=_sums([record.restarts for record in records if record.restarts is not None]),
     )
 
 
@@ -128,6 +133,13 @@ def write_summary(summary: dict[str, Any], path: Path) -> None:
 
 def _all(parts: Iterable[Sequence[Item]]) -> list[Item]:
     return [item for part in parts for item in part]
+
+
+def _sums(counts: Sequence[Mapping[str, int]]) -> dict[str, int] | None:
+    """Adds counts up by name; None if there are none."""
+    if not counts:
+        return None
+    return {name: sum(each[name] for each in counts) for name in counts[0]}
 
 
 def _rounded(value: float | None) -> float | None:

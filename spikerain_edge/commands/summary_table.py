@@ -9,6 +9,14 @@ from rich.table import Table
 
 from spikerain_edge.stream.gate_mode import GateMode
 
+# What breaks the sequence of frames that a video model reads.
+_BREAKS = {
+    "cut": "a cut",
+    "size": "a change of size",
+    "outage": "an outage",
+    "gap": "a gap in time",
+}
+
 
 def summary_table(summary: dict[str, Any]) -> Table:
     """Returns the summary of a run as a table.
@@ -28,6 +36,8 @@ def summary_table(summary: dict[str, Any]) -> Table:
     if summary["options"]["gate"] is GateMode.AUTO:
         rain = summary["rain"]
         table.add_row("frames passed untouched", f"{rain['bypassed']}, state {rain['state']}")
+    if any((summary["restarts"] or {}).values()):
+        table.add_row("frames without a previous one", _by_reason(summary["restarts"]))
     _add_faults(table, summary)
     table.add_row("frames per second", f"{summary['fps']:.2f}")
     _add_times(table, summary)
@@ -44,6 +54,10 @@ def _add_faults(table: Table, summary: dict[str, Any]) -> None:
         table.add_row("outages", f"{len(summary['outages'])}, {seconds:.1f} seconds", style="red")
     if summary["missing"]:
         table.add_row("frames missing", f"{summary['missing']} could not be used", style="red")
+
+
+def _by_reason(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} after {_BREAKS[name]}" for name, count in counts.items() if count)
 
 
 def _add_times(table: Table, summary: dict[str, Any]) -> None:

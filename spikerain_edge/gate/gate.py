@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -15,9 +16,9 @@ from spikerain_edge.gate.evidence import Evidence, View, weigh
 from spikerain_edge.gate.movement import Scene, movement
 from spikerain_edge.gate.report import RainReport
 from spikerain_edge.images import Image
+from spikerain_edge.images.cuts import are_copies
 from spikerain_edge.sizes import Size
 
-Derain = Callable[[Image], Image]
 # Seconds between tests.
 _INTERVAL = 1.0
 # Seconds between the two frames of a test, at most.
@@ -32,6 +33,14 @@ _WORDS = {
 _log = logging.getLogger(__name__)
 
 
+class Derain(Protocol):
+    """Derains a frame or a part of one."""
+
+    def __call__(self, image: Image, previous: Image | None = None, /) -> Image:
+        """Returns it derained, uint8 (H, W, 3) BGR; video models also read the frame before."""
+        ...
+
+
 @dataclass(frozen=True)
 class _Pending:
     """The first frame of a test: the frame, and its tested parts before and after the network."""
@@ -40,6 +49,15 @@ class _Pending:
     time: float
     boxes: Sequence[Box]
     derained: Sequence[Image]
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """A frame, the same derained or as it is, and the frame before it, if that is known."""
+
+    image: Image
+    derained: Image
+    previous: Image | None
 
 
 class Gate:
@@ -86,41 +104,45 @@ class Gate:
         light = {RainState.DRY: 0.0, RainState.UNKNOWN: None}.get(state, self._light)
         return RainReport(state, light, self._bypassed)
 
-    def __call__(self, image: Image, time: float, outages: int = 0) -> Image:
+    def __call__(
+        self, image: Image, time: float, outages: int = 0, previous: Image | None = None
+    ) -> Image:
         """Returns a frame derained, or the frame itself when it is dry.
 
         Args:
             image: uint8 (H, W, 3) BGR.
             time: when it was taken, in seconds; never goes back.
             outages: how often the camera has been lost so far.
+            previous: the frame before, for video models.
 
         Raises:
             SpikeRainError: as `derain` does.
         """
         plan = self._plan_for(image, outages)
         dry = self._decision.state is RainState.DRY
-        derained = image if dry else self._derain(image)
+        derained = image if dry else self._derain(image, previous)
+        tested = _Tested(image, derained, previous)
         if self._pending is not None:
-            self._go_on(self._pending, image, derained, time)
+            self._go_on(self._pending, tested, time)
             if dry and self._decision.state is not RainState.DRY:
-                dry, derained = False, self._derain(image)
+                dry, derained = False, self._derain(image, previous)
         elif time >= self._due:
             self._due = time + self._interval
             boxes = plan.next(image)
-            self._pending = _Pending(image, time, boxes, self._parts(image, derained, boxes))
+            self._pending = _Pending(image, time, boxes, self._parts(tested, boxes))
         self._bypassed += dry
         return derained
 
-    def _go_on(self, first: _Pending, image: Image, derained: Image, time: float) -> None:
+    def _go_on(self, first: _Pending, second: _Tested, time: float) -> None:
         """Ends a test with a frame, unless the camera has sent the same one again."""
-        late, same = time - first.time > _APART, _are_same(first.image, image)
+        late, same = time - first.time > _APART, are_copies(first.image, second.image)
         if same and not late:
             return
         self._pending = None
         if same:
             self._count(Evidence(0.0, 0.0), time)
         elif not late:
-            self._count(self._weigh(first, image, derained), time)
+            self._count(self._weigh(first, second), time)
 
     def _plan_for(self, image: Image, outages: int) -> CropPlan:
         """The plan of tests; begins anew with a camera that shows something else."""
@@ -140,8 +162,8 @@ class Gate:
             return False
         return True
 
-    def _weigh(self, first: _Pending, image: Image, derained: Image) -> Evidence:
-        after = self._parts(image, derained, first.boxes)
+    def _weigh(self, first: _Pending, second: _Tested) -> Evidence:
+        image, after = second.image, self._parts(second, first.boxes)
         parts = zip(first.boxes, first.derained, after, strict=True)
         views = [View(first.image[box], image[box], one, two) for box, one, two in parts]
         return weigh(views, movement(first.image, image))
@@ -155,11 +177,15 @@ class Gate:
         _log.debug(text, evidence.share, self._decision.baseline)
         self._announce()
 
-    def _parts(self, image: Image, derained: Image, boxes: Sequence[Box]) -> list[Image]:
+    def _parts(self, tested: _Tested, boxes: Sequence[Box]) -> list[Image]:
         """Derained parts of a frame; cut from the derained frame, where there is one."""
-        if derained is not image:
-            return [derained[box] for box in boxes]
-        return [self._derain_part(np.ascontiguousarray(image[box])) for box in boxes]
+        if tested.derained is not tested.image:
+            return [tested.derained[box] for box in boxes]
+        frames = [each for each in (tested.image, tested.previous) if each is not None]
+        return [
+            self._derain_part(*(np.ascontiguousarray(frame[box]) for frame in frames))
+            for box in boxes
+        ]
 
     def _announce(self) -> None:
         """Says that the state has changed."""
@@ -169,8 +195,3 @@ class Gate:
         self._announced = report.state
         event = {"event": "rain_state", "camera": self._camera, **report.document()}
         _log.info("%s: %s", self._camera, _WORDS[report.state], extra=event)
-
-
-def _are_same(earlier: Image, later: Image) -> bool:
-    """Whether frames (H, W, 3) are copies, as some cameras send them; looks at some pixels."""
-    return np.array_equal(earlier[::8, ::8], later[::8, ::8])

@@ -23,6 +23,8 @@ class Frame:
         name: what a folder should call it, without suffix.
         label: what messages call it: the path of an image, the number of a frame in its video; its
             name where that is empty.
+        previous: the frame captured before it, of the same shape, for models that read it; None
+            where there is none.
         time: when it is shown, in seconds after the first frame of its source; none where frames
             follow each other at the rate of the source.
         duration: for how long it is shown, in seconds, unless the next frame comes earlier or
@@ -42,6 +44,7 @@ class Frame:
     alpha: Image | None = None
     profile: bytes | None = None
     label: str = ""
+    previous: Image | None = None
 
     @property
     def called(self) -> str:

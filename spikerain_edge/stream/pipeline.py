@@ -12,12 +12,11 @@ from queue import SimpleQueue
 import numpy as np
 
 from spikerain_edge.errors import ModelError
-from spikerain_edge.images import Image
 from spikerain_edge.stream.distribution import Distribution
 from spikerain_edge.stream.failures import together
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.handover import Drop, Handover
-from spikerain_edge.stream.processing import FunctionLostError, Processing
+from spikerain_edge.stream.processing import Function, FunctionLostError, Processing
 from spikerain_edge.stream.scaling import scaled
 from spikerain_edge.stream.sinks import Sink
 from spikerain_edge.stream.sources import Source
@@ -44,7 +43,7 @@ class Pipeline:
 
     Args:
         source: where frames come from.
-        process: what happens to each image.
+        process: what happens to each image; see `Processing`.
         sinks: where results go.
         size: width and height to scale frames to first.
         max_frames: stop after so many frames; dropped ones do not count.
@@ -57,12 +56,14 @@ class Pipeline:
         interrupt: ends a call of the function early, where it can; called on another thread after
             `stop`, when the function takes too long.
         progress: called with every frame written.
+        remember: called with each captured frame, before any are dropped; returns the frame with
+            what the function needs besides the image.
     """
 
     def __init__(
         self,
         source: Source,
-        process: Callable[[Image], Image],
+        process: Function,
         sinks: Sequence[Sink],
         *,
         size: tuple[int, int] | None = None,
@@ -73,6 +74,7 @@ class Pipeline:
         shared: bool = False,
         interrupt: Callable[[], None] = lambda: None,
         progress: Callable[[Frame], None] = lambda frame: None,
+        remember: Callable[[Frame], Frame] = lambda frame: frame,
     ) -> None:
         self._source = source
         self._sinks = sinks
@@ -84,6 +86,7 @@ class Pipeline:
         self._overrun = False
         self._interrupt = interrupt
         self._progress = progress
+        self._remember = remember
         self._captured: Handover[Frame] = Handover(
             _CAPACITY,
             drop=drop if source.live else Drop.WAIT,
@@ -175,7 +178,8 @@ class Pipeline:
         limit = None if self._source.live else self._max_frames
         try:
             for frame in islice(self._source, limit):
-                if self._stopped or not self._captured.put(scaled(frame, self._size)):
+                ready = self._remember(scaled(frame, self._size))
+                if self._stopped or not self._captured.put(ready):
                     break
             self._captured.close()
         except BaseException as error:  # noqa: BLE001 - raised again on the thread that waits

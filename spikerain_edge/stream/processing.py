@@ -12,6 +12,8 @@ from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.sources import Source
 from spikerain_edge.stream.traffic import Traffic
 
+Function = Callable[..., Image]
+"""Takes an image, and the previous frame too where that is known."""
 _log = logging.getLogger(__name__)
 
 
@@ -23,7 +25,7 @@ class Processing:
     """Calls a function with the images of a source.
 
     Args:
-        function: what happens to each image.
+        function: what happens to each image; also gets the previous frame where that is known.
         source: where the frames come from.
         traffic: counts the frames and their times.
         failures: receives the errors of images that are left out.
@@ -35,7 +37,7 @@ class Processing:
 
     def __init__(
         self,
-        function: Callable[[Image], Image],
+        function: Function,
         source: Source,
         traffic: Traffic,
         failures: list[BaseException],
@@ -77,7 +79,9 @@ class Processing:
     def _called(self, frame: Frame) -> Image:
         height, width = frame.image.shape[:2]
         try:
-            return self._function(frame.image)
+            if frame.previous is None:
+                return self._function(frame.image)
+            return self._function(frame.image, frame.previous)
         except InputError as error:
             raise InputError(f"{frame.called}: {error.cause}", error.remedy) from error
         except MemoryError as error:

@@ -33,8 +33,12 @@ class StreamGate:
         """The state so far; may be read by another thread."""
         return self._gate.report
 
-    def __call__(self, image: Image) -> Image:
+    def __call__(self, image: Image, previous: Image | None = None) -> Image:
         """Returns a frame (H, W, 3) uint8 BGR derained, or the frame itself when it is dry.
+
+        Args:
+            image: the frame.
+            previous: the frame before it, for video models.
 
         Raises:
             SpikeRainError: as `derain` does.
@@ -42,5 +46,5 @@ class StreamGate:
         source, number = self._source, self._frames
         self._frames += 1
         if isinstance(source, LiveSource):
-            return self._gate(image, time.perf_counter(), source.returns)
-        return self._gate(image, number / source.rate)
+            return self._gate(image, time.perf_counter(), source.returns, previous)
+        return self._gate(image, number / source.rate, previous=previous)

@@ -42,11 +42,11 @@ class Network:
     def __init__(self) -> None:
         self.frames = self.parts = 0
 
-    def derain(self, image: Image) -> Image:
+    def derain(self, image: Image, previous: Image | None = None) -> Image:
         self.frames += 1
         return without_streaks(image)
 
-    def derain_part(self, image: Image) -> Image:
+    def derain_part(self, image: Image, previous: Image | None = None) -> Image:
         self.parts += image.shape[0] * image.shape[1]
         return without_streaks(image)
 
