@@ -19,7 +19,12 @@ from spikerain_export.conversion import Request, require_convertible
 from spikerain_export.engine_build import Built, build
 from spikerain_export.gates import gates
 from spikerain_export.origin import Origin
-from spikerain_export.output_files import graph_files, output_files, require_replaceable
+from spikerain_export.output_files import (
+    graph_files,
+    output_files,
+    plan_path,
+    require_replaceable,
+)
 from spikerain_export.progress import Progress
 from spikerain_export.proving import Evidence, prove
 from spikerain_export.tensorrt import BuildSettings
@@ -57,6 +62,7 @@ def deliver(
     calibration: Sequence[Image] = (),
     verify: bool = True,
     engine: BuildSettings | None = None,
+    plan: bool = False,
     progress: Progress | None = None,
 ) -> Delivery:
     """Exports a model. Writes nothing unless every step succeeds.
@@ -71,6 +77,7 @@ def deliver(
             scales of ONNX Runtime's INT8.
         verify: whether to verify the export and to fail if it misses its gate.
         engine: settings of a TensorRT engine to build; None to write a graph only.
+        plan: whether to write the bare plan of the engine beside it, for other programs.
         progress: called with each step.
 
     Raises:
@@ -78,7 +85,7 @@ def deliver(
             `progress` cancels.
         ModelError: the export does not pass verification; see `proving.prove`.
     """
-    _require_outputs(output, origin)
+    _require_outputs(output, origin, plan)
     require_convertible(origin, request)
     _require_kind(output, origin, engine)
     candidate = make(origin, request, calibration, progress)
@@ -88,7 +95,7 @@ def deliver(
     built = None
     if engine is not None:
         built = build(candidate, engine, scenes if verify else (), progress)
-    return write(candidate, output, evidence, built)
+    return write(candidate, output, evidence, built, plan=plan)
 
 
 def write(
@@ -96,6 +103,8 @@ def write(
     output: Path,
     evidence: Evidence | None = None,
     built: Built | None = None,
+    *,
+    plan: bool = False,
 ) -> Delivery:
     """Writes a candidate with its probe graph: either all files or none.
 
@@ -104,6 +113,7 @@ def write(
         output: file to write, an ONNX graph or an engine.
         evidence: its measurements, for the report.
         built: its engine, if `output` is an engine.
+        plan: whether to write the bare plan of the engine beside it.
 
     Raises:
         InputError: a file cannot be written.
@@ -114,7 +124,9 @@ def write(
     if built is not None:
         run = {"engine_run": built.psnr is not None, "engine_psnr": built.psnr}
         document = {"format": "engine", "header": asdict(built.file.header), **run}
-        contents = {output: built.file.to_bytes(), **contents}
+        bare = {plan_path(output): built.file.plan} if plan else {}
+        document["plan"] = next(map(str, bare), None)
+        contents = {output: built.file.to_bytes(), **bare, **contents}
     write_artefacts(contents)
     notes = _notes(candidate, evidence, built)
     for note in notes:
@@ -166,11 +178,11 @@ def _about_half_precision(evidence: Evidence) -> str:
     return f"on this CPU, fp16 runs at {full / half:.2f} times the speed of fp32: {advice}"
 
 
-def _require_outputs(output: Path, origin: Origin) -> None:
+def _require_outputs(output: Path, origin: Origin, plan: bool) -> None:
     """Checks, before a long export, that its files can be written and overwrite no input."""
-    beside = output_files(output)
+    beside = output_files(output, plan)
     # The graph beside an engine may be the input itself; `require_replaceable` compares them later.
-    written = [output] if output.suffix == SUFFIX else beside
+    written = beside[: 1 + plan] if output.suffix == SUFFIX else beside
     require_distinct([str(path) for path in written], origin.files)
     for path in beside:
         require_writable(path)

@@ -13,14 +13,24 @@ from spikerain_export.artefact import probe_path
 from spikerain_export.conversion import Artefact
 
 
-def output_files(output: Path) -> list[Path]:
+def output_files(output: Path, plan: bool = False) -> list[Path]:
     """Returns the files that an export to `output` writes, `output` first.
 
     An engine cannot report firing rates, so its graph and probe graph are written beside it.
+
+    Args:
+        output: the graph or engine.
+        plan: whether the bare plan of an engine is written too.
     """
     if is_engine_file(output):
-        return [output, output.with_suffix(".onnx"), probe_path(output)]
+        plans = [plan_path(output)] if plan else []
+        return [output, *plans, output.with_suffix(".onnx"), probe_path(output)]
     return [output, probe_path(output)]
+
+
+def plan_path(engine: Path) -> Path:
+    """Returns the path of the bare TensorRT plan that belongs to an engine file."""
+    return engine.with_suffix(".plan")
 
 
 def graph_files(artefact: Artefact, output: Path) -> dict[Path, bytes]:

@@ -79,6 +79,29 @@ def test_an_engine_comes_with_its_graph_and_counts_of_operations(
         assert derainer.spec.precision == precision
 
 
+def test_the_bare_plan_is_written_beside_the_engine_when_asked_for(
+    origin: Origin, built_for: Build, tmp_path: Path, files: Files
+) -> None:
+    built_for(AHEAD_OF_TIME)
+    plan = tmp_path / "mine.plan"
+    assert delivered(origin, tmp_path / "mine.engine").document["plan"] is None
+    made = delivered(origin, tmp_path / "mine.engine", plan=True)
+    assert plan.read_bytes() == read_engine_file(tmp_path / "mine.engine").plan
+    assert made.document["plan"] == str(plan)
+    assert made.document["files"] == [str(path) for path in made.files]
+    assert files(tmp_path) == sorted([*WRITTEN, "mine.plan"])
+
+
+def test_a_plan_that_cannot_be_written_fails_before_the_export_starts(
+    origin: Origin, built_for: Build, tmp_path: Path, files: Files
+) -> None:
+    built_for(AHEAD_OF_TIME)
+    (tmp_path / "mine.plan").mkdir()
+    with pytest.raises(InputError, match=r"cannot write .*mine\.plan: it is a folder"):
+        delivered(origin, tmp_path / "mine.engine", plan=True)
+    assert files(tmp_path) == ["mine.plan"]
+
+
 def test_an_engine_built_ahead_of_time_is_reported_as_not_run(
     origin: Origin, built_for: Build, tmp_path: Path
 ) -> None:

@@ -80,6 +80,13 @@ def export(
         str | None,
         typer.Option(metavar="X.Y", help="Build ahead of time for another GPU, such as 8.6."),
     ] = None,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Write the bare plan of the engine too, for trtexec, DeepStream and Triton.",
+        ),
+    ] = False,
     data: Annotated[
         str | None,
         typer.Option(
@@ -118,7 +125,8 @@ def export(
             opset=opset,
             request=read_request(fp16, int8, size, dynamic, batch, engine, target),
             size=size,
-            settings=read_settings(engine, size, dynamic, workspace, capability, device),
+            settings=read_settings(engine, size, dynamic, workspace, capability, device, plan),
+            plan=plan,
             data=data,
             output=output,
             verify=verify,

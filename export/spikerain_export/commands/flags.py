@@ -94,6 +94,7 @@ def read_settings(
     workspace: float | None,
     capability: str | None,
     device: int,
+    plan: bool = False,
 ) -> BuildSettings | None:
     """Reads the settings of an engine build from the options.
 
@@ -103,6 +104,11 @@ def read_settings(
     Raises:
         InputError: an option for engines is given, but the output is a graph.
     """
+    if plan and not engine:
+        raise InputError(
+            "--plan only applies to engines: a graph has no plan",
+            "add --format engine, or leave out --plan",
+        )
     if not engine:
         if workspace is not None or capability is not None:
             raise InputError(

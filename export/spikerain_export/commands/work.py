@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Order:
         request: precision, target and shape.
         size: (height, width) from `--imgsz`, verified in addition to the default size; or None.
         settings: settings of the engine build; None to write a graph only.
+        plan: whether to write the bare plan of the engine too.
         data: rainy images; None for the demo.
         output: file to write; None to name it after the model.
         verify: whether to verify the export.
@@ -54,6 +56,7 @@ class Order:
     request: Request
     size: Size | None
     settings: BuildSettings | None
+    plan: bool
     data: str | None
     output: Path | None
     verify: bool
@@ -73,7 +76,7 @@ def run_export(order: Order, aside: Console) -> None:
     origin = open_origin(order.model, name=order.name, opset=order.opset)
     kind = Format.ONNX if order.settings is None else Format.ENGINE
     output = order.output or default_output(origin.graph.spec.name, order.request, kind)
-    _require_report_place(order.json_to, output, origin)
+    _require_report_place(order.json_to, output_files(output, order.plan), origin)
     _say(origin.note)
     with aside.status("drawing rainy scenes") as status:
         # A log file shows no status line.
@@ -103,11 +106,12 @@ def _deliver(order: Order, origin: Origin, output: Path, progress: Progress) -> 
         calibration=material.scales,
         verify=order.verify,
         engine=order.settings,
+        plan=order.plan,
         progress=progress,
     )
 
 
-def _require_report_place(json_to: str | None, output: Path, origin: Origin) -> None:
+def _require_report_place(json_to: str | None, outputs: Sequence[Path], origin: Origin) -> None:
     """Checks, before the work starts, that the report can be written and overwrites no other file.
 
     Raises:
@@ -117,7 +121,7 @@ def _require_report_place(json_to: str | None, output: Path, origin: Origin) -> 
         return
     require_writable(Path(json_to), "--json")
     require_distinct([json_to], origin.files)
-    require_distinct([*map(str, output_files(output)), json_to], ())
+    require_distinct([*map(str, outputs), json_to], ())
 
 
 def _say(*lines: str) -> None:

@@ -211,6 +211,8 @@ def test_an_export_that_fails_verification_writes_nothing(
         (2, "--imgsz|480|640|nano", "write width x height: --imgsz 640x480"),
         (2, "nano|--opset|18", "nano is an ONNX file and keeps its operator set"),
         (2, "nano|--workspace|1", "add --format engine"),
+        (2, "nano|--plan", "add --format engine, or leave out --plan"),
+        (2, "nano|--format|engine|--plan|--output|a.engine|--json|a.plan", "a.plan is named twice"),
         (2, "nano|--output|mine.engine", "mine.engine is not a name for an ONNX graph"),
         (2, "nano|--format|engine|--output|mine.onnx", "mine.onnx is not a name for an engine"),
         (2, "nano|--output|good.png", "good.png is not a name for an ONNX graph"),
