@@ -148,6 +148,19 @@ RULES = (
         says="has not been run",
         needs="tensorrt_rtx_bindings",
     ),
+    Rule(
+        "spikerain-edge export nano --format engine --fp16 --imgsz 640x480 --plan",
+        output="nano-fp16.engine",
+        leaves=("{stem}.plan",),
+        refusal="finds no GPU on this machine|TensorRT",
+    ),
+    Rule("trtexec", not_run="needs TensorRT's own tool; tests/export builds the plan"),
+    Rule("gst-launch-1.0", not_run="tests/stream/test_gstreamer_element.py runs such pipelines"),
+    Rule("gst-inspect-1.0", not_run="tests/stream/test_gstreamer_element.py loads the element"),
+    Rule("sudo apt-get", not_run="installs packages of the system; .ci/run installs the same"),
+    Rule("export GST_PLUGIN_PATH", not_run="sets a variable of the shell"),
+    Rule("python3 -m venv", not_run="tests/deploy makes such an environment"),
+    Rule(".venv/bin/pip install", not_run="tests/deploy installs into an environment"),
     Rule("spikerain-edge info nano-int8.onnx", says="int8"),
     Rule(
         "spikerain-edge info nano-int8-tensorrt.engine", says="8.6", needs="tensorrt_rtx_bindings"
