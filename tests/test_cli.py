@@ -36,6 +36,7 @@ def album(tmp_path: Path, picture: Draw) -> Path:
     return tmp_path / "in"
 
 
+@pytest.mark.slow
 def test_the_demo_is_written_as_a_video_and_only_the_summary_goes_to_stdout(
     program: Run, tmp_path: Path, read_video: ReadVideo, files: Files
 ) -> None:
@@ -100,6 +101,7 @@ def test_side_by_side_doubles_the_width(
     np.testing.assert_array_equal(both, np.hstack([image, derainer(image)]))
 
 
+@pytest.mark.slow
 def test_several_outputs_are_written_at_once(
     spikerain: Run, tmp_path: Path, album: Path, read_video: ReadVideo, files: Files
 ) -> None:
@@ -111,6 +113,7 @@ def test_several_outputs_are_written_at_once(
     assert "img_0002.bmp" not in files(tmp_path)
 
 
+@pytest.mark.slow
 def test_without_an_output_it_only_measures(
     spikerain: Run, tmp_path: Path, album: Path, files: Files
 ) -> None:
@@ -121,6 +124,7 @@ def test_without_an_output_it_only_measures(
     assert files(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_file_names_may_look_like_markup(spikerain: Run, tmp_path: Path, album: Path) -> None:
     ended = spikerain("--camera", "in/rainy day 0.png", "--output", "[/red].png")
     assert ended.returncode == 0, ended.stderr
@@ -128,6 +132,7 @@ def test_file_names_may_look_like_markup(spikerain: Run, tmp_path: Path, album: 
     assert "[/red].png" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_grey_image_of_odd_size_is_accepted(spikerain: Run, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((37, 53), 99, np.uint8))
     assert spikerain("--camera", "grey.png", "--output", "out.png").returncode == 0
@@ -226,6 +231,7 @@ def test_the_backend_is_the_short_name_of_a_provider(
     assert asked == ["CUDAExecutionProvider"]
 
 
+@pytest.mark.slow
 def test_auto_is_the_default_and_the_summary_says_what_it_chose(
     spikerain: Run, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +262,7 @@ def test_the_device_needs_neither_torch_nor_onnx() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+@pytest.mark.slow
 def test_run_does_not_import_modules_that_only_reports_need() -> None:
     program = (
         "import sys, spikerain_edge.commands.run, spikerain_edge.session;"

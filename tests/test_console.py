@@ -180,6 +180,7 @@ def test_every_command_has_the_options_for_messages(command: str) -> None:
         assert option in said
 
 
+@pytest.mark.slow
 def test_a_run_in_json_prints_only_lines_of_json(
     spikerain: Run, tmp_path: Path, picture: Callable[..., Image]
 ) -> None:
@@ -191,6 +192,7 @@ def test_a_run_in_json_prints_only_lines_of_json(
     assert record["summary"]["options"]["outputs"] == ["b.png"]
 
 
+@pytest.mark.slow
 def test_a_verbose_run_names_what_it_opens_without_a_password(spikerain: Run) -> None:
     done = spikerain("--camera", "rtsp://me:s3cret@127.0.0.1:9/x", "--verbose")
     assert done.returncode == 3

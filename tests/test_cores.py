@@ -71,6 +71,7 @@ def test_cores_that_the_process_is_bound_to_are_counted() -> None:
         os.sched_setaffinity(0, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["run", "profile"])
 def test_more_threads_than_cores_are_said(program: Run, command: str) -> None:
     cores = usable_cores()

@@ -18,6 +18,7 @@ from spikerain_edge.cli import app
 DOCTOR = "from spikerain_edge.cli import main; main()"
 
 
+@pytest.mark.slow
 def test_one_screen_names_every_section_and_the_run_would_work() -> None:
     done = CliRunner().invoke(app, ["doctor"])
     assert done.exit_code == 0
@@ -26,6 +27,7 @@ def test_one_screen_names_every_section_and_the_run_would_work() -> None:
     assert "SHA-256 correct" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_json_holds_the_findings_and_the_trial_of_a_camera(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["doctor", "--json", "--camera", "demo"])
     assert done.exit_code == 0

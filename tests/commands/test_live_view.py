@@ -97,6 +97,7 @@ def test_drawing_takes_less_than_two_percent_of_a_core(traffic: Traffic) -> None
     assert min(costs) * REFRESHES_PER_SECOND < 0.02
 
 
+@pytest.mark.slow
 def test_run_shows_the_table(capfd: pytest.CaptureFixture[str]) -> None:
     frames = ["run", "--camera", "demo", "--imgsz", "32x32", "--max-frames", "3", "--threads", "1"]
     with pytest.raises(SystemExit) as ended:

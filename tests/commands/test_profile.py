@@ -60,6 +60,7 @@ def album(tmp_path: Path, picture: Draw) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_only_the_report_goes_to_stdout(profile: Profile) -> None:
     ended = profile("--model", "nano", "--imgsz", "32", "64", "50x33", "--json", "-")
     assert ended.returncode == 0, ended.stderr
@@ -73,6 +74,7 @@ def test_only_the_report_goes_to_stdout(profile: Profile) -> None:
     assert max(len(line) for line in ended.stderr.splitlines()) <= 100
 
 
+@pytest.mark.slow
 def test_images_of_the_user_are_measured_and_every_kind_of_report_is_written(
     profile: Profile, tmp_path: Path, album: Path
 ) -> None:
@@ -154,6 +156,7 @@ def test_a_report_that_cannot_be_written_keeps_the_former_one(
     assert [path.read_text() for path in tmp_path.iterdir()] == ["former"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("option", "start"), [("--csv", "imgsz"), ("--html", "<!DOCTYPE html>")])
 def test_every_kind_of_report_can_be_written_to_stdout(
     profile: Profile, tmp_path: Path, album: Path, option: str, start: str
@@ -164,6 +167,7 @@ def test_every_kind_of_report_can_be_written_to_stdout(
     assert not (tmp_path / "-").exists()
 
 
+@pytest.mark.slow
 def test_a_closed_standard_output_is_reported(album: Path) -> None:
     command = 'exec "$0" profile --imgsz 32 --iterations 1 --images "$1" --csv - >&-'
     ended = subprocess.run(
@@ -184,6 +188,7 @@ def test_only_one_report_may_go_to_stdout(profile: Profile, album: Path) -> None
     assert "two reports cannot both be written to standard output" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_report_without_any_measurement_is_an_error(
     profile: Profile, album: Path, tmp_path: Path
 ) -> None:
@@ -213,6 +218,7 @@ def test_backends_that_cannot_run_graphs_are_not_offered(
         assert ended.stderr.endswith("; choose one of these with --backend: auto, openvino, cpu\n")
 
 
+@pytest.mark.slow
 def test_a_note_says_that_only_the_first_images_are_used(tmp_path: Path, picture: Draw) -> None:
     for number in range(9):
         write_image(tmp_path / f"{number}.png", picture(number))

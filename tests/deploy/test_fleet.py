@@ -32,6 +32,7 @@ def test_every_alert_has_a_test_of_its_own() -> None:
         assert f"alertname: {rule.split()[0]}" in tests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overlay", ["cpu", "jetson"])
 def test_kubernetes_knows_every_field_of_the_manifests(tmp_path: Path, overlay: str) -> None:
     built = run("kubectl", "kustomize", FLEET / "kubernetes/overlays" / overlay)

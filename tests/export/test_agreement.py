@@ -51,6 +51,7 @@ def swapped(graph: Graph) -> Artefact:
     return Artefact(content, None, Graph(model, sealed))
 
 
+@pytest.mark.slow
 def test_swapped_images_of_a_batch_are_noticed(origin: Origin, free: Artefact) -> None:
     fixed = convert(origin, Request(batch=3))
     require_same_at_its_shape(free, fixed, scenes())

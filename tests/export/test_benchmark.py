@@ -116,6 +116,7 @@ def test_formats_are_measured_in_turn_and_what_is_missing_is_said(
     assert sum("round" in text for text in said) == 2
 
 
+@pytest.mark.slow
 def test_an_export_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="already int8"):
         export_file("nano-int8", ["--half"], tmp_path / "out.onnx")

@@ -120,6 +120,7 @@ def test_a_derainer_rejects_a_graph_for_two_images_when_loading_it(
     assert "spikerain-edge export small --batch 1" in str(raised.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 @pytest.mark.parametrize("target", ["onnxruntime", "tensorrt"])
 def test_a_converted_graph_names_its_fp32_file(origin: Origin, precision: Any, target: Any) -> None:
@@ -131,6 +132,7 @@ def test_a_converted_graph_names_its_fp32_file(origin: Origin, precision: Any, t
     assert artefact.graph.spec.seals(artefact.content)
 
 
+@pytest.mark.slow
 def test_the_probe_graph_is_converted_like_the_graph(origin: Origin) -> None:
     artefact = convert(origin, Request("int8", size=(48, 64)), rainy_images())
     image = photograph(48, 64)
@@ -145,6 +147,7 @@ def remade(origin: Origin, **request: Any) -> Origin:
     return replace(origin, graph=convert(origin, Request(**request), rainy_images()).graph)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second", "said"),
     [
@@ -176,6 +179,7 @@ def test_a_probe_graph_cannot_be_exported_alone(origin: Origin) -> None:
         convert(replace(origin, graph=origin.probe, probe=None), Request())
 
 
+@pytest.mark.slow
 def test_other_precisions_need_a_graph_of_operator_set_17(folder: Path) -> None:
     newer = open_origin(str(folder), opset=19)
     written = replace(newer, graph=convert(newer, Request()).graph)

@@ -100,6 +100,7 @@ def test_an_export_writes_two_loadable_files_and_a_report(
     assert document["translation"] is None
 
 
+@pytest.mark.slow
 def test_scales_are_chosen_on_the_calibration_images_only(
     origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +145,7 @@ def test_a_note_warns_that_fp16_is_slow_on_cpus_but_not_for_engines(
     assert made.notes == ()
 
 
+@pytest.mark.slow
 def test_a_graph_with_values_beyond_half_precision_is_not_exported_in_fp16(
     origin: Origin, tmp_path: Path, files: Files
 ) -> None:

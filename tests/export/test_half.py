@@ -38,6 +38,7 @@ def shipped() -> tuple[onnx.ModelProto, ModelSpec]:
     return model, ModelSpec.from_json(metadata[METADATA_KEY])
 
 
+@pytest.mark.slow
 def test_the_shipped_model_in_fp16_produces_the_same_picture() -> None:
     model, spec = shipped()
     half, _ = to_half(model, spec)
@@ -47,6 +48,7 @@ def test_the_shipped_model_in_fp16_produces_the_same_picture() -> None:
     assert psnr(actual[0], expected[0]) >= max(40, psnr(expected[0], image) + 3)
 
 
+@pytest.mark.slow
 def test_the_published_layout_in_fp16_produces_the_same_picture(
     published: SpikeRain,
 ) -> None:
@@ -57,6 +59,7 @@ def test_the_published_layout_in_fp16_produces_the_same_picture(
     assert psnr(actual[0], expected[0]) >= 38
 
 
+@pytest.mark.slow
 def test_every_convolution_computes_in_half_precision(network: SpikeRain) -> None:
     half, _ = to_half(*described(network))
     kinds = types(half)
@@ -99,6 +102,7 @@ def test_images_and_rates_keep_their_types(network: SpikeRain) -> None:
     assert half.graph.output == model.graph.output
 
 
+@pytest.mark.slow
 def test_the_fp16_probe_graph_produces_the_same_picture_and_counts_its_spikes(
     network: SpikeRain,
 ) -> None:

@@ -77,6 +77,7 @@ def test_the_description_counts_the_same_network(pairs: Described, rewritten: De
     assert (after.precision, after.target) == ("int8", "openvino")
 
 
+@pytest.mark.slow
 @x86
 @pytest.mark.parametrize("probe", [False, True])
 def test_openvino_runs_every_spiking_convolution_in_integers(
@@ -98,6 +99,7 @@ def test_a_graph_for_another_runtime_would_not_run_in_integers(
         OpenVinoEngine(content, "mine", 1, CompiledCache(tmp_path))
 
 
+@pytest.mark.slow
 @x86
 def test_all_timesteps_of_a_layer_run_in_one_pass(rewritten: Described) -> None:
     executed = compiled(rewritten).get_runtime_model()
@@ -142,6 +144,7 @@ def test_the_probe_graph_makes_the_picture_and_counts_the_spikes(nano: SpikeRain
         assert expected.max() > 0.02
 
 
+@pytest.mark.slow
 def test_without_openvino_nothing_is_exported_unchecked(
     nano: SpikeRain, monkeypatch: pytest.MonkeyPatch
 ) -> None:

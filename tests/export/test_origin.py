@@ -33,12 +33,14 @@ def test_a_shipped_model_opens_by_name_and_by_file() -> None:
     assert named.sha256 == filed.sha256 == hashlib.sha256(shipped()).hexdigest()
 
 
+@pytest.mark.slow
 def test_the_shipped_model_has_the_weights_of_its_checkpoint() -> None:
     made = open_origin(str(TRAINED), name="nano")
     assert made.network is not None
     assert made.graph.spec.weights_sha256 == open_origin("nano").graph.spec.weights_sha256
 
 
+@pytest.mark.slow
 def test_the_graph_of_a_checkpoint_agrees_with_its_network(
     published: SpikeRain, tmp_path: Path
 ) -> None:
@@ -52,6 +54,7 @@ def test_the_graph_of_a_checkpoint_agrees_with_its_network(
     assert np.abs(difference).max() <= 1
 
 
+@pytest.mark.slow
 def test_an_untrained_variant_has_a_note_and_fixed_weights() -> None:
     origin = open_origin("s")
     assert origin.graph.spec.variant == "s"
@@ -133,6 +136,7 @@ def test_a_folder_without_a_checkpoint_is_rejected(tmp_path: Path) -> None:
         open_origin(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_with_weights_of_another_shape_is_rejected(
     nano: SpikeRain, published: SpikeRain, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from spikerain_export.precision import require_half_range
 from spikerain_training.network import SpikeRain
 
 
+@pytest.mark.slow
 def test_peaks_are_those_of_the_fp32_graph_on_all_images(nano: SpikeRain) -> None:
     model, spec = described(nano)
     images = [photograph(48, 64), photograph()]
@@ -20,6 +21,7 @@ def test_peaks_are_those_of_the_fp32_graph_on_all_images(nano: SpikeRain) -> Non
         assert peaks[name] == pytest.approx(known, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_error_names_a_tensor_beyond_half_precision(nano: SpikeRain) -> None:
     model, spec = described(nano)
     peak = require_half_range(model, spec, [photograph()])["output/0"]
@@ -37,6 +39,7 @@ def test_the_error_names_a_tensor_beyond_half_precision(nano: SpikeRain) -> None
             require_half_range(scaled, spec, [photograph()])
 
 
+@pytest.mark.slow
 def test_the_error_names_a_constant_beyond_half_precision(nano: SpikeRain) -> None:
     model, spec = described(nano)
     weight = np.array(constants(model)["enhance.gate/weight"])

@@ -143,6 +143,7 @@ def test_another_thread_can_build(library: Library) -> None:
     assert built.plan
 
 
+@pytest.mark.slow
 def test_building_needs_neither_torch_nor_onnx() -> None:
     hidden = "import sys; sys.modules.update(torch=None, onnx=None); "
     names = "BuildSettings, EngineCache, build_cached, build_engine"

@@ -146,6 +146,7 @@ def test_a_missing_bias_is_rejected(small: SpikeRain, graph: Described, name: st
     refused(small, changed(graph, drop))
 
 
+@pytest.mark.slow
 def test_swapped_timesteps_are_rejected(small: SpikeRain, graph: Described) -> None:
     def swap_spikes(model: onnx.ModelProto) -> None:
         first, second = (node(model, f"down1.convolve/{step}") for step in (0, 1))
@@ -207,6 +208,7 @@ def test_swapped_colours_are_rejected(small: SpikeRain, graph: Described) -> Non
     assert "membrane potential of encoder1.0" in refused(small, wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["firing rates", "silent channels", "membrane potential"])
 def test_a_wrong_probe_graph_is_rejected(small: SpikeRain, graph: Described, what: str) -> None:
     def spoil(model: onnx.ModelProto) -> None:
@@ -232,6 +234,7 @@ def test_a_layer_that_is_missing_in_the_description_is_noticed(
     assert "contradictory names of neuron layers" in refused(small, lacking)
 
 
+@pytest.mark.slow
 def test_a_wrong_weight_after_silent_neurons_is_rejected() -> None:
     quiet = randomised(SLIM)
     with torch.no_grad():
@@ -241,6 +244,7 @@ def test_a_wrong_weight_after_silent_neurons_is_rejected() -> None:
     assert "membrane potential of encoder1.0.neurons.1" in refused(quiet, wrong)
 
 
+@pytest.mark.slow
 def test_a_correct_graph_with_potentials_on_the_threshold_passes() -> None:
     """A folded bias just below the threshold reaches it when it is rounded to float32."""
     network, threshold = randomised(SLIM), SLIM.threshold

@@ -49,6 +49,7 @@ def network(request: pytest.FixtureRequest) -> SpikeRain:
     return found
 
 
+@pytest.mark.slow
 def test_the_graph_agrees_with_the_network_at_several_sizes(network: SpikeRain) -> None:
     model, _ = unrolled(network)
     for height, width in ((64, 96), (120, 72)):
@@ -113,6 +114,7 @@ def test_every_convolution_of_spikes_is_declared_spiking(network: SpikeRain) -> 
     assert found == {operation.name for operation in spec.operations if operation.spiking}
 
 
+@pytest.mark.slow
 def test_firing_rates_agree_with_the_network(network: SpikeRain) -> None:
     model, spec = unrolled(network, probe=True)
     image = photograph(64, 48)

@@ -156,6 +156,7 @@ def test_lower_precisions_are_always_compared_with_the_fp32_graph(
     assert beside[1].psnr_loss == proofs[1].psnr_loss
 
 
+@pytest.mark.slow
 def test_the_shipped_graph_agrees_with_its_checkpoint(full: Artefact) -> None:
     from spikerain_training.restore import restore
 
@@ -227,6 +228,7 @@ def inverted(graph: Graph, spikes: str) -> Graph:
     return Graph(model, graph.spec)
 
 
+@pytest.mark.slow
 def test_different_spikes_are_counted_in_their_own_layer(
     published: SpikeRain, tmp_path: Path
 ) -> None:
@@ -238,6 +240,7 @@ def test_different_spikes_are_counted_in_their_own_layer(
     assert {one.layer: one.share for one in found if one.share} == {last.name: pytest.approx(1 / 3)}
 
 
+@pytest.mark.slow
 def test_spikes_are_compared_correctly_across_channel_layouts(
     full: Artefact, bytes8: Artefact
 ) -> None:

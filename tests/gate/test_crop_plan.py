@@ -8,6 +8,7 @@ from spikerain_edge.gate.crops import CropPlan
 SIZES = [(480, 640), (1080, 1920), (192, 192), (100, 500), (16, 16)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 def test_every_pixel_is_looked_at_in_turn(size: tuple[int, int]) -> None:
     plan = CropPlan(size)

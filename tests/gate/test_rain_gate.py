@@ -82,6 +82,7 @@ def show(
     return untouched
 
 
+@pytest.mark.slow
 def test_a_dry_street_passes_untouched_after_a_while(gate: Gate, network: Network) -> None:
     untouched = show(gate, Street(), 0, 40 * RATE)
 
@@ -91,6 +92,7 @@ def test_a_dry_street_passes_untouched_after_a_while(gate: Gate, network: Networ
     assert network.frames == 40 * RATE - sum(untouched)
 
 
+@pytest.mark.slow
 def test_rain_is_derained_within_two_seconds_and_held(gate: Gate) -> None:
     street = Street()
     show(gate, street, 0, LEARNED)
@@ -104,6 +106,7 @@ def test_rain_is_derained_within_two_seconds_and_held(gate: Gate) -> None:
     assert gate.report.bypassed == bypassed + sum(rainy) + sum(after)
 
 
+@pytest.mark.slow
 def test_the_intensity_is_the_light_that_is_removed(gate: Gate) -> None:
     street = Street()
     show(gate, street, 0, 20 * RATE, drops=200)
@@ -114,6 +117,7 @@ def test_the_intensity_is_the_light_that_is_removed(gate: Gate) -> None:
     assert gate.report.intensity == pytest.approx(light, rel=0.35)
 
 
+@pytest.mark.slow
 def test_a_dry_second_costs_less_than_a_frame(gate: Gate, network: Network) -> None:
     street = Street(size=(480, 640))
     show(gate, street, 0, LEARNED)
@@ -123,6 +127,7 @@ def test_a_dry_second_costs_less_than_a_frame(gate: Gate, network: Network) -> N
     assert network.parts / 20 <= 0.5 * 480 * 640
 
 
+@pytest.mark.slow
 def test_tests_are_free_while_frames_are_derained(gate: Gate, network: Network) -> None:
     show(gate, Street(), 0, 1)
     network.parts = 0
@@ -156,6 +161,7 @@ def test_frames_that_are_far_apart_are_derained_throughout(gate: Gate) -> None:
     assert gate.report == RainReport(RainState.UNKNOWN, None, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["cut", "size", "outage"])
 def test_a_camera_that_shows_something_else_is_derained_again(gate: Gate, change: str) -> None:
     show(gate, Street(), 0, LEARNED)

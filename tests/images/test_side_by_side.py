@@ -27,6 +27,7 @@ def side_by_side(name: str, kind: str) -> Image:
     return np.hstack([weather.render(clean), clean])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["rain", "downpour", "snow"])
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_a_pair_side_by_side_is_distinguished_from_a_photograph(name: str, kind: str) -> None:
@@ -55,6 +56,7 @@ def test_photographs_are_not_split_into_halves(tmp_path: Path) -> None:
         find_pairs(tmp_path, "left")
 
 
+@pytest.mark.slow
 def test_pairs_are_found_although_some_pictures_are_unusable(tmp_path: Path) -> None:
     for name in PHOTOGRAPHS[:2]:
         cv2.imwrite(str(tmp_path / f"{name}.png"), side_by_side(name, "rain"))

@@ -70,6 +70,7 @@ def test_the_probe_graph_needs_little_more_memory_than_the_graph_in_openvino(
     assert growth(tmp_path, "nano", "openvino", "probe") < 1.4 * graph
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", shipped_models())
 def test_what_saves_memory_changes_neither_pictures_nor_counts(
     model: str, picture: Callable[..., Image]

@@ -155,6 +155,7 @@ def test_a_probe_graph_of_another_network_is_refused() -> None:
         Derainer.from_bytes(graph.read(), probe=probe.read())
 
 
+@pytest.mark.slow
 def test_onnx_runtime_stores_no_usage_data(tmp_path: Path) -> None:
     """By default, ONNX Runtime stores usage data and a device identifier in HOME to send them."""
     program = (

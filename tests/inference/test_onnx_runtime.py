@@ -279,6 +279,7 @@ def test_images_of_a_wrong_type_or_shape_are_refused(
         engine.infer(images)
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_does_not_change_the_result(content: bytes, picture: Draw) -> None:
     results = []
     for threads in (1, 2):
@@ -302,6 +303,7 @@ def test_a_missing_shipped_model_is_reported(tmp_path: Path) -> None:
         shipped.read()
 
 
+@pytest.mark.slow
 def test_every_shipped_model_loads() -> None:
     assert shipped_models() == ["nano", "nano-int8", "tiny", "tiny-int8"]
     for name in shipped_models():

@@ -47,6 +47,7 @@ def random(height: int, width: int, seed: int = 0) -> Image:
     return np.random.default_rng(seed).integers(0, 256, (1, height, width, 3), np.uint8)
 
 
+@pytest.mark.slow
 def test_it_makes_the_picture_of_onnx_runtime(engine: OpenVinoEngine, content: bytes) -> None:
     oracle = OnnxRuntimeEngine(content, "mine.onnx", threads=1)
     for size in ((64, 96), (40, 72)):
@@ -54,6 +55,7 @@ def test_it_makes_the_picture_of_onnx_runtime(engine: OpenVinoEngine, content: b
         assert psnr(oracle.infer(images), engine.infer(images)) > 50
 
 
+@pytest.mark.slow
 def test_its_probe_graph_reports_the_same_spikes(
     probe_content: bytes, cache: CompiledCache
 ) -> None:
@@ -68,6 +70,7 @@ def test_its_probe_graph_reports_the_same_spikes(
     assert np.array_equal(rates, found.rates)
 
 
+@pytest.mark.slow
 def test_a_picture_belongs_to_the_caller(engine: OpenVinoEngine) -> None:
     first, second = random(64, 64, 1), random(64, 64, 2)
     made = engine.infer(first)
@@ -128,6 +131,7 @@ def test_images_of_another_stride_are_refused(engine: OpenVinoEngine) -> None:
         engine.infer(random(63, 64))
 
 
+@pytest.mark.slow
 def test_nothing_is_sent(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object) -> None:
         raise AssertionError
@@ -159,6 +163,7 @@ class TestCache:
         engine = OpenVinoEngine(content, "mine.onnx", 1, CompiledCache(folder))
         return engine, self.compiled(engine, monkeypatch)
 
+    @pytest.mark.slow
     def test_the_second_start_does_not_compile(
         self, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -173,6 +178,7 @@ class TestCache:
         second.infer(random(32, 64))
         assert again == ["import_model", "compile_model"]
 
+    @pytest.mark.slow
     def test_a_damaged_file_is_replaced(
         self,
         content: bytes,
@@ -214,6 +220,7 @@ class TestCache:
         assert len(list(tmp_path.iterdir())) == 3
         assert cache.find(cache.key(4), lambda file: file.read()) == b"\x04"
 
+    @pytest.mark.slow
     def test_a_folder_that_cannot_be_written_is_no_error(
         self, content: bytes, tmp_path: Path
     ) -> None:
@@ -245,6 +252,7 @@ class TestChoice:
     ) -> None:
         assert chosen_for(replace(engine.spec, precision=precision, target=target)) == CPU
 
+    @pytest.mark.slow
     def test_the_backend_says_what_was_chosen(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("platform.machine", lambda: "x86_64")
         assert Derainer.load("nano", provider=AUTO).backend.startswith("openvino ")
@@ -260,6 +268,7 @@ class TestChoice:
             backend_named("npu")
 
 
+@pytest.mark.slow
 def test_a_graph_that_does_not_run_in_integers_is_refused(engine: OpenVinoEngine) -> None:
     model = engine._model.clone()
     model.reshape({"image": [1, 16, 16, 3]})

@@ -166,6 +166,7 @@ def test_a_wrong_password_is_told(
         broker.wait_until(lambda: reason in caplog.text)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_without_its_broker(spikerain: Callable[..., Any]) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -174,6 +175,7 @@ def test_a_run_goes_on_without_its_broker(spikerain: Callable[..., Any]) -> None
         assert spikerain("--camera", "demo", *options).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_broker_tells_of_a_run_that_was_killed_and_nobody_sees_the_password(
     broker: Any, secret: str, tmp_path: Path
 ) -> None:

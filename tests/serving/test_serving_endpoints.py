@@ -130,6 +130,7 @@ def test_the_status_is_the_summary_and_how_the_camera_is_doing(served: Served) -
     )
 
 
+@pytest.mark.slow
 def test_the_history_has_a_point_each_second(served: Served) -> None:
     served.begin()
 

@@ -121,6 +121,7 @@ def test_a_request_with_a_huge_head_or_body_is_refused(served: Served) -> None:
     assert served.get("/healthz").status == 200
 
 
+@pytest.mark.slow
 def test_too_many_requests_are_refused_for_a_while(served: Served) -> None:
     with served.connect() as client:
         client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1500)
@@ -151,6 +152,7 @@ def test_five_hundred_connections_harm_nobody(served: Served) -> None:
     assert served.get("/healthz").status == 200
 
 
+@pytest.mark.slow
 def test_a_viewer_that_does_not_read_is_dropped(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ def schema() -> Any:
     return loaded
 
 
+@pytest.mark.slow
 def test_the_status_of_a_run_is_its_summary_and_follows_the_schema(
     served: Served, schema: Any
 ) -> None:
@@ -43,6 +44,7 @@ def test_the_status_of_a_run_is_its_summary_and_follows_the_schema(
     assert live[0]["firing_rates"][0]["layer"] == "encoder1.0.neurons.0"
 
 
+@pytest.mark.slow
 def test_the_schema_tells_every_field_of_the_status(served: Served, schema: Any) -> None:
     session = Session(RunOptions(("demo",), (), size=(32, 32), max_frames=1, threads=1))
     served.page.watch(session)

@@ -29,6 +29,7 @@ def test_frames_have_the_size_and_type_of_the_clip(scene: DemoScene) -> None:
         assert frame.dtype == np.uint8
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_frames_in_any_order(scene: DemoScene) -> None:
     again = DemoScene()
     for index in (11, 3):
@@ -37,6 +38,7 @@ def test_same_seed_gives_the_same_frames_in_any_order(scene: DemoScene) -> None:
         np.testing.assert_array_equal(scene.rainy(index), again.rainy(index))
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_picture_in_other_rain(scene: DemoScene) -> None:
     other = DemoScene(seed=8)
     assert np.abs(scene.clean(0).astype(int) - other.clean(0)).mean() > 10
@@ -44,6 +46,7 @@ def test_another_seed_gives_another_picture_in_other_rain(scene: DemoScene) -> N
     assert np.abs(rains[0] - rains[1][:, ::-1]).mean() > 1
 
 
+@pytest.mark.slow
 def test_even_seeds_mirror_the_street() -> None:
     # By seed 8 the loop begins 97 frames later.
     np.testing.assert_array_equal(DemoScene(seed=8).clean(0)[:, ::-1], DemoScene().clean(97))
@@ -54,6 +57,7 @@ def test_traffic_moves_and_the_rest_stands_still(scene: DemoScene) -> None:
     assert 0.001 < moved.mean() < 0.2
 
 
+@pytest.mark.slow
 def test_the_loop_has_no_seam(scene: DemoScene) -> None:
     def step(before: int, after: int) -> float:
         return float(np.abs(scene.clean(before).astype(int) - scene.clean(after)).mean())

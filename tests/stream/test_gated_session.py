@@ -48,6 +48,7 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spikerain_edge.camera_stream.open_source", lambda *_: Shower())
 
 
+@pytest.mark.slow
 def test_dry_frames_are_written_untouched_and_counted(spikerain: Run, tmp_path: Path) -> None:
     logged = ("--log-format", "json")
     outputs = ("--output", "frames/", "--json", "summary.json")

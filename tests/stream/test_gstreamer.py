@@ -56,6 +56,7 @@ def running_pipelines() -> list[int]:
     ]
 
 
+@pytest.mark.slow
 @needs_gstreamer
 def test_pictures_come_as_the_pipeline_makes_them() -> None:
     source = opened(RED, CaptureOptions())
@@ -68,6 +69,7 @@ def test_pictures_come_as_the_pipeline_makes_them() -> None:
     assert running_pipelines() == []
 
 
+@pytest.mark.slow
 @needs_gstreamer
 def test_a_pipeline_that_ends_is_started_again() -> None:
     source = opened(RED.replace("videotestsrc", "videotestsrc num-buffers=4"), CaptureOptions())
@@ -97,6 +99,7 @@ def test_a_pipeline_that_is_killed_or_frozen_is_replaced(number: signal.Signals)
     assert running_pipelines() == []
 
 
+@pytest.mark.slow
 @needs_gstreamer
 def test_what_is_wrong_with_a_pipeline_is_said() -> None:
     with pytest.raises(InputError, match='no element "nosuchthing"'):
@@ -161,6 +164,7 @@ def test_a_picture_keeps_the_shape_of_its_pixels() -> None:
     source.close()
 
 
+@pytest.mark.slow
 @needs_gstreamer
 def test_pictures_of_another_format_are_never_taken_for_those_before() -> None:
     sizes = (f"{COLOUR} num-buffers=3 ! video/x-raw,width={width},height=64" for width in (98, 40))

@@ -83,6 +83,7 @@ def test_a_camera_that_does_not_open_is_an_error_in_time(driver: Driver) -> None
         open_camera(0, "camera 0", CaptureOptions(stall_timeout=0.2))
 
 
+@pytest.mark.slow
 def test_a_driver_that_hangs_is_not_called_again_and_ends_the_wait(driver: Driver) -> None:
     driver.hang_open = 9
     with pytest.raises(HungError, match="start the program again"):
@@ -90,6 +91,7 @@ def test_a_driver_that_hangs_is_not_called_again_and_ends_the_wait(driver: Drive
     assert driver.events == ["open"]
 
 
+@pytest.mark.slow
 def test_a_driver_that_returns_late_is_used(driver: Driver) -> None:
     driver.hang_open = 1
     threading.Timer(0.7, driver.free.set).start()
@@ -100,6 +102,7 @@ def test_a_driver_that_returns_late_is_used(driver: Driver) -> None:
     assert driver.events.count("open") == 1
 
 
+@pytest.mark.slow
 def test_a_read_that_hangs_is_a_loss_after_the_time_that_was_asked_for(driver: Driver) -> None:
     driver.hang_grab = 3
     source = open_camera(0, "camera 0", CaptureOptions(stall_timeout=1.0))

@@ -81,6 +81,7 @@ def test_a_camera_is_told_to_end_while_the_sinks_still_write() -> None:
     assert told == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [InputError("no memory", "wait"), ModelError("the GPU", "wait")])
 def test_what_fails_after_it_has_worked_is_no_fault_of_the_options(error: SpikeRainError) -> None:
     """A service manager does not start a program again whose options or model are wrong."""
@@ -101,6 +102,7 @@ def test_what_fails_after_it_has_worked_is_no_fault_of_the_options(error: SpikeR
         Pipeline(Camera(1), fails_from(0), [Recorder()]).run()
 
 
+@pytest.mark.slow
 def test_a_camera_that_changes_to_a_size_which_the_model_refuses_needs_other_options() -> None:
     """The program started again would end in the same way, so its exit code is the same."""
 

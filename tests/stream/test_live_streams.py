@@ -44,6 +44,7 @@ def opened(url: str, options: CaptureOptions = QUICK) -> LiveSource:
     return source
 
 
+@pytest.mark.slow
 def test_a_camera_that_closes_the_connection_is_connected_to_again(
     web: Web, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_camera_that_closes_the_connection_is_connected_to_again(
     assert "is back after" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_silent_camera_is_connected_to_again(web: Web) -> None:
     web.after = "hang"
     source = opened(f"{web.base}/live")
@@ -78,6 +80,7 @@ def test_a_silent_camera_is_connected_to_again(web: Web) -> None:
     assert 1 <= outage.seconds < time.perf_counter() - begun
 
 
+@pytest.mark.slow
 def test_a_camera_that_sends_only_damage_is_connected_to_again(web: Web) -> None:
     web.parts, web.pause = [*[picture(40)] * 4, *[b"damage"] * 60], 0.05
     source = opened(f"{web.base}/live")
@@ -134,6 +137,7 @@ def test_another_size_is_followed_and_said(web: Web, caplog: pytest.LogCaptureFi
     assert "sends 80x64 from frame 2 on" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_absent_at_the_start_may_be_waited_for(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -186,6 +190,7 @@ def test_a_reason_is_told_once(web: Web, caplog: pytest.LogCaptureFixture) -> No
     assert caplog.text.count("404 Not Found") == 1
 
 
+@pytest.mark.slow
 def test_a_source_that_waits_for_its_camera_ends_at_once(web: Web) -> None:
     source = opened(f"{web.base}/live")
     frames = iter(source)

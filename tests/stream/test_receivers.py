@@ -76,6 +76,7 @@ def test_standard_output_gets_jpegs(tmp_path: Path, ffmpeg: Callable[..., None])
         assert cv2.PSNR(shown, sent) > 34
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_ends_the_run_in_one_line(tmp_path: Path) -> None:
     command = [PROGRAM, *DEMO, "--output", "-", "--output-format", "raw"]
     with subprocess.Popen(
@@ -92,6 +93,7 @@ def test_a_reader_that_has_seen_enough_ends_the_run_in_one_line(tmp_path: Path) 
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -118,6 +120,7 @@ def test_what_cannot_be_written_to_is_refused_before_anything_is_done(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_null_keeps_nothing(spikerain: Run, tmp_path: Path) -> None:
     ended = spikerain("--camera", "demo", "--max-frames", "2", "--imgsz", "64", "--output", "null")
     assert ended.returncode == 0, ended.stderr

@@ -104,6 +104,7 @@ def test_a_service_that_restarts_erases_nothing(
     ]
 
 
+@pytest.mark.slow
 def test_segments_join_to_the_whole(
     tmp_path: Path, picture: Draw, frame_times: FrameTimes, files: Files
 ) -> None:

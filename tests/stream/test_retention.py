@@ -198,6 +198,7 @@ def record_seconds(sink: RecordingSink, first: int, count: int) -> list[str]:
     return failures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gate.mp4", "gate.mkv", "gate.avi", "gate.ts"])
 def test_a_full_disk_is_noticed_and_recording_goes_on_when_there_is_room(
     small_disk: Path, read_video: ReadVideo, files: Files, name: str

@@ -34,6 +34,7 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spikerain_edge.camera_stream.open_source", lambda *_: Lossy(3))
 
 
+@pytest.mark.slow
 def test_dropped_frames_leave_their_time_to_the_frame_before(
     spikerain: Run, tmp_path: Path, frame_times: Callable[[Path], list[float]]
 ) -> None:

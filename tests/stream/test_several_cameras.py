@@ -44,6 +44,7 @@ def test_each_camera_has_its_own_outputs_and_its_own_part_of_the_summary(
     assert summary["options"]["cameras"] == ["demo", "demo"]
 
 
+@pytest.mark.slow
 def test_cameras_may_have_different_sizes(
     spikerain: Run, tmp_path: Path, picture: Callable[..., Image]
 ) -> None:
@@ -56,6 +57,7 @@ def test_cameras_may_have_different_sizes(
     assert read_image(tmp_path / "c1.png").shape == (64, 64, 3)
 
 
+@pytest.mark.slow
 def test_the_summary_of_one_camera_lists_it_too(spikerain: Run) -> None:
     ended = spikerain(*TWO[2:], "--json", "-")
     summary = json.loads(ended.stdout)

@@ -26,6 +26,7 @@ def loudness(path: Path, ffmpeg: Ffmpeg) -> list[float]:
     return [float(tenth.std()) for tenth in tenths]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("coding", "name", "output"),
     [
@@ -64,6 +65,7 @@ def test_sound_ends_with_the_pictures(tmp_path: Path, ffmpeg: Ffmpeg, spikerain:
     assert len(loudness(tmp_path / "out.mp4", ffmpeg)) == pytest.approx(6, abs=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["ab", "ba"])
 def test_sound_of_joined_recordings_does_not_stop_the_video(
     tmp_path: Path, ffmpeg: Ffmpeg, spikerain: Run, frame_times: FrameTimes, order: str
@@ -77,6 +79,7 @@ def test_sound_of_joined_recordings_does_not_stop_the_video(
     assert len(frame_times(tmp_path / "out.mp4")) == 20
 
 
+@pytest.mark.slow
 def test_aac_from_a_stream_is_not_put_into_avi(
     tmp_path: Path, ffmpeg: Ffmpeg, spikerain: Run, frame_times: FrameTimes
 ) -> None:

@@ -29,6 +29,7 @@ def test_growing_delay_is_seen() -> None:
     assert ages(stamps, arrivals)[-1] == pytest.approx(0.05 * stamps[-1], rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drift", [-1e-4, 1e-4])
 def test_a_clock_that_drifts_for_a_day_does_not_age_frames(drift: float) -> None:
     stamps = [number / 2 for number in range(2 * 86_400)]

@@ -62,6 +62,7 @@ def overwritten(content: bytes, seed: int) -> bytes:
     return content[:at] + new + content[at + size :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VIDEOS)
 def test_no_frame_is_lost_in_silence(tmp_path: Path, ffmpeg: Ffmpeg, name: str) -> None:
     ffmpeg(*CLIP, *VIDEOS[name], tmp_path / name)
@@ -142,6 +143,7 @@ WHOLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
 def test_nothing_is_said_of_unusual_files(tmp_path: Path, ffmpeg: Ffmpeg, name: str) -> None:
     ffmpeg(*CLIP, *SOUND, *WHOLE[name], tmp_path / name)

@@ -76,6 +76,7 @@ def test_a_destroyed_packet_costs_its_own_frame_only(tmp_path: Path, ffmpeg: Ffm
         np.testing.assert_array_equal(frame.image, original.image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["faststart.mp4", "fragments.mp4", "x.mkv", "x.webm", "x.avi", "x.ts"]
 )
@@ -113,6 +114,7 @@ def test_lost_packets_of_a_transport_stream_are_counted(tmp_path: Path, ffmpeg: 
     assert "hole.ts" in said
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_a_whole_file(tmp_path: Path, ffmpeg: Ffmpeg) -> None:
     ffmpeg(*clip(3), tmp_path / "long.mp4")
     ffmpeg(*clip(), "-vf", UNEVEN, "-fps_mode", "vfr", tmp_path / "uneven.mkv")
@@ -138,6 +140,7 @@ def test_frames_carry_their_own_times(tmp_path: Path, ffmpeg: Ffmpeg) -> None:
     assert shown[-1].duration == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_frames_carry_the_shape_of_their_pixels(tmp_path: Path, ffmpeg: Ffmpeg) -> None:
     ffmpeg(*clip(), "-vf", "setsar=2/1", tmp_path / "wide.mp4")
     ffmpeg(*clip(), tmp_path / "square.mp4")
@@ -145,6 +148,7 @@ def test_frames_carry_the_shape_of_their_pixels(tmp_path: Path, ffmpeg: Ffmpeg) 
     assert frames_of(tmp_path / "square.mp4")[0].pixel_shape == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", [90, 180, 270])
 def test_frames_are_turned_as_the_file_says(
     tmp_path: Path, ffmpeg: Ffmpeg, read_video: Callable[[Path], list[Image]], turn: int
@@ -175,6 +179,7 @@ def test_a_title_in_an_old_encoding_harms_nothing(
     assert len(frames_of(tmp_path / name)) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -195,6 +200,7 @@ def test_a_playlist_neither_waits_nor_opens_other_files(
         open_source(str(tmp_path / name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("duration", ["00:00:inf", "00:00:nan", "x:y:z"])
 def test_a_duration_that_is_no_number_is_not_believed(
     tmp_path: Path, ffmpeg: Ffmpeg, duration: str
@@ -208,6 +214,7 @@ def test_a_duration_that_is_no_number_is_not_believed(
     assert len(frames_of(tmp_path / "x.mkv")) == 10
 
 
+@pytest.mark.slow
 def test_sound_that_is_not_copied_is_told_with_the_command_that_adds_it(
     tmp_path: Path, ffmpeg: Ffmpeg, spikerain: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

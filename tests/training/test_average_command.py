@@ -26,6 +26,7 @@ def checkpoint(folder: Path, seed: int, config: NetworkConfig = NANO) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", [0.0, 0.25, 1.0])
 def test_every_weight_is_the_weighted_average_of_both(tmp_path: Path, weight: float) -> None:
     first, second = checkpoint(tmp_path / "1", 1), checkpoint(tmp_path / "2", 2)
@@ -39,6 +40,7 @@ def test_every_weight_is_the_weighted_average_of_both(tmp_path: Path, weight: fl
         torch.testing.assert_close(mean.double(), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("larger", [variants()["tiny"], replace(NANO, encoder=(1, 2, 2))])
 def test_a_smaller_first_network_is_grown(tmp_path: Path, larger: NetworkConfig) -> None:
     first = checkpoint(tmp_path / "small", 1)
@@ -52,6 +54,7 @@ def test_a_smaller_first_network_is_grown(tmp_path: Path, larger: NetworkConfig)
     torch.testing.assert_close(grown, small, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

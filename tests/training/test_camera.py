@@ -28,6 +28,7 @@ def flat_pairs(tmp_path: Path, count: int) -> list[tuple[Image, Image]]:
     ]
 
 
+@pytest.mark.slow
 def test_both_images_of_a_sample_have_the_same_noise(tmp_path: Path) -> None:
     noisy = [pair for pair in flat_pairs(tmp_path, 120) if pair[1].std(axis=(0, 1)).min() > 1.5]
 

@@ -82,6 +82,7 @@ def test_a_configuration_survives_json(config: NetworkConfig) -> None:
     assert NetworkConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     save_network(tmp_path, variants()["nano"], small_network(0).state_dict())
 
@@ -89,6 +90,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         load_network(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_message_about_weights_of_another_network_names_both_networks(
     tmp_path: Path,
 ) -> None:
@@ -103,6 +105,7 @@ def test_the_message_about_weights_of_another_network_names_both_networks(
     assert len(message) < 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["missing", "surplus"])
 def test_incomplete_and_surplus_weights_are_refused(tmp_path: Path, damage: str) -> None:
     weights = small_network(0).state_dict()
@@ -207,6 +210,7 @@ def test_a_checkpoint_with_a_missing_file_is_refused(tmp_path: Path, missing: st
         load_network(tmp_path)
 
 
+@pytest.mark.slow
 def test_loading_restores_weights_optimizer_state_step_and_best(tmp_path: Path) -> None:
     network, optimizer, average = trained(seed=0, steps=3)
     save_training(tmp_path, network, optimizer, average, step=3, best=28.5)
@@ -244,6 +248,7 @@ def test_a_run_saved_without_a_loss_scale_can_be_resumed_with_one(tmp_path: Path
     assert load_training(tmp_path, *parts, precision=MixedPrecision("16-mixed", "cpu"))[0] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("was", ["adamw", "muon"])
 def test_the_state_of_another_optimizer_is_refused_before_weights_change(
     tmp_path: Path, was: str
@@ -261,6 +266,7 @@ def test_the_state_of_another_optimizer_is_refused_before_weights_change(
     assert_same_state(fresh, small_network(1))
 
 
+@pytest.mark.slow
 def test_the_training_state_of_another_network_is_refused(tmp_path: Path) -> None:
     save_training(tmp_path, *trained(seed=0, steps=1), step=1)
     other = SpikeRain(variants()["nano"])

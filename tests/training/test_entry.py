@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 
+import pytest
 from typer.testing import CliRunner
 
 from spikerain_training.cli import app
@@ -28,6 +29,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_modules_are_imported_prints_nothing() -> None:
     command = [sys.executable, "-c", INTERRUPTED_WHILE_IMPORTING]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -147,6 +147,7 @@ def test_debug_prints_the_traceback(tmp_path: Path) -> None:
     assert "Traceback" in debug.stderr
 
 
+@pytest.mark.slow
 def test_fit_can_log_lines_of_json(photographs: Path, tmp_path: Path) -> None:
     options = ["--set", "save_every=1", "--log-format", "json"]
     done = CliRunner().invoke(app, fit_arguments(photographs, tmp_path / "run", *options))
@@ -158,6 +159,7 @@ def test_fit_can_log_lines_of_json(photographs: Path, tmp_path: Path) -> None:
     assert f"weights written to {tmp_path / 'run'}" in records[-1]["message"]
 
 
+@pytest.mark.slow
 def test_fit_logs_only_json_on_a_terminal_too(photographs: Path, tmp_path: Path) -> None:
     options = ["--set", "save_every=1", "--log-format", "json"]
     done = CliRunner().invoke(

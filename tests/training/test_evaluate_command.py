@@ -65,6 +65,7 @@ def decoded(source: str | None) -> Image:
     return np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
+@pytest.mark.slow
 def test_by_default_nano_is_measured_on_luma_and_rgb(photographs: Path) -> None:
     tables = evaluate("--data", photographs).split("\n\n")
 
@@ -112,6 +113,7 @@ def test_saved_images_can_be_evaluated_as_results_of_another_method(
     )
 
 
+@pytest.mark.slow
 def test_the_gallery_shows_every_column_and_loads_nothing_else(
     photographs: Path, tmp_path: Path
 ) -> None:
@@ -142,6 +144,7 @@ def test_the_gallery_shows_every_column_and_loads_nothing_else(
     assert "<0>" not in text
 
 
+@pytest.mark.slow
 def test_enlarged_details_are_exact_crops(photographs: Path, tmp_path: Path) -> None:
     path = tmp_path / "gallery.html"
     evaluate("--data", photographs, "--limit", 1, "--gallery", path)
@@ -158,6 +161,7 @@ def test_enlarged_details_are_exact_crops(photographs: Path, tmp_path: Path) -> 
         assert found.min() == pytest.approx(0, abs=0.01)
 
 
+@pytest.mark.slow
 def test_the_files_that_are_written_are_named(photographs: Path, tmp_path: Path) -> None:
     names = {"--csv": "m.csv", "--json": "m.json", "--gallery": "m.html"}
     written = [item for option, name in names.items() for item in (option, str(tmp_path / name))]
@@ -167,6 +171,7 @@ def test_the_files_that_are_written_are_named(photographs: Path, tmp_path: Path)
     assert done.stderr.splitlines()[-1] == f"wrote {places}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -210,6 +215,7 @@ def test_an_impossible_evaluation_is_refused_in_one_line(
     assert not Path("saved").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
@@ -247,6 +253,7 @@ def test_files_without_a_partner_are_listed_in_a_warning(photographs: Path, tmp_
     assert "rgb, 1 image\n" in done.stdout.lower()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 def test_the_tables_are_printed_even_if_the_disk_is_full(photographs: Path) -> None:
     arguments = ["--data", str(photographs), "--limit", "1", "--csv", "/dev/full"]

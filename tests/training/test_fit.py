@@ -95,6 +95,7 @@ def test_training_reduces_the_error_of_rainy_images(pairs: Path, tmp_path: Path)
         assert error < 0.7 * np.abs(rainy.astype(float) - clean).mean()
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_stops_and_keeps_the_last_checkpoint(
     photographs: Path, tmp_path: Path
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_run_that_diverges_stops_and_keeps_the_last_checkpoint(
     load_network(output)
 
 
+@pytest.mark.slow
 def test_a_gradient_that_is_not_finite_does_not_change_the_weights(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +206,7 @@ def test_compiled_neurons_give_the_same_losses_and_gradients(
         assert one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_reported_metrics_are_those_of_the_batch(pairs: Path, tmp_path: Path) -> None:
     """A network with a zero output layer returns its input: the metrics are those of the rain."""
     network = SpikeRain(variants()["nano"])

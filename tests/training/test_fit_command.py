@@ -44,6 +44,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_the_rainy_half_applies_only_to_the_named_folder(
     photographs: Path, beside: Path, tmp_path: Path
 ) -> None:
@@ -64,6 +65,7 @@ def test_the_rainy_half_applies_only_to_the_named_folder(
     assert again.stderr.splitlines()[3] == "training nano on cpu, 1 process, up to step 2"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("validated", [False, True])
 def test_single_photographs_are_refused_as_pairs_side_by_side(
     photographs: Path, beside: Path, tmp_path: Path, validated: bool
@@ -143,6 +145,7 @@ def test_a_config_json_of_another_project_is_not_overwritten(
     assert contents(project) == {project / "config.json": b'{"mine": 1}'}
 
 
+@pytest.mark.slow
 def test_files_without_a_partner_are_listed_in_a_warning(photographs: Path, tmp_path: Path) -> None:
     for name in ("rain-1.png", "norain-1.png"):
         shutil.copy(photographs / "1.png", photographs / name)

@@ -40,6 +40,7 @@ def test_an_empty_folder_cannot_be_resumed(photographs: Path, tmp_path: Path) ->
         fit(RECIPE, Data({photographs: 1.0}), tmp_path / "none", hardware=CPU, resume=True)
 
 
+@pytest.mark.slow
 def test_a_new_run_does_not_overwrite_another(photographs: Path, tmp_path: Path) -> None:
     recipe, data = replace(RECIPE, steps=1), Data({photographs: 1.0})
     fit(recipe, data, tmp_path / "run", hardware=CPU)
@@ -56,6 +57,7 @@ def test_a_new_run_does_not_overwrite_another(photographs: Path, tmp_path: Path)
     assert len(left) == len(before) - 1
 
 
+@pytest.mark.slow
 def test_an_incomplete_training_state_is_refused(photographs: Path, tmp_path: Path) -> None:
     fit(replace(RECIPE, steps=1), Data({photographs: 1.0}), tmp_path, hardware=CPU)
     state = tmp_path / "training.safetensors"

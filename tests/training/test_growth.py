@@ -86,6 +86,7 @@ def test_nano_grows_into_tiny_and_all_new_parts_learn(photographs: Path, tmp_pat
     assert not torch.equal(after["embed.weight"][24:], before["embed.weight"][24:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -101,12 +101,14 @@ def state(theirs: SpikingJellySpikeRain) -> dict[str, Tensor]:
     return as_authors_save_it(theirs)
 
 
+@pytest.mark.slow
 def test_imported_weights_give_the_outputs_of_the_spikingjelly_network(
     theirs: SpikingJellySpikeRain, state: dict[str, Tensor]
 ) -> None:
     assert pictures_differ(imported(state, SMALL), theirs, side=32) < 1e-4
 
 
+@pytest.mark.slow
 def test_imported_weights_of_s_give_the_outputs_of_the_spikingjelly_network() -> None:
     config = variants()["s"]
     theirs = oracle(config, seed=1)
@@ -164,6 +166,7 @@ def test_every_tensor_of_a_published_network_has_a_unique_authors_name(
     assert last in names
 
 
+@pytest.mark.slow
 def test_weights_match_their_own_variant_only() -> None:
     state = as_authors_save_it(oracle(variants()["m"]))
     assert fitting(state) == ["m"]

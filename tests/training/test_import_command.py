@@ -78,6 +78,7 @@ def test_the_next_command_can_be_typed_though_the_folder_has_a_space(
     assert shlex.split(command) == ["spikerain-edge", "export", "my run"]
 
 
+@pytest.mark.slow
 def test_imported_weights_form_a_checkpoint(
     run: Run, network: SpikeRain, state: dict[str, Tensor]
 ) -> None:
@@ -139,6 +140,7 @@ def test_the_report_of_a_success_lists_every_tensor_on_standard_output(
     assert {entry["status"] for entry in report["tensors"]} == {"matched"}
 
 
+@pytest.mark.slow
 def test_weights_of_another_variant_are_recognised(run: Run, state: dict[str, Tensor]) -> None:
     torch.save(state, "s.pth")
     result = run("s.pth", variant="m")
@@ -214,6 +216,7 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(run: Run) -> None
     assert_refused(run("huge.pth"), "too large (629,145,600 bytes, limit 536,870,912 bytes)")
 
 
+@pytest.mark.slow
 def test_a_small_file_that_claims_a_huge_tensor_is_refused_by_its_shape(
     run: Run, state: dict[str, Tensor]
 ) -> None:
@@ -224,6 +227,7 @@ def test_a_small_file_that_claims_a_huge_tensor_is_refused_by_its_shape(
     assert "misshapen  output_conv.bias" in result.stderr
 
 
+@pytest.mark.slow
 def test_an_old_pytorch_refuses_pickles(
     run: Run, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,7 @@ def test_edge_variants_stay_within_their_budget(variant: str, giga_macs: float) 
     assert counted_macs(network, 256) / 1e9 <= giga_macs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_outputs_equal_those_of_a_network_built_from_spikingjelly(name: str) -> None:
     ours, theirs = pair(NETWORKS[name])
@@ -135,6 +136,7 @@ def test_outputs_equal_those_of_a_network_built_from_spikingjelly(name: str) -> 
     torch.testing.assert_close(restored, expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_and_statistics_equal_those_of_a_network_built_from_spikingjelly(
     name: str,

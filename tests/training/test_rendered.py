@@ -76,6 +76,7 @@ def test_samples_are_square_crops_with_values_from_0_to_1(folder: Path, crop: in
             assert tensor.max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weather", [{"rain": 1.0}, {"rain": 0.4, "fog": 0.3, "snow": 0.3}])
 @pytest.mark.parametrize(("dry", "fewest", "most"), [(0.0, 0, 16), (0.25, 34, 66), (0.6, 100, 140)])
 def test_the_dry_share_of_the_samples_gets_no_weather(
@@ -128,6 +129,7 @@ def test_the_clean_image_does_not_depend_on_the_weather(folder: Path) -> None:
     assert not any(torch.equal(rainy[0], foggy[0]) for rainy, foggy in both)
 
 
+@pytest.mark.slow
 def test_kinds_of_weather_are_drawn_by_their_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
     sample = rendered.sample_weather

@@ -52,6 +52,7 @@ def test_a_white_image_gets_rain_too() -> None:
     assert psnr_luma(rainy, white) == pytest.approx(TARGETS["medium"], abs=0.05)
 
 
+@pytest.mark.slow
 def test_an_image_with_the_colour_of_rain_cannot_get_heavy_rain() -> None:
     pale = np.full((16, 16, 3), 225, np.uint8)
 
@@ -59,6 +60,7 @@ def test_an_image_with_the_colour_of_rain_cannot_get_heavy_rain() -> None:
         seeded_rain(pale, severities()["heavy"], seed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("picture", "message"),
     [

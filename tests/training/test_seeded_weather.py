@@ -31,6 +31,7 @@ def folder(tmp_path: Path) -> Path:
     return clean
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_seeded_weather_has_the_documented_psnr(kind: str) -> None:
     documented = {"snow": 20.0, "fog": 17.0, "curtain": 19.0}
@@ -41,6 +42,7 @@ def test_seeded_weather_has_the_documented_psnr(kind: str) -> None:
         assert psnr_luma(weathered, photograph()) == pytest.approx(documented[kind], abs=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_seed_decides_the_weather(kind: str) -> None:
     first, again, other = (seeded_weather(photograph(), kind, seed) for seed in (1, 1, 2))
@@ -86,6 +88,7 @@ def test_weather_for_pairs_is_refused(folder: Path) -> None:
         measured_scenes(folder.parent, weather=["snow"])
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_line_for_each_kind_of_weather(folder: Path) -> None:
     command = ["evaluate", "--data", str(folder), "--weather", "curtain", "--weather", "fog"]
 

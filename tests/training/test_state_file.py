@@ -73,6 +73,7 @@ def test_a_single_damaged_byte_is_detected(tmp_path: Path) -> None:
             read_state(file)
 
 
+@pytest.mark.slow
 def test_a_forged_pickle_is_read_or_refused_without_other_errors(tmp_path: Path) -> None:
     file = tmp_path / "small.pth"
     torch.save({"output_conv.bias": torch.zeros(3)}, file)

@@ -37,6 +37,7 @@ def side_by_side(photographs: Path, folder: Path, half: str) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_fit_writes_a_checkpoint_with_its_record_and_logs(
     photographs: Path, recipe: Path, tmp_path: Path
 ) -> None:
@@ -56,6 +57,7 @@ def test_fit_writes_a_checkpoint_with_its_record_and_logs(
     assert (output / "samples" / "0000002.png").is_file()
 
 
+@pytest.mark.slow
 def test_fit_mixes_folders_by_weight(photographs: Path, recipe: Path, tmp_path: Path) -> None:
     pairs, output = tmp_path / "pairs", tmp_path / "run"
     shutil.copytree(photographs, pairs / "input")
@@ -66,6 +68,7 @@ def test_fit_mixes_folders_by_weight(photographs: Path, recipe: Path, tmp_path: 
     assert load_network(output).config.variant == "nano"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", ["left", "right"])
 def test_fit_trains_on_pairs_side_by_side(
     photographs: Path, recipe: Path, tmp_path: Path, half: str
@@ -123,6 +126,7 @@ def test_a_resumed_run_trains_and_validates_on_the_same_data(
     assert last["data"] == one["data"]
 
 
+@pytest.mark.slow
 def test_a_run_is_not_overwritten_and_not_resumed_with_another_optimizer(
     photographs: Path, recipe: Path, tmp_path: Path
 ) -> None:
@@ -171,6 +175,7 @@ def test_a_damaged_image_found_while_training_is_reported_in_one_line(
     assert str(pairs / "input") in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

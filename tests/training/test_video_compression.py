@@ -55,6 +55,7 @@ def test_rate_factors_range_from_20_to_38() -> None:
     assert (min(drawn), max(drawn)) == (20, 38)
 
 
+@pytest.mark.slow
 def test_the_video_share_of_the_samples_is_compressed_as_video(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

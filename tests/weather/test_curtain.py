@@ -119,6 +119,7 @@ def test_the_veil_lifts_the_whole_picture_and_varies_slowly() -> None:
     assert np.abs(np.diff(lifted, axis=1)).max() <= 3
 
 
+@pytest.mark.slow
 def test_sampled_curtains_are_broad_soft_and_lift_the_picture() -> None:
     styles = [sample_curtain_style(np.random.default_rng(seed)) for seed in range(200)]
     lifts = [

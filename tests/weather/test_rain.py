@@ -235,6 +235,7 @@ def test_the_wide_sampler_covers_lengths_of_2_to_100_pixels() -> None:
     assert len(set(styles)) == 400
 
 
+@pytest.mark.slow
 def test_a_downpour_hides_more_of_the_picture_than_rain() -> None:
     grey = np.full((96, 96, 3), 110, np.uint8)
     changes = []

@@ -59,6 +59,7 @@ def export(
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "name"),
     [
@@ -81,12 +82,14 @@ def test_the_output_is_named_after_the_model_and_the_options(
         onnx.checker.check_model(onnx.load(tmp_path / path), full_check=True)
 
 
+@pytest.mark.slow
 def test_a_single_image_chooses_the_scales_and_the_command_says_so(export: Export) -> None:
     done = export("nano", "--int8", "--no-verify", "--data", "pairs/rain/1.png")
     assert done.returncode == 0, done.stderr
     assert "pairs/rain/1.png has only one image: it chooses the INT8 scales" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_graph_from_a_file_is_reported_as_not_compared_with_pytorch(export: Export) -> None:
     done = export("nano", "--output", "mine.onnx", "--json", "-")
     assert done.returncode == 0, done.stderr
@@ -117,6 +120,7 @@ def test_int8_files_for_tensorrt_and_onnx_runtime_have_different_names() -> None
     assert len(names) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [("--fp16",), ("--int8",), ("--imgsz", "64x48")])
 def test_only_fp32_graphs_of_free_size_can_be_exported_again(
     export: Export, flags: tuple[str, ...]
@@ -194,6 +198,7 @@ def test_an_export_that_fails_verification_writes_nothing(
     assert files(tmp_path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "arguments", "said"),
     [
@@ -249,6 +254,7 @@ def test_errors_take_one_line_and_no_file_is_left_behind(
     assert files(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_model_name_cannot_point_to_another_folder(export: Export, tmp_path: Path) -> None:
     done = export("nano", "--name", "../my model", "--no-verify")
     assert done.returncode == 0, done.stderr

@@ -75,6 +75,7 @@ def test_every_export_is_verified_at_two_sizes() -> None:
         assert imgsz is None or imgsz in sizes
 
 
+@pytest.mark.slow
 def test_the_24_built_in_scenes_all_differ() -> None:
     small = verification_scenes(None)
     assert len(small) == KNOWN == 24
@@ -193,6 +194,7 @@ def test_errors_about_pairs_name_the_folder_and_the_reason(tmp_path: Path, pictu
         assert reason in str(raised.value)
 
 
+@pytest.mark.slow
 def test_pairs_are_recognised_without_torch(tmp_path: Path, picture: Draw) -> None:
     for seed, name in enumerate(("rain-1", "norain-1")):
         write_image(tmp_path / f"{name}.png", picture(seed))
