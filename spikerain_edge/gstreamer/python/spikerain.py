@@ -19,6 +19,7 @@ from gi.repository import GLib, GObject, Gst, GstBase, GstVideo
 
 if TYPE_CHECKING:
     from spikerain_edge import Derainer
+    from spikerain_edge.inference.video_stream import VideoStream
 
 # The packages of a virtual environment are beside this one, and its embedding Python does not look
 # there.
@@ -67,12 +68,14 @@ class SpikeRain(GstBase.BaseTransform):
         # Where the sink is late, frames are dropped before they are derained.
         self.set_qos_enabled(True)
         self._derainer: Derainer | None = None
+        self._stream: VideoStream | None = None
         self._info: Any = None
 
     def do_start(self) -> bool:
         """Loads the model; posts an error and returns False if that fails."""
         try:
             self._derainer = _load(self.model, self.backend)
+            self._stream = self._derainer.stream()
         except Exception as error:  # noqa: BLE001 - PyGObject would print it and go on
             return self._fail(error, Gst.ResourceError, Gst.ResourceError.SETTINGS)
         return True
@@ -81,7 +84,7 @@ class SpikeRain(GstBase.BaseTransform):
         """Releases the model."""
         if self._derainer is not None:
             self._derainer.close()
-            self._derainer = None
+            self._derainer = self._stream = None
         return True
 
     def do_set_caps(self, incaps: Any, outcaps: Any) -> bool:
@@ -101,7 +104,7 @@ class SpikeRain(GstBase.BaseTransform):
     def _derain(self, buffer: Any) -> None:
         import numpy as np
 
-        assert self._derainer is not None  # noqa: S101 - frames flow between start and stop only
+        assert self._stream is not None  # noqa: S101 - frames flow between start and stop only
         width, height = self._info.width, self._info.height
         meta = GstVideo.buffer_get_video_meta(buffer)
         start, stride = (
@@ -111,8 +114,9 @@ class SpikeRain(GstBase.BaseTransform):
         )
         content = bytearray(buffer.extract_dup(0, buffer.get_size()))
         frame = np.ndarray((height, width, 3), np.uint8, content, start, strides=(stride, 3, 1))
+        time = None if buffer.pts == Gst.CLOCK_TIME_NONE else buffer.pts / Gst.SECOND
         # The network takes and makes BGR.
-        frame[..., ::-1] = self._derainer(np.ascontiguousarray(frame[..., ::-1]))
+        frame[..., ::-1] = self._stream(np.ascontiguousarray(frame[..., ::-1]), time)
         buffer.fill(0, bytes(content))
 
     def _fail(self, error: Exception, domain: Any, code: Any) -> bool:
