@@ -1,16 +1,18 @@
 #!/bin/sh
 # Installs spikerain-edge as a service of this machine, without a container.
-# usage: install.sh [--prefix DIR] [--no-start]
+# usage: install.sh [--prefix DIR] [--no-start] [--gpu]
 set -eu
 
 prefix=/opt/spikerain
 start=yes
+gpu=no
 while [ $# -gt 0 ]; do
     case $1 in
         --prefix) prefix=${2:?--prefix needs a folder}; shift 2 ;;
         --prefix=*) prefix=${1#*=}; shift ;;
         --no-start) start=no; shift ;;
-        *) echo "usage: $0 [--prefix DIR] [--no-start]" >&2; exit 2 ;;
+        --gpu) gpu=yes; shift ;;
+        *) echo "usage: $0 [--prefix DIR] [--no-start] [--gpu]" >&2; exit 2 ;;
     esac
 done
 
@@ -19,6 +21,12 @@ fail() { echo "install.sh: $*" >&2; exit 1; }
 root=$(cd "$(dirname "$0")/.." && pwd)
 if [ -e "$prefix" ] && [ -n "$(ls -A "$prefix")" ] && [ ! -e "$prefix/.spikerain-edge" ]; then
     fail "$prefix is not empty; name another folder: install.sh --prefix DIR"
+fi
+if [ "$gpu" = yes ] && [ -e /etc/nv_tegra_release ]; then
+    fail "--gpu is for desktop GPUs: a Jetson has its TensorRT from JetPack; leave --gpu out"
+fi
+if [ "$gpu" = yes ] && ! nvidia-smi >/dev/null 2>&1; then
+    fail "--gpu needs NVIDIA's driver, and nvidia-smi does not run; install it, or leave --gpu out"
 fi
 if [ "$start" = yes ] && [ "$(id -u)" != 0 ]; then
     fail "the service is installed by root: sudo $0, or leave it out: $0 --no-start"
@@ -30,7 +38,7 @@ case $prefix in
 esac
 : > "$prefix/.spikerain-edge"
 
-# JetPack installs TensorRT for the system's Python.
+# JetPack installs TensorRT for the system's Python. Desktops have it from NVIDIA's index.
 packages=
 extras=
 if [ -e /etc/nv_tegra_release ]; then
@@ -39,9 +47,15 @@ if [ -e /etc/nv_tegra_release ]; then
 elif [ "$(uname -m)" = x86_64 ]; then
     extras='[openvino]'
 fi
+libraries=
+if [ "$gpu" = yes ]; then
+    extras='[openvino,export]'
+    libraries='tensorrt cuda-python'
+fi
 # shellcheck disable=SC2086
 python3 -m venv $packages "$prefix" || fail "install the package python3-venv first"
-"$prefix/bin/python" -m pip --disable-pip-version-check install --quiet "$root$extras"
+# shellcheck disable=SC2086
+"$prefix/bin/python" -m pip --disable-pip-version-check install --quiet "$root$extras" $libraries
 
 share=$prefix/share/spikerain-edge
 mkdir -p "$share"

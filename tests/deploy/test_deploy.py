@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNIT = DEPLOY / "systemd" / "spikerain-edge.service"
@@ -24,9 +26,45 @@ def run(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([found, *arguments], capture_output=True, text=True, check=False)
 
 
-def test_hadolint_has_no_complaints_about_the_dockerfile() -> None:
-    checked = run("hadolint", "--no-color", DEPLOY / "jetson" / "Dockerfile")
+@pytest.mark.parametrize("machine", ["jetson", "x86"])
+def test_hadolint_has_no_complaints_about_the_dockerfiles(machine: str) -> None:
+    checked = run("hadolint", "--no-color", DEPLOY / machine / "Dockerfile")
     assert (checked.returncode, checked.stdout) == (0, ""), checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("file", ["jetson/compose.yaml", "x86/compose.yaml", "x86/gpu.yaml"])
+def test_compose_files_follow_their_schema_and_build_what_exists(file: str) -> None:
+    checked = run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / file)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    build = yaml.safe_load((DEPLOY / file).read_text())["services"]["spikerain-edge"]["build"]
+    dockerfile = (DEPLOY.parent / build["dockerfile"]).read_text()
+    assert all(f"ARG {name}=" in dockerfile for name in build.get("args", ()))
+
+
+@pytest.mark.parametrize("machine", ["jetson", "x86"])
+def test_an_image_is_built_from_what_its_dockerfile_copies(machine: str) -> None:
+    copied = re.findall(r"^COPY (?!--)(.*) \S+$", dockerfile(machine), re.MULTILINE)
+    names = {name for line in copied for name in line.split()}
+    taken = {f"!{name}" for name in names}
+    ignored = (DEPLOY / machine / "Dockerfile.dockerignore").read_text().splitlines()
+    assert ignored[0] == "*"
+    assert taken == {line for line in ignored if line.startswith("!")}
+
+
+@pytest.mark.parametrize("machine", ["jetson", "x86"])
+def test_a_container_is_confined_and_passed_its_devices_explicitly(machine: str) -> None:
+    service = yaml.safe_load((DEPLOY / machine / "compose.yaml").read_text())["services"]
+    service = service["spikerain-edge"]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["devices"] == ["/dev/video0:/dev/video0"]
+    assert "privileged" not in service
+    assert "\nUSER 1000\n" in dockerfile(machine)
+
+
+def dockerfile(machine: str) -> str:
+    return (DEPLOY / machine / "Dockerfile").read_text()
 
 
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:

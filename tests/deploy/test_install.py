@@ -138,6 +138,36 @@ def test_what_is_installed_works_and_what_is_removed_leaves_nothing(tmp_path: Pa
     assert list((tmp_path / "place").iterdir()) == []
 
 
+def test_a_desktop_gpu_gets_tensorrt_and_openvino(tmp_path: Path) -> None:
+    stand_in(tmp_path / "bin/nvidia-smi", "")
+    made = 'mkdir -p "$prefix/bin"; printf "#!/bin/sh\\necho \\$@ >%s" "$prefix/pip" '
+    made += '> "$prefix/bin/python"; chmod +x "$prefix/bin/python"'
+    stand_in(tmp_path / "bin/python3", f'for prefix in "$@"; do :; done; {made}')
+    stand_in(tmp_path / "bin/uname", "echo x86_64")
+    path = f"{tmp_path}/bin:/usr/bin:/bin"
+    prefix = tmp_path / "place"
+    installed = run(INSTALL, "--prefix", prefix, "--no-start", "--gpu", PATH=path)
+    assert installed.returncode == 0, installed.stderr
+    *_, package, first, second = (prefix / "pip").read_text().split()
+    assert package.endswith("[openvino,export]")
+    assert (first, second) == ("tensorrt", "cuda-python")
+
+
+def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(tmp_path: Path) -> None:
+    stand_in(tmp_path / "bin/nvidia-smi", "exit 9")
+    path = f"{tmp_path}/bin:/usr/bin:/bin"
+    refused = run(INSTALL, "--prefix", tmp_path / "place", "--no-start", "--gpu", PATH=path)
+    assert refused.returncode == 1
+    assert "--gpu needs NVIDIA's driver" in refused.stderr
+    assert not (tmp_path / "place").exists()
+
+
+def stand_in(program: Path, text: str) -> None:
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+
+
 def test_a_folder_with_other_files_is_neither_filled_nor_removed(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("kept")
     refused = run(INSTALL, "--prefix", tmp_path, "--no-start")

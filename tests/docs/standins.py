@@ -185,7 +185,7 @@ RULES = (
         replaced=(r"--nnodes 2 --nproc-per-node 4(.*)host:29500", r"--nnodes 1\1localhost:0"),
         leaves=A_RUN,
     ),
-    Rule("docker", not_run="needs a Jetson with Docker; tests/deploy checks the Dockerfile"),
+    Rule("docker", not_run="needs Docker; tests/deploy checks the Dockerfiles and compose files"),
     Rule("kubectl", not_run="needs a cluster; tests/deploy checks the manifests"),
     Rule("mkdir -p deploy", not_run="makes the folder that the container writes to"),
     Rule("sudo", not_run="changes the system; tests/deploy checks the unit"),
