@@ -4,7 +4,8 @@ import pytest
 import torch
 from networks import SMALL
 
-from spikerain_training.fit import network_input, objective
+from spikerain_training.batches import Batch
+from spikerain_training.fit import network_inputs, objective
 from spikerain_training.network import SpikeRain
 from spikerain_training.recipe import Recipe
 from spikerain_training.stability import instability, with_twins
@@ -12,6 +13,10 @@ from spikerain_training.stability import instability, with_twins
 
 def images(batch: int, side: int = 32) -> torch.Tensor:
     return torch.rand(batch, 3, side, side, generator=torch.Generator().manual_seed(5))
+
+
+def first_input(recipe: Recipe, rainy: torch.Tensor, step: int, process: int) -> torch.Tensor:
+    return network_inputs(recipe, Batch(rainy, rainy), step, process)[0]
 
 
 @pytest.mark.parametrize(("batch", "twins"), [(1, 1), (4, 1), (10, 3)])
@@ -28,12 +33,25 @@ def test_a_quarter_of_a_batch_gets_a_twin_with_invisible_noise(batch: int, twins
 
 def test_the_noise_is_the_same_for_the_same_step_and_process_only() -> None:
     recipe, rainy = Recipe(stability=0.1), images(4)
-    shown = network_input(recipe, rainy, 7, 0)
+    shown = first_input(recipe, rainy, 7, 0)
 
-    assert torch.equal(network_input(recipe, rainy, 7, 0), shown)
-    assert not torch.equal(network_input(recipe, rainy, 8, 0), shown)
-    assert not torch.equal(network_input(recipe, rainy, 7, 1), shown)
-    assert torch.equal(network_input(Recipe(), rainy, 7, 0), rainy)
+    assert torch.equal(first_input(recipe, rainy, 7, 0), shown)
+    assert not torch.equal(first_input(recipe, rainy, 8, 0), shown)
+    assert not torch.equal(first_input(recipe, rainy, 7, 1), shown)
+    assert torch.equal(first_input(Recipe(), rainy, 7, 0), rainy)
+
+
+def test_twins_of_frames_have_twins_of_the_frames_before_them() -> None:
+    rainy, previous = images(4), images(8)[4:]
+    batch = Batch(rainy, rainy, previous)
+
+    shown, before = network_inputs(Recipe(stability=0.1), batch, 7, 0)
+
+    assert torch.equal(shown[:4], rainy)
+    assert torch.equal(before[:4], previous)
+    assert 255 * (before[4] - previous[0]).abs().max() < 0.5
+    for given, expected in zip(network_inputs(Recipe(), batch, 7, 0), batch[::2], strict=True):
+        assert torch.equal(given, expected)
 
 
 def test_instability_is_the_number_of_decibels_below_seventy() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.synchronize import Event
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
@@ -21,10 +21,24 @@ from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data
 from spikerain_training.step_sampler import BatchShare, StepSampler
 
-Batch = tuple[Tensor, Tensor]
+Sample = tuple[Tensor, Tensor]
 
 
-class SamplesOrErrors(Dataset[Batch | SpikeRainError]):
+class Batch(NamedTuple):
+    """Images of one step, (B, 3, crop, crop) each, RGB in [0, 1].
+
+    Attributes:
+        rainy: the rainy images. Restored frames of a clip follow each other.
+        clean: ground truth.
+        previous: the rainy frames before `rainy`; None for single images.
+    """
+
+    rainy: Tensor
+    clean: Tensor
+    previous: Tensor | None = None
+
+
+class SamplesOrErrors(Dataset[Sample | SpikeRainError]):
     """Returns samples of a data set, or the `SpikeRainError` that reading them raises.
 
     The data loader turns an exception in a worker into the text of a traceback. An error that is
@@ -34,10 +48,10 @@ class SamplesOrErrors(Dataset[Batch | SpikeRainError]):
         samples: the data set.
     """
 
-    def __init__(self, samples: Dataset[Batch]) -> None:
+    def __init__(self, samples: Dataset[Sample]) -> None:
         self._samples = samples
 
-    def __getitem__(self, index: int) -> Batch | SpikeRainError:
+    def __getitem__(self, index: int) -> Sample | SpikeRainError:
         try:
             return self._samples[index]
         except SpikeRainError as error:
@@ -86,6 +100,7 @@ def load(
         recipe.dry,
         data.rainy_half,
         recipe.video,
+        recipe.config().frames,
     )
     loader = DataLoader(
         SamplesOrErrors(samples),
@@ -99,18 +114,26 @@ def load(
     return fabric.setup_dataloaders(loader, use_distributed_sampler=False)
 
 
-def collate(samples: list[Batch | SpikeRainError]) -> Batch | SpikeRainError:
-    """Stacks samples to a batch (rainy, clean), (B, 3, crop, crop) each; rainy is channels-last.
+def collate(samples: list[Sample | SpikeRainError]) -> Batch | SpikeRainError:
+    """Stacks samples to a batch; the rainy images are channels-last.
 
-    If a sample is an error, returns the error instead.
+    All frames of a clip but the first are restored. If a sample is an error, returns the error
+    instead.
     """
-    pairs: list[Batch] = []
+    pairs: list[Sample] = []
     for sample in samples:
         if isinstance(sample, SpikeRainError):
             return sample
         pairs.append(sample)
     rainy, clean = (torch.stack(images) for images in zip(*pairs, strict=True))
-    return rainy.contiguous(memory_format=torch.channels_last), clean
+    if rainy.ndim == 4:
+        return Batch(_channels_last(rainy), clean)
+    restored, before = rainy[:, 1:].flatten(0, 1), rainy[:, :-1].flatten(0, 1)
+    return Batch(_channels_last(restored), clean[:, 1:].flatten(0, 1), _channels_last(before))
+
+
+def _channels_last(images: Tensor) -> Tensor:
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 def _received(batches: Iterable[Batch | SpikeRainError]) -> Iterator[Batch]:

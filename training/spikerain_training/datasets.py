@@ -15,6 +15,7 @@ from spikerain_edge.images import Image
 from spikerain_edge.images.pairs import find_pairs
 from spikerain_edge.images.picture import Half, Pair
 from spikerain_training.rendered import DRY, RenderedWeather, WeatherMix
+from spikerain_training.rendered_clips import FRAMES, RenderedClips
 from spikerain_training.tensors import to_tensor
 
 Sample = tuple[Tensor, Tensor]
@@ -49,6 +50,21 @@ class PairedFolder(Dataset[Sample]):
         # One image of six channels, so that both images get the same crop and flip.
         both = crop_and_flip(np.concatenate([rainy, clean], axis=2), self.crop, rng)
         return to_tensor(both[..., :3]), to_tensor(both[..., 3:])
+
+
+class StillClips(Dataset[Sample]):
+    """Clips that show one picture all the time, made from pairs.
+
+    Args:
+        pairs: pairs (rainy, clean), each (3, crop, crop).
+    """
+
+    def __init__(self, pairs: Dataset[Sample]) -> None:
+        self.pairs = pairs
+
+    def __getitem__(self, index: int) -> Sample:
+        rainy, clean = self.pairs[index]
+        return rainy.expand(FRAMES, *rainy.shape), clean.expand(FRAMES, *clean.shape)
 
 
 class Mixture(Dataset[Sample]):
@@ -94,8 +110,12 @@ def training_samples(
     dry: float = DRY,
     rainy_half: Mapping[Path, Half] | None = None,
     video: float = 0.0,
+    frames: int = 1,
 ) -> Dataset[Sample]:
     """Returns the data set of one folder, or a mixture of several.
+
+    For a network of two frames, samples are clips (FRAMES, 3, crop, crop): rendered ones of clean
+    images, or the pairs as pictures that stand still.
 
     Args:
         folders: weight of each folder. A folder holds pairs in a known layout, or clean images;
@@ -107,6 +127,7 @@ def training_samples(
         dry: share of the rendered samples without any weather.
         rainy_half: the rainy half, for folders whose images hold a pair side by side.
         video: share of the rendered samples that are compressed as video.
+        frames: frames that the network reads, 1 or 2.
 
     Raises:
         InputError: `folders` is empty, a folder is missing or holds no image or no pair, a weight
@@ -117,12 +138,14 @@ def training_samples(
     WeatherMix(weather, dry)
     halves = rainy_half or {}
     found = {folder: find_pairs(folder, halves.get(folder)) for folder in folders}
-    datasets: list[Dataset[Sample]] = [
-        RenderedWeather(folder, crop, length, seed, weather, dry, video)
-        if pairs is None
-        else PairedFolder(pairs, crop, length, seed)
-        for folder, pairs in found.items()
-    ]
+    rendered = RenderedWeather if frames == 1 else RenderedClips
+    datasets: list[Dataset[Sample]] = []
+    for folder, pairs in found.items():
+        if pairs is None:
+            datasets.append(rendered(folder, crop, length, seed, weather, dry, video))
+        else:
+            images = PairedFolder(pairs, crop, length, seed)
+            datasets.append(images if frames == 1 else StillClips(images))
     if len(datasets) == 1:
         return datasets[0]
     return Mixture(datasets, list(folders.values()), length, seed)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from spikerain_edge.errors import InputError
 from spikerain_training.checkpoint import load_network
 from spikerain_training.losses import widened
+from spikerain_training.network import SpikeRain
 
 
 class Teacher:
@@ -36,9 +37,13 @@ class Teacher:
         self._network = network.to(device).eval().requires_grad_(False)
 
     @torch.no_grad()
-    def __call__(self, images: Tensor) -> Tensor:
-        """Returns the outputs for rainy images; both are (B, 3, H, W) float, RGB in [0, 1]."""
-        restored: Tensor = self._network(images)
+    def __call__(self, images: Tensor, previous: Tensor | None = None) -> Tensor:
+        """Returns the outputs for rainy images; all are (B, 3, H, W) float, RGB in [0, 1].
+
+        A teacher of two frames sees the frames before the images too, if they are given.
+        """
+        video = isinstance(self._network, SpikeRain) and self._network.config.frames == 2
+        restored: Tensor = self._network(images, previous) if video else self._network(images)
         return restored
 
 

@@ -11,19 +11,20 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from spikerain_training.averaging import averaged
-from spikerain_training.batches import drawn_batches
+from spikerain_training.batches import Batch, drawn_batches
 from spikerain_training.checkpoint import load_network, require_free
 from spikerain_training.distillation import Teacher, distillation_loss
 from spikerain_training.growth import grow
 from spikerain_training.hardware import Hardware, lack_of_memory, launch
 from spikerain_training.logbook import StepReport
-from spikerain_training.losses import LossWeights, excess_firing, loss_terms, ssim
+from spikerain_training.losses import LossWeights, excess_firing, flicker_loss, loss_terms, ssim
 from spikerain_training.network import SpikeRain, start_near_identity
 from spikerain_training.neuron import LIF, compile_neurons
 from spikerain_training.optimizer import build_optimizer
 from spikerain_training.processes import share_batch_norms
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data
+from spikerain_training.rendered_clips import FRAMES
 from spikerain_training.run import Run, State
 from spikerain_training.schedule import learning_rate, steepen, steepness
 from spikerain_training.stability import instability, with_twins
@@ -87,15 +88,15 @@ def fit(
         recorded_rates(state.network) as rates,
     ):
         while state.step < recipe.steps:
-            rainy, clean = next(batches)
+            rainy, clean, previous = batch = next(batches)
             rate, alpha = learning_rate(state.step, recipe), steepness(state.step, recipe)
             optimizer.param_groups[0]["lr"] = rate
             steepen(state.network, alpha)
 
             rates.clear()
-            outputs = network(network_input(recipe, rainy, state.step, fabric.global_rank))
+            outputs = network(*network_inputs(recipe, batch, state.step, fabric.global_rank))
             restored, twins = outputs[: len(rainy)], outputs[len(rainy) :]
-            taught = teacher(rainy) if teacher else None
+            taught = teacher(rainy, previous) if teacher else None
             terms = objective(recipe, restored, clean, rates, taught, twins)
             loss = torch.stack(list(terms.values())).sum()
 
@@ -110,7 +111,7 @@ def fit(
                 fabric, loss, restored, clean, similarity, rates, norm, interrupted()
             )
             if not divergence.allows(metrics.loss, metrics.gradient_norm):
-                run.stop_diverged(rainy, clean, restored)
+                run.stop_diverged(batch, restored)
             optimizer.step()
             state.average.update_parameters(state.network)
             state.step += 1
@@ -119,7 +120,7 @@ def fit(
             last = state.step == recipe.steps
             measured = None
             if last or state.step % recipe.validate_every == 0:
-                measured = run.validate(rainy, clean)
+                measured = run.validate(batch)
             report = metrics.report(state.step, rate, alpha, measured)
             run.log(report)
             if last or stopping or state.step % recipe.save_every == 0:
@@ -159,9 +160,17 @@ def prepare(
     return wrapped, wrapped_optimizer, state
 
 
-def network_input(recipe: Recipe, rainy: Tensor, step: int, process: int) -> Tensor:
-    """Returns the input of a step: the rainy images, then twins if the recipe uses `stability`."""
-    return with_twins(rainy, (recipe.seed, step, process)) if recipe.stability else rainy
+def network_inputs(recipe: Recipe, batch: Batch, step: int, process: int) -> tuple[Tensor, ...]:
+    """Returns the inputs of a step: the rainy images, and the frames before them if there are any.
+
+    If the recipe uses `stability`, twins follow them.
+    """
+    rainy, _, previous = batch
+    inputs = (rainy,) if previous is None else (rainy, previous)
+    if not recipe.stability:
+        return inputs
+    twinned = with_twins(torch.cat(inputs, dim=1), (recipe.seed, step, process))
+    return twinned.split(3, dim=1)
 
 
 def objective(
@@ -183,6 +192,8 @@ def objective(
         twins: outputs for the twins of the first images; empty without `stability`.
     """
     terms = loss_terms(restored, clean, loss_weights(recipe))
+    if recipe.flicker:
+        terms["flicker"] = recipe.flicker * flicker_loss(restored, clean, FRAMES - 1)
     if recipe.firing_penalty:
         terms["firing"] = recipe.firing_penalty * excess_firing(rates, recipe.firing_target)
     if recipe.stability:

@@ -108,6 +108,24 @@ def psnr_loss(restored: Tensor, clean: Tensor, floor: float = 1e-4) -> Tensor:
     return 10 * torch.log10(1 + error / floor).mean()
 
 
+def flicker_loss(restored: Tensor, clean: Tensor, frames: int) -> Tensor:
+    """Returns how much the error changes from frame to frame.
+
+    With `e[t] = restored[t] - clean[t]`, `mean |e[t] - e[t-1]|`. Motion does not count, because
+    the clean frames move too. Half precision is converted to float32.
+
+    Args:
+        restored: successive frames of clips (clips * frames, C, H, W), clip by clip.
+        clean: ground truth like `restored`.
+        frames: frames of each clip.
+
+    Returns:
+        A scalar in the units of the images.
+    """
+    error = (widened(restored) - widened(clean)).unflatten(0, (-1, frames))
+    return error.diff(dim=1).abs().mean()
+
+
 @dataclass(frozen=True)
 class LossWeights:
     """Weights of the terms of the restoration loss; 0 omits a term.

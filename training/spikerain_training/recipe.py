@@ -20,11 +20,14 @@ _MOST = {"crop": 4096, "batch": 1 << 20, "steps": 10**9, "seed": (1 << 63) - 1}
 class Recipe:
     """Settings of a training run.
 
+    With a network of two frames (`nano-video`, or `network.frames = 2`), a sample is a clip of two
+    restored frames and the one before them, rendered in front of clean images that move.
+
     Attributes:
         variant: name of the network (see `variants`).
         network: settings of `NetworkConfig` that replace those of the variant.
         steps: number of optimiser steps.
-        batch: crops per step, over all processes.
+        batch: crops per step, or clips of two restored crops, over all processes.
         crop: side of the square crops in pixels, 32 to 4096.
         weather: relative frequency of each kind of weather that is rendered in front of clean
             images (see `spikerain_edge.weather.kinds`), such as `rain`, `curtain` or `snow`.
@@ -43,6 +46,8 @@ class Recipe:
         gradient: weight of the difference of image gradients.
         frequency: weight of the difference of Fourier amplitudes.
         psnr: weight per decibel of PSNR below 40 dB, averaged over images.
+        flicker: weight of the change of the error from frame to frame (see `flicker_loss`); it
+            needs a network of two frames.
         stability: weight per decibel by which the outputs for two almost equal images differ from
             each other by more than 70 dB allows (see `instability`); 0 turns it off.
         teacher: checkpoint folder of a larger network to learn from; empty for none.
@@ -78,6 +83,7 @@ class Recipe:
     gradient: float = 0.0
     frequency: float = 0.0
     psnr: float = 0.0
+    flicker: float = 0.0
     stability: float = 0.0
     teacher: str = ""
     distillation: float = 0.0
@@ -120,7 +126,7 @@ def require_valid(recipe: Recipe) -> None:
     """
     counts = ("steps", "batch", "save_every", "validate_every")
     shares = ("dry", "video", "ema", "floor")
-    penalties = ("distillation", "firing_penalty", "stability")
+    penalties = ("distillation", "firing_penalty", "flicker", "stability")
     terms = ("ssim", "l1", "gradient", "frequency", "psnr")
     others = ("warmup", "seed", "weight_decay", "alpha_end", "firing_target")
     least = {
@@ -155,7 +161,11 @@ def require_valid(recipe: Recipe) -> None:
 
 
 def _require_tables(recipe: Recipe) -> None:
-    recipe.config()
+    if recipe.config().frames == 1 and recipe.flicker:
+        raise InputError(
+            f"flicker is {recipe.flicker}, but the network reads single images",
+            "set flicker to 0, or train a network of two frames: --set variant=nano-video",
+        )
     for kind, weight in recipe.weather.items():
         if type(weight) not in (int, float):
             raise InputError(f"weather.{kind} is {weight!r}", f"set weather.{kind} to a number")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -82,16 +82,33 @@ class WeatherMix:
         Returns:
             The frames with weather, or `clean` itself for each if it gets no weather.
         """
+        return self.over([clean] * frames, rng)
+
+    def over(
+        self, cleans: Sequence[Image], rng: np.random.Generator, pace: float = 1.0
+    ) -> list[Image]:
+        """Renders random weather in front of successive frames of a scene.
+
+        Args:
+            cleans: the frames, (H, W, 3) uint8 BGR each, all of one size.
+            rng: random generator, which decides the weather.
+            pace: how far the weather moves from frame to frame; 1 for the speed of its style.
+
+        Returns:
+            The frames with weather, or those of `cleans` if they get no weather.
+        """
         if rng.random() < self.dry:
-            return [clean] * frames
+            return list(cleans)
         # No random number is drawn for a single kind; the samples of older recipes depend on that.
         chosen = rng.choice(len(self.kinds), p=self.shares) if len(self.kinds) > 1 else 0
-        weather = sample_weather(self.kinds[chosen], clean.shape[:2], rng)
+        weather = sample_weather(self.kinds[chosen], cleans[0].shape[:2], rng)
         # Real streaks range from hardly visible to opaque, a wider range than styles have.
         strength = float(np.exp(rng.normal(0.25, 0.55)))
         last = float(rng.uniform(0, 50))
-        times = (last - before for before in reversed(range(frames)))
-        return [weather.render(clean, time, strength) for time in times]
+        times = (last - pace * before for before in reversed(range(len(cleans))))
+        return [
+            weather.render(clean, time, strength) for clean, time in zip(cleans, times, strict=True)
+        ]
 
 
 class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):

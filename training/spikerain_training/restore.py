@@ -1,12 +1,36 @@
-"""Runs a PyTorch SpikeRain network on images in the format of OpenCV."""
+"""Runs a PyTorch SpikeRain network on images and clips in the format of OpenCV."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
 from spikerain_edge.images import Image
 from spikerain_training.tensors import to_image, to_tensor
+
+
+@torch.inference_mode()
+def restore_clip(network: nn.Module, frames: Sequence[Image]) -> list[Image]:
+    """Derains successive frames of a video, each (H, W, 3) uint8 BGR, all of one size.
+
+    Args:
+        network: a SpikeRain network of two frames in evaluation mode, on any device. It sees the
+            first frame as a still picture.
+        frames: the rainy frames.
+
+    Returns:
+        The derained frames, (H, W, 3) uint8 BGR.
+    """
+    device = next(network.parameters()).device
+    restored = []
+    previous = None
+    for frame in frames:
+        image = to_tensor(frame)[None].to(device)
+        restored.append(to_image(network(image, previous)[0].cpu()))
+        previous = image
+    return restored
 
 
 @torch.inference_mode()

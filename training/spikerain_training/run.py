@@ -16,23 +16,22 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from spikerain_edge.errors import ComputeError, InputError
-from spikerain_edge.images import Image
+from spikerain_training.batches import Batch
 from spikerain_training.checkpoint import (
     BEST,
     save_network,
 )
-from spikerain_training.held_out import held_out_scenes
 from spikerain_training.logbook import Logbook, StepReport
 from spikerain_training.network import SpikeRain
 from spikerain_training.opening import log_opening
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data, append_session, changes, read_sessions
-from spikerain_training.restore import restore
-from spikerain_training.seeded_rain import HeldOutQuality, held_out_quality
+from spikerain_training.seeded_rain import HeldOutQuality
 from spikerain_training.session import describe
-from spikerain_training.sheets import batch_sheet, scene_sheet, write_sheet
+from spikerain_training.sheets import batch_sheet, write_sheet
 from spikerain_training.tensor_file import write_tensors
 from spikerain_training.training_state import load_training, save_training
+from spikerain_training.validation import Validation, open_validation
 
 _log = logging.getLogger(__name__)
 SAMPLES, BAD_BATCH = "samples", "bad_batch.safetensors"
@@ -67,7 +66,7 @@ class Run:
     | `training.safetensors` | state that a resumed run needs |
     | `run.json` | recipe, data, code and machine of every session |
     | `log.csv`, `tensorboard/` | metrics of every step |
-    | `samples/` | sample images |
+    | `samples/` | sample images, or clips |
     | `bad_batch.safetensors` | the batch at which training diverged |
 
     Args:
@@ -97,10 +96,11 @@ class Run:
         self.data = data
         self.state = state
         self.initial = initial
-        self.scenes: list[tuple[Image, Image]] = []
+        self.held_out: Validation | None = None
         self._logbook: Logbook | None = None
         if data.validation and fabric.is_global_zero:
-            self.scenes = held_out_scenes(data.validation, data.rainy_half.get(data.validation))
+            half = data.rainy_half.get(data.validation)
+            self.held_out = open_validation(data.validation, half, recipe.config().frames)
 
     def restore(self) -> None:
         """Loads the training state from the folder.
@@ -179,13 +179,11 @@ class Run:
         )
         self._logbook.flush()
 
-    def validate(self, rainy: Tensor, clean: Tensor) -> HeldOutQuality | None:
-        """Validates the averaged weights, saves them if they are the best, saves sample images.
+    def validate(self, batch: Batch) -> HeldOutQuality | None:
+        """Validates the averaged weights, saves them if they are the best, saves samples.
 
         Args:
-            rainy: images of the last batch; they are the sample images if there is no validation
-                folder.
-            clean: ground truth of the last batch.
+            batch: the last batch; its images are the samples if there is no validation folder.
 
         Returns:
             Metrics on the held-out images; None without a validation folder.
@@ -194,19 +192,19 @@ class Run:
             return None
         network = self._averaged()
         sample = self.folder / SAMPLES / f"{self.state.step:07d}.png"
-        if not self.scenes:
+        if not self.held_out:
+            rainy, clean, previous = batch
             with torch.no_grad():
-                write_sheet(sample, batch_sheet(rainy, network(rainy), clean))
+                restored = network(rainy, previous)
+            write_sheet(sample, batch_sheet(rainy, restored, clean))
             return None
-        restored = [restore(network, shown) for shown, _ in self.scenes]
-        write_sheet(sample, scene_sheet(self.scenes, restored))
-        measured = held_out_quality(self.scenes, restored)
+        measured = self.held_out.measure(network, sample)
         if measured.psnr > self.state.best:
             self.state.best = measured.psnr
             save_network(self.folder / BEST, network.config, network.state_dict())
         return measured
 
-    def stop_diverged(self, rainy: Tensor, clean: Tensor, restored: Tensor) -> NoReturn:
+    def stop_diverged(self, batch: Batch, restored: Tensor) -> NoReturn:
         """Saves the batch at which the training diverged, and stops the run.
 
         Raises:
@@ -215,7 +213,8 @@ class Run:
         path = self.folder / BAD_BATCH
         if self.fabric.global_rank:
             path = path.with_stem(f"{path.stem}.{self.fabric.global_rank}")
-        tensors = {"rainy": rainy, "clean": clean, "restored": restored.detach()}
+        images = {name: value for name, value in batch._asdict().items() if value is not None}
+        tensors = {**images, "restored": restored.detach()}
         write_tensors(path, tensors)
         raise ComputeError(
             f"the loss or the gradient is not finite at step {self.state.step} (the batch is saved "

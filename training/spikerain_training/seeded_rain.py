@@ -67,16 +67,25 @@ def seeded_rain(clean: Image, severity: Severity, seed: int) -> Image:
     Raises:
         InputError: no strength reaches the target, for example in a white image.
     """
+    shower, strength = seeded_shower(clean, severity, seed)
+    return shower.render(clean, strength=strength)
+
+
+def seeded_shower(clean: Image, severity: Severity, seed: int) -> tuple[Rain, float]:
+    """Returns the rain of `seeded_rain` and its strength.
+
+    Raises:
+        InputError: no strength reaches the target, for example in a white image.
+    """
     shower, low, high = _bracket(clean, severity, seed)
-    rainy = clean
+    middle = (low + high) / 2
     for _ in range(24):
         middle = (low + high) / 2
-        rainy = shower.render(clean, strength=middle)
-        reached = psnr_luma(rainy, clean)
+        reached = psnr_luma(shower.render(clean, strength=middle), clean)
         if abs(reached - severity.psnr) < 0.02:
             break
         low, high = (middle, high) if reached > severity.psnr else (low, middle)
-    return rainy
+    return shower, middle
 
 
 def require_measurable(clean: Image, levels: Iterable[Severity], seed: int) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from torch import Tensor
@@ -54,6 +56,24 @@ def write_sheet(path: Path, sheet: Image) -> None:
     _, packed = cv2.imencode(".png", sheet)
     create_folder(path.parent)
     write_whole(path, packed.tobytes())
+
+
+def write_film(path: Path, sheets: Sequence[Image]) -> None:
+    """Writes sheets, one for each frame of a clip, as an MP4 file (H.264, 5 frames a second).
+
+    It creates the folder if needed. The sheets have even sides.
+    """
+    packed = io.BytesIO()
+    with av.open(packed, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=5, options={"crf": "12"})
+        stream.height, stream.width = sheets[0].shape[:2]
+        stream.pix_fmt, stream.thread_count = "yuv420p", 1
+        for sheet in sheets:
+            frame = av.VideoFrame.from_ndarray(sheet, format="bgr24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    create_folder(path.parent)
+    write_whole(path, packed.getvalue())
 
 
 def _middle(image: Image, height: int, width: int) -> Image:

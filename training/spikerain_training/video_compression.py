@@ -18,6 +18,11 @@ def sample_crf(rng: np.random.Generator) -> int:
 
 
 def compress_as_video(frames: Sequence[Image], crf: int) -> Image:
+    """Returns the last frame of a clip after `compress_clip`, (H, W, 3) uint8 BGR."""
+    return compress_clip(frames, crf)[-1]
+
+
+def compress_clip(frames: Sequence[Image], crf: int) -> list[Image]:
     """Encodes a clip as H.264, one intra frame and then predicted frames, and decodes it again.
 
     Args:
@@ -25,7 +30,7 @@ def compress_as_video(frames: Sequence[Image], crf: int) -> Image:
         crf: constant rate factor of x264, 0 to 51; larger values lose more.
 
     Returns:
-        The last frame after decoding, (H, W, 3) uint8 BGR.
+        All frames after decoding, each (H, W, 3) uint8 BGR.
     """
     height, width = frames[0].shape[:2]
     # 4:2:0 needs even sides.
@@ -48,5 +53,5 @@ def compress_as_video(frames: Sequence[Image], crf: int) -> Image:
     for packet in encoder.encode(None):
         decoded += decoder.decode(packet)
     decoded += decoder.decode(None)
-    last = decoded[-1].to_ndarray(format="bgr24")
-    return np.ascontiguousarray(last[:height, :width])
+    pictures = (frame.to_ndarray(format="bgr24") for frame in decoded)
+    return [np.ascontiguousarray(picture[:height, :width]) for picture in pictures]
