@@ -26,7 +26,7 @@ def run(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([found, *arguments], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("machine", ["jetson", "x86"])
+@pytest.mark.parametrize("machine", ["jetson", "training", "x86"])
 def test_hadolint_has_no_complaints_about_the_dockerfiles(machine: str) -> None:
     checked = run("hadolint", "--no-color", DEPLOY / machine / "Dockerfile")
     assert (checked.returncode, checked.stdout) == (0, ""), checked.stdout + checked.stderr
@@ -41,7 +41,7 @@ def test_compose_files_follow_their_schema_and_build_what_exists(file: str) -> N
     assert all(f"ARG {name}=" in dockerfile for name in build.get("args", ()))
 
 
-@pytest.mark.parametrize("machine", ["jetson", "x86"])
+@pytest.mark.parametrize("machine", ["jetson", "training", "x86"])
 def test_an_image_is_built_from_what_its_dockerfile_copies(machine: str) -> None:
     copied = re.findall(r"^COPY (?!--)(.*) \S+$", dockerfile(machine), re.MULTILINE)
     names = {name for line in copied for name in line.split()}
@@ -84,7 +84,7 @@ def test_systemd_rates_the_unit_as_well_confined() -> None:
 
 
 def test_shellcheck_has_no_complaints_about_the_scripts() -> None:
-    checked = run("shellcheck", *sorted(DEPLOY.glob("*.sh")))
+    checked = run("shellcheck", *sorted(DEPLOY.rglob("*.sh")))
     assert (checked.returncode, checked.stdout) == (0, "")
 
 

@@ -186,6 +186,7 @@ RULES = (
         leaves=A_RUN,
     ),
     Rule("docker", not_run="needs Docker; tests/deploy checks the Dockerfiles and compose files"),
+    Rule("sbatch", not_run="needs Slurm; tests/deploy/test_training_jobs.py runs the script"),
     Rule("kubectl", not_run="needs a cluster; tests/deploy checks the manifests"),
     Rule("mkdir -p deploy", not_run="makes the folder that the container writes to"),
     Rule("sudo", not_run="changes the system; tests/deploy checks the unit"),
