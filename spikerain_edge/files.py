@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -10,6 +11,10 @@ from pathlib import Path
 from shlex import quote
 
 from spikerain_edge.errors import InputError, ModelError
+
+PARTIAL_STEM = 40
+"""Number of characters of a stem that the name of an incomplete file keeps."""
+_PARTIAL = re.compile(r"\.(.*)\.[0-9a-f]{8}\.partial(\..*)?", re.DOTALL)
 
 
 def read_bounded(path: Path, limit: int, kind: str) -> bytes:
@@ -99,7 +104,14 @@ def partial_name(path: Path) -> Path:
 
     The name keeps the suffix and is short enough for every file system.
     """
-    return path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.partial{path.suffix[:16]}")
+    stem, mark = path.stem[:PARTIAL_STEM], secrets.token_hex(4)
+    return path.with_name(f".{stem}.{mark}.partial{path.suffix[:16]}")
+
+
+def partial_stem(name: str) -> str | None:
+    """Returns what `partial_name` kept of the stem of a path; None for other names."""
+    found = _PARTIAL.fullmatch(name)
+    return found[1] if found else None
 
 
 def require_writable(path: Path) -> None:

@@ -42,7 +42,7 @@ def open_outputs(
                 live=source.live,
                 limits=options.limits,
                 output_format=options.output_format,
-                sound=_sound_of(source),
+                sound=sound_of(source),
             )
             sinks.append(sink)
             opened.callback(sink.close)
@@ -53,7 +53,7 @@ def open_outputs(
     return sinks
 
 
-def _sound_of(source: Source) -> Path | None:
+def sound_of(source: Source) -> Path | None:
     """The file whose sound belongs to the frames; None where there is no sound or no file."""
     if isinstance(source, VideoSource) and source.has_sound and source.paths:
         return source.paths[0]
@@ -64,7 +64,7 @@ def _tell_lost_sound(
     label: str, source: Source, outputs: Sequence[str], sinks: Sequence[Sink]
 ) -> None:
     """Warns, once, of a video that is written without the sound of its source."""
-    copied = _sound_of(source) is not None
+    copied = sound_of(source) is not None
     for output, sink in zip(outputs, sinks, strict=True):
         copies = copied and isinstance(sink, VideoSink)
         if is_video(output) and isinstance(source, VideoSource) and source.has_sound and not copies:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -27,6 +29,23 @@ _SLOWEST = 100_000
 _TICK = Fraction(1, 90_000)
 # Seconds between pictures from which a live recording can be played, at any frame rate.
 _KEY_EVERY = 2.0
+
+
+@dataclass(frozen=True)
+class CodedFrame:
+    """A frame that is coded already.
+
+    Attributes:
+        packet: the coded frame.
+        sequence: number of the frame in its source, from 0.
+        time: in seconds after the first frame; none where frames follow at the rate.
+        duration: in seconds; none where it is one tick of the rate.
+    """
+
+    packet: av.Packet[VideoStream]
+    sequence: int
+    time: float | None
+    duration: float | None
 
 
 class Encoder:
@@ -93,27 +112,56 @@ class Encoder:
         full = self._video.range is ColorRange.JPEG
         planes = to_planes(image[:height, :width], full=full)
         picture = av.VideoFrame.from_ndarray(planes, format=self._video.pixels)
-        picture.pts, picture.time_base = self._place(frame), self._tick
+        picture.pts, picture.time_base = self._place(frame.sequence, frame.time), self._tick
         if self._live and picture.pts >= self._next_key:
             picture.pict_type = PictureType.I
             self._next_key = picture.pts + round(_KEY_EVERY / self._tick)
+        with self._refusals(frame.called):
+            self._copy_sound()
+            for packet in self._stream.encode(picture):
+                self._mux(packet, frame.duration)
+
+    def copy(self, coded: CodedFrame) -> None:
+        """Appends a frame that another encoder of this format, size and rate has coded.
+
+        Raises:
+            OSError: it cannot be written.
+            StreamError: the container refuses it.
+        """
+        packet = coded.packet
+        packet.time_base = self._tick
+        packet.pts = packet.dts = self._place(coded.sequence, coded.time)
+        packet.stream = self._stream
+        with self._refusals(f"frame {coded.sequence}"):
+            self._copy_sound()
+            self._mux(packet, coded.duration)
+
+    @property
+    def parameters(self) -> bytes:
+        """Headers of the codec, which all coded frames share."""
+        return self._stream.codec_context.extradata or b""
+
+    @contextmanager
+    def _refusals(self, called: str) -> Iterator[None]:
+        """Converts an error of the codec or the container to a StreamError."""
         try:
-            self._encode(picture, frame.duration or float(1 / self._rate))
+            yield
         except av.error.FFmpegError as error:
             if isinstance(error, OSError):
                 raise
             raise StreamError(
-                f"{self._label} cannot hold {frame.called}: {error.strerror}",
+                f"{self._label} cannot hold {called}: {error.strerror}",
                 "write into a folder, or choose another format, such as .mkv",
             ) from error
 
-    def _encode(self, picture: av.VideoFrame, duration: float) -> None:
+    def _copy_sound(self) -> None:
         if self._sound is not None:
             self._sound.copy_until(self._container, float((self._latest + 1) * self._tick))
-        for packet in self._stream.encode(picture):
-            ticks = max(1, round(duration / packet.time_base))
-            packet.duration = min(ticks, self._longest_gap)
-            self._container.mux(packet)
+
+    def _mux(self, packet: av.Packet[VideoStream], duration: float | None) -> None:
+        ticks = max(1, round((duration or float(1 / self._rate)) / packet.time_base))
+        packet.duration = min(ticks, self._longest_gap)
+        self._container.mux(packet)
 
     def finish(self) -> bool:
         """Writes what is left and closes the container; whether all of it could be written."""
@@ -128,9 +176,9 @@ class Encoder:
             return False
         return True
 
-    def _place(self, frame: Frame) -> int:
+    def _place(self, sequence: int, time: float | None) -> int:
         """The tick at which a frame is shown; each is later than the one before."""
-        shown = float(frame.sequence / self._rate) if frame.time is None else frame.time
+        shown = float(sequence / self._rate) if time is None else time
         self._first = shown if self._first is None else self._first
         place = max(self._latest + 1, round((shown - self._first) / self._tick))
         if place - self._latest > self._longest_gap:

@@ -56,7 +56,7 @@ def _one_file(place: Path) -> ImageSource | VideoSource:
     """Opens a file by its content: a video may have the name of an image."""
     if not place.stat().st_size:
         raise InputError(f"{place} is empty", "copy or record the file again")
-    if not _is_candidate(place):
+    if not is_candidate(place):
         return open_video(place)
     if format_of_file(place) is None:
         with suppress(InputError):
@@ -92,14 +92,14 @@ def _images(entries: Iterable[Path], otherwise: str) -> ImageSource:
         InputError: there are none; says `otherwise`.
     """
     files = [entry for entry in entries if not entry.is_dir()]
-    images = [entry for entry in files if _is_candidate(entry)]
+    images = [entry for entry in files if is_candidate(entry)]
     if not images:
         raise InputError(otherwise, _SUFFIXES)
     _tell_passed_over(sorted(set(files) - set(images), key=natural_order))
     return ImageSource(sorted(images, key=natural_order))
 
 
-def _is_candidate(path: Path) -> bool:
+def is_candidate(path: Path) -> bool:
     """Whether a path is an image by its name or by its content, or a dead link of such a name.
 
     Names that begin with `._` are notes of macOS about a file.

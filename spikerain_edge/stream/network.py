@@ -19,8 +19,9 @@ from spikerain_edge.stream.damage import Wholeness, refuse_damaged_jpegs
 from spikerain_edge.stream.live import LiveSource
 from spikerain_edge.stream.reasons import check_host, no_answer, not_opened
 from spikerain_edge.stream.stream_clock import StreamClock
-from spikerain_edge.stream.video import VideoSource, upright
+from spikerain_edge.stream.video import VideoSource
 from spikerain_edge.stream.video_container import nominal_rate, video_stream
+from spikerain_edge.stream.video_frames import upright
 
 # FFmpeg's flag of formats whose time stamps are counted, not read.
 _NO_CLOCK = 0x0080

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from spikerain_edge.errors import InputError
@@ -27,6 +27,8 @@ class ImageSource:
     Args:
         paths: the files, in order. A frame has the name of its file, without the suffix if that
             is unambiguous.
+        names: names of the frames, one for each path; those of `frame_names` if None.
+        taken: further names that pages must not have.
 
     Raises:
         InputError: after the last frame, if files could not be decoded.
@@ -35,16 +37,22 @@ class ImageSource:
     live = False
     rate = DEFAULT_RATE
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        names: Sequence[str] | None = None,
+        taken: Collection[str] = (),
+    ) -> None:
+        self._names = frame_names(paths) if names is None else names
+        self._taken = {*taken, *self._names}
         self.missing = 0
         self.paths: Sequence[Path] = list(paths)
         self.length: int | None = len(self.paths)
 
     def __iter__(self) -> Iterator[Frame]:
         unreadable: list[tuple[Path, InputError]] = []
-        index, names = 0, _names(self.paths)
-        taken, shown = set(names), 0.0
-        for path, name in zip(self.paths, names, strict=True):
+        index, taken, shown = 0, set(self._taken), 0.0
+        for path, name in zip(self.paths, self._names, strict=True):
             captured = time.perf_counter()
             try:
                 pages = read_pages(path)
@@ -74,7 +82,7 @@ class ImageSource:
         """Nothing to release."""
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def frame_names(paths: Sequence[Path]) -> list[str]:
     """Names files without suffix, or with suffix and folder if names would clash otherwise."""
     stems = Counter(path.stem for path in paths)
     names = Counter(path.name for path in paths)

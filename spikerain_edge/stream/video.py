@@ -9,19 +9,16 @@ from pathlib import Path
 
 import av
 import av.error
-import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.images import Image
 from spikerain_edge.stream.damage import refuse_damaged_jpegs
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.remarks import tell_losses
 from spikerain_edge.stream.structure import is_whole
 from spikerain_edge.stream.truncation import (
-    LONGEST_STEP,
     IncompletePackets,
     announced_frames,
     missing_at_end,
@@ -32,6 +29,7 @@ from spikerain_edge.stream.video_container import (
     opened_container,
     video_stream,
 )
+from spikerain_edge.stream.video_frames import Clock, Shown, frame_of, in_seconds
 
 # FFmpeg's flag of formats such as MPEG-TS, whose time stamps may break.
 _DISCONTINUOUS = 0x0200
@@ -50,6 +48,8 @@ class VideoSource:
 
     Attributes:
         has_sound: whether the file has a sound track too.
+        discontinuous: whether its time stamps may break, as in joined MPEG-TS files.
+        pixel_shape: width of a pixel divided by its height, before the frame is turned.
 
     Raises:
         InputError: the file holds no video; after the last frame: some could not be decoded.
@@ -67,26 +67,30 @@ class VideoSource:
         refuse_damaged_jpegs(self._stream)
         tell_losses(container, self._stream, label)
         self.has_sound = bool(container.streams.audio)
-        self._discontinuous = bool(self._container.format.flags & _DISCONTINUOUS)
+        self.discontinuous = bool(self._container.format.flags & _DISCONTINUOUS)
+        self.pixel_shape = Fraction(self._stream.sample_aspect_ratio or 1)
         self.rate = nominal_rate(self._stream)
         self.length: int | None = announced_frames(container, self._stream, self.rate)
 
     def __iter__(self) -> Iterator[Frame]:
-        clock = Clock(self.rate, discontinuous=self._discontinuous)
-        shape = Fraction(self._stream.sample_aspect_ratio or 1)
+        return (frame for _, frame in self.with_decoded())
+
+    def with_decoded(self) -> Iterator[tuple[VideoFrame, Frame]]:
+        """Yields each frame together with what the decoder returned.
+
+        Raises:
+            InputError: after the last frame: some could not be decoded.
+        """
+        clock = Clock(self.rate, discontinuous=self.discontinuous)
         index, captured = 0, time.perf_counter()
         for decoded in self._decoded():
-            image, turned = upright(decoded)
-            yield Frame(
-                image,
+            shown = Shown(
                 index,
-                captured,
-                f"frame_{index:06d}",
                 clock.seconds(decoded),
-                _seconds(decoded.duration, decoded),
-                1 / shape if turned else shape,
-                label=f"frame {index} of {self._label}",
+                in_seconds(decoded.duration, decoded),
+                self.pixel_shape,
             )
+            yield decoded, frame_of(decoded, shown, captured, self._label)
             index, captured = index + 1, time.perf_counter()
         self.length = index
         self._report()
@@ -104,7 +108,7 @@ class VideoSource:
             packets += bool(packet.size)
             hidden += packet.is_discard
             end = max(end, _end(packet))
-            if self._discontinuous:
+            if self.discontinuous:
                 suspects.add(packet)
             elif packet.is_corrupt:
                 incomplete.add(packet.pts)
@@ -161,33 +165,6 @@ class VideoSource:
             raise InputError(f"parts of {self._label} are damaged and cannot be read", _AGAIN)
 
 
-class Clock:
-    """Turns time stamps into seconds after the first frame.
-
-    Args:
-        rate: frames per second where there are no time stamps.
-        discontinuous: whether long steps are a break in the stamps, as in joined MPEG-TS files.
-    """
-
-    def __init__(self, rate: float, *, discontinuous: bool) -> None:
-        self._step = 1 / rate
-        self._discontinuous = discontinuous
-        self._stamp: float | None = None
-        self._time = -self._step
-
-    def seconds(self, frame: VideoFrame) -> float:
-        """When a frame is shown, in seconds after the first."""
-        stamp = _seconds(frame.pts, frame)
-        step = self._step
-        if stamp is not None and self._stamp is not None:
-            between = stamp - self._stamp
-            broken = between <= 0 or (self._discontinuous and between > LONGEST_STEP)
-            step = self._step if broken else between
-        self._stamp = stamp if stamp is not None else self._stamp
-        self._time += step
-        return self._time
-
-
 def open_video(path: Path) -> VideoSource:
     """Opens a video file, whatever bytes its name holds.
 
@@ -202,23 +179,8 @@ def open_video(path: Path) -> VideoSource:
         raise
 
 
-def upright(frame: VideoFrame) -> tuple[Image, bool]:
-    """The image (H, W, 3) uint8 BGR turned as its file says, and whether sides are swapped."""
-    image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-    quarters = round(frame.rotation / 90) % 4
-    if not quarters:
-        return image, False
-    return np.ascontiguousarray(np.rot90(image, quarters)), quarters % 2 == 1
-
-
 def _end(packet: av.Packet[VideoStream]) -> float:
     """When a packet's frame has been shown, in seconds of the file's clock."""
     if packet.pts is None or packet.time_base is None:
         return 0.0
     return float((packet.pts + (packet.duration or 0)) * packet.time_base)
-
-
-def _seconds(ticks: int | None, frame: VideoFrame) -> float | None:
-    if ticks is None or frame.time_base is None:
-        return None
-    return float(ticks * frame.time_base)

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from spikerain_edge.errors import InputError, StreamError
 from spikerain_edge.files import partial_name
 from spikerain_edge.images import Image
-from spikerain_edge.stream.encoder import Encoder, frames_in
+from spikerain_edge.stream.encoder import CodedFrame, Encoder, frames_in
 from spikerain_edge.stream.formats import FORMATS
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.image_sinks import FolderSink, opaque_notice, unwritable
 from spikerain_edge.stream.sound import Sound, tell_lost
 from spikerain_edge.stream.truncation import is_cut_off_avi
+
+
+@dataclass(frozen=True)
+class CodedVideo:
+    """A video whose frames are copied without coding them again.
+
+    Attributes:
+        size: width and height of the frames that were coded.
+        pixel_shape: width of a pixel divided by its height.
+        parameters: headers of the codec.
+    """
+
+    size: tuple[int, int]
+    pixel_shape: Fraction
+    parameters: bytes
+
 
 _FULL = "check whether the disk is full"
 
@@ -51,11 +69,8 @@ class VideoSink:
             StreamError: the file cannot be written.
         """
         size = (image.shape[1], image.shape[0])
-        if self._encoder is None:
-            self._encoder = self._open(frame, size)
-            if self._sound is not None and not self._encoder.has_sound:
-                tell_lost(str(self._sound), self.label)
-        first = self._encoder.size
+        encoder = self._opened(size, frame.pixel_shape)
+        first = encoder.size
         if size != first:
             raise InputError(
                 f"{frame.called} is {size[0]}x{size[1]}, the video is {first[0]}x{first[1]}",
@@ -64,7 +79,29 @@ class VideoSink:
         if frame.alpha is not None:
             self._say_opaque(frame)
         try:
-            self._encoder.write(frame, image)
+            encoder.write(frame, image)
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        self._frames += 1
+
+    def copy(self, coded: CodedFrame, source: CodedVideo) -> None:
+        """Appends a frame that is coded already; frames are either all copied or all written.
+
+        Args:
+            coded: the frame.
+            source: the video it is copied from.
+
+        Raises:
+            StreamError: the file cannot be written, or the frame is coded in another way.
+        """
+        encoder = self._opened(source.size, source.pixel_shape)
+        if encoder.parameters != source.parameters:
+            raise StreamError(
+                f"the parts of {self._path} were coded by different versions of x264",
+                "install the same version of av on all machines",
+            )
+        try:
+            encoder.copy(coded)
         except OSError as error:
             raise unwritable(self._path, error) from error
         self._frames += 1
@@ -83,7 +120,23 @@ class VideoSink:
         finally:
             self._folder.close()
 
-    def _open(self, frame: Frame, size: tuple[int, int]) -> Encoder:
+    def discard(self) -> None:
+        """Closes and removes the file; for a video that broke off."""
+        if self._encoder is not None:
+            self._encoder.finish()
+            self._encoder = None
+        self._discard()
+        self._folder.close()
+
+    def _opened(self, size: tuple[int, int], pixel_shape: Fraction) -> Encoder:
+        """The encoder, which the first frame opens."""
+        if self._encoder is None:
+            self._encoder = self._open(size, pixel_shape)
+            if self._sound is not None and not self._encoder.has_sound:
+                tell_lost(str(self._sound), self.label)
+        return self._encoder
+
+    def _open(self, size: tuple[int, int], pixel_shape: Fraction) -> Encoder:
         try:
             # A name that is too long must not fail at the end of a recording.
             self._path.is_symlink()
@@ -93,7 +146,7 @@ class VideoSink:
                 FORMATS[self._path.suffix.lower()],
                 self._rate,
                 size=size,
-                pixel_shape=frame.pixel_shape,
+                pixel_shape=pixel_shape,
                 label=self.label,
                 sound=Sound(self._sound) if self._sound is not None else None,
             )

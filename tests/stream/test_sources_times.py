@@ -16,7 +16,8 @@ from spikerain_edge.stream.capture import open_camera
 from spikerain_edge.stream.capture_options import CaptureOptions
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.sources import DemoSource
-from spikerain_edge.stream.video import open_video, upright
+from spikerain_edge.stream.video import open_video
+from spikerain_edge.stream.video_frames import upright
 
 
 class Grabber:
@@ -70,7 +71,7 @@ def test_a_file_is_there_before_it_is_read(
         decoded.append(time.perf_counter())
         return upright(frame)
 
-    monkeypatch.setattr("spikerain_edge.stream.video.upright", convert)
+    monkeypatch.setattr("spikerain_edge.stream.video_frames.upright", convert)
     frames = list(source)
     assert len(frames) == 3
     assert all(frame.captured <= then for frame, then in zip(frames, decoded, strict=True))
