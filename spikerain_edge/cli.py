@@ -14,6 +14,10 @@ COMMANDS = {
     "run": CommandEntry(
         "spikerain_edge.commands.run", "Removes rain from a camera stream, a video or images."
     ),
+    "batch": CommandEntry(
+        "spikerain_edge.commands.batch",
+        "Removes rain from a tree of images and videos, on all cores or on a Ray cluster.",
+    ),
     "export": CommandEntry(
         "spikerain_export.commands.export",
         "Exports a model as an ONNX graph or a TensorRT engine and verifies the result.",

@@ -1,0 +1,123 @@
+"""Derains a tree: leaves out what is done, starts workers, and cleans up behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from spikerain_edge.batch.batch import Batch
+from spikerain_edge.batch.cluster import Pool, cluster_workers, joined_ray, local_ray
+from spikerain_edge.batch.manifest import Manifest, Record, origin_of
+from spikerain_edge.batch.outcome import Settings
+from spikerain_edge.batch.tree import Input
+from spikerain_edge.batch.work import (
+    locked,
+    make_folders,
+    remove_empty,
+    remove_partial_outputs,
+    remove_work_folder,
+)
+from spikerain_edge.cores import usable_cores
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where workers run.
+
+    Attributes:
+        address: HOST:PORT of a Ray cluster, or `auto`; None for this machine alone.
+        workers: number of workers; None for as many as there are cores for.
+        gpus: share of a GPU that each of them needs.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Who is told of the progress of a batch.
+
+    Attributes:
+        began: called with the number of inputs to derain and a function that asks for an early end.
+        advance: called with the numbers of parts that were finished and that were added.
+    """
+
+    began: Callable[[int, Callable[[], None]], None]
+    advance: Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a tree.
+
+    Attributes:
+        before: records of the inputs that were finished before.
+        now: records of those that were finished now.
+    """
+
+    before: Sequence[Record]
+    now: Sequence[Record]
+
+
+def derain_tree(
+    inputs: Sequence[Input], settings: Settings, place: Place, progress: Progress
+) -> Report:
+    """Derains all inputs that the output folder does not hold already.
+
+    Args:
+        inputs: what to derain.
+        settings: what workers derain with, and the output folder.
+        place: where workers run.
+        progress: who is told.
+
+    Raises:
+        InputError: another batch writes into the output folder, or the model does not exist.
+        ModelError: the model cannot derain.
+        StreamError: outputs cannot be written, or Ray does not work.
+    """
+    digest = settings.digest()
+    with locked(settings.output), Manifest(settings.output) as manifest:
+        before, pending = list[Record](), list[Input]()
+        for item in inputs:
+            record = manifest.settled(item.key, digest, origin_of(item.path))
+            if record is None:
+                pending.append(item)
+            else:
+                before.append(record)
+        batch = Batch(pending, settings, digest, manifest, progress.advance)
+        progress.began(len(pending), batch.stop)
+        if pending:
+            with _folders(pending):
+                _derain(batch, settings, place, len(pending))
+        if not batch.stopped:
+            remove_work_folder(settings.output)
+        return Report(before, batch.records)
+
+
+def _derain(batch: Batch, settings: Settings, place: Place, inputs: int) -> None:
+    local = place.workers or max(1, usable_cores() // settings.threads)
+    ray = (
+        local_ray(local * settings.threads) if place.address is None else joined_ray(place.address)
+    )
+    with ray:
+        if batch.stopped:
+            return
+        workers = local
+        if place.address is not None:
+            workers = place.workers or cluster_workers(settings.threads)
+        batch.run(Pool(settings, workers, place.gpus))
+
+
+@contextmanager
+def _folders(inputs: Sequence[Input]) -> Iterator[None]:
+    """Makes the folders of outputs; in the end removes what is incomplete or empty."""
+    made = make_folders(inputs)
+    remove_partial_outputs(inputs)
+    try:
+        yield
+    finally:
+        remove_partial_outputs(inputs)
+        remove_empty(made)
