@@ -101,6 +101,11 @@ RULES = (
     ),
     Rule("openssl rand", leaves=("token",)),
     Rule("SPIKERAIN_TOKEN_FILE=token spikerain-edge run"),
+    Rule("spikerain-edge batch", "--workers 1", leaves=("{output}/manifest.jsonl",)),
+    Rule(
+        "spikerain-edge batch photos/ --output clean/ --address head:6379",
+        not_run="needs a Ray cluster; tests/batch starts one of two nodes",
+    ),
     Rule("spikerain-edge doctor", says="nano-int8"),
     Rule("spikerain-edge profile", FEW_FRAMES),
     Rule(

@@ -1,0 +1,212 @@
+"""A batch records what became of each input, and leaves out what is done."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from batch_parts import Here, scene, settings_for, write_clip
+from typer.testing import CliRunner
+
+from spikerain_edge.batch.batch import Batch
+from spikerain_edge.batch.manifest import NAME, Manifest, Origin, Record, origin_of
+from spikerain_edge.batch.tree import find_inputs
+from spikerain_edge.batch.work import locked, make_folders, remove_partial_outputs
+from spikerain_edge.batch.worker import Worker
+from spikerain_edge.cli import app
+from spikerain_edge.errors import InputError
+from spikerain_edge.images.reading import read_image
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    folder = tmp_path / "tree" / "sub"
+    folder.mkdir(parents=True)
+    for number in range(10):
+        cv2.imwrite(str(folder / f"im_{number}.png"), scene(number))
+    return tmp_path / "tree"
+
+
+def workers(output: Path, **options: Any) -> Here:
+    here = Here(Worker(settings_for(output)), **options)
+    assert here.worker.load() is None
+    return here
+
+
+def derain(tree: Path, output: Path, here: Here, tasks: int | None = None) -> Batch:
+    """Runs a batch, up to a number of tasks."""
+    settings = settings_for(output)
+    inputs = find_inputs(tree, output).inputs
+    with locked(output), Manifest(output) as manifest:
+        digest = settings.digest()
+        pending = [
+            item
+            for item in inputs
+            if manifest.settled(item.key, digest, origin_of(item.path)) is None
+        ]
+        make_folders(pending)
+
+        def count(done: int, added: int) -> None:
+            if tasks is not None and len(here.tasks) >= tasks:
+                batch.stop()
+
+        batch = Batch(pending, settings, digest, manifest, count)
+        batch.run(here)
+    return batch
+
+
+def records(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / NAME).read_text().splitlines()]
+
+
+def test_an_interrupted_batch_goes_on_where_it_was(tree: Path, tmp_path: Path) -> None:
+    write_clip(tree / "clip.mp4", range(17))
+    output = tmp_path / "out"
+    here = workers(output)
+    # The video is cut, and two of its four segments are derained.
+    derain(tree, output, here, tasks=3)
+    assert not (output / NAME).read_text()
+    segments = sorted(output.rglob("*.nut"))
+    assert len(segments) == 2
+    before = [path.stat().st_mtime_ns for path in segments]
+    here.tasks.clear()
+    derain(tree, output, here, tasks=3)
+    assert [task.method for task in here.tasks] == ["video", "segment", "segment"]
+    assert [path.stat().st_mtime_ns for path in segments] == before
+    here.tasks.clear()
+    derain(tree, output, here, tasks=2)
+    assert [task.method for task in here.tasks] == ["video", "join"]
+    assert [record["input"] for record in records(output)] == ["clip.mp4"]
+    assert records(output)[0]["segments"] == 4
+    here.tasks.clear()
+    derain(tree, output, here)
+    assert [task.method for task in here.tasks] == ["stills", "stills"]
+    keys = [record["input"] for record in records(output)]
+    assert sorted(keys) == ["clip.mp4", *(f"sub/im_{number}.png" for number in range(10))]
+    for record in records(output):
+        for written in record["outputs"]:
+            assert (output / written["path"]).stat().st_size == written["bytes"]
+    here.tasks.clear()
+    derain(tree, output, here)
+    assert not here.tasks
+
+
+def test_a_changed_input_and_a_lost_output_are_derained_again(tree: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    here = workers(output)
+    derain(tree, output, here)
+    cv2.imwrite(str(tree / "sub" / "im_3.png"), scene(30, 64, 64))
+    (output / "sub" / "im_7.png").unlink()
+    again = derain(tree, output, here)
+    assert [record.input for record in again.records] == ["sub/im_3.png", "sub/im_7.png"]
+    assert read_image(output / "sub" / "im_3.png").shape == (64, 64, 3)
+
+
+def test_an_image_of_which_workers_die_fails_alone(tree: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    batch = derain(tree, output, workers(output, deadly=frozenset({"sub/im_4.png"})))
+    failed = [record for record in batch.records if record.status != "done"]
+    assert [record.input for record in failed] == ["sub/im_4.png"]
+    assert failed[0].error is not None
+    assert failed[0].error.exit_code == 5
+    assert len(batch.records) == 10
+
+
+def test_a_corrupt_image_fails_alone_and_is_tried_again(tree: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    bad = tree / "sub" / "im_5.png"
+    bad.write_bytes(bad.read_bytes()[:300])
+    here = workers(output)
+    first = derain(tree, output, here)
+    assert [r.input for r in first.records if r.status == "failed"] == ["sub/im_5.png"]
+    cv2.imwrite(str(bad), scene(5))
+    second = derain(tree, output, here)
+    assert [(r.input, r.status) for r in second.records] == [("sub/im_5.png", "done")]
+
+
+def test_names_are_those_of_a_run_over_each_folder(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("a.png", "a.jpg", "b.png", "b_0001.png"):
+        cv2.imwrite(str(tree / name), scene())
+    for name in ("c.webm", "c.mkv", "d.mov", "._d.mov"):
+        (tree / name).write_bytes(b"no video")
+    (tree / "notes.txt").write_text("words")
+    found = find_inputs(tree, tmp_path / "out")
+    assert {still.key: still.name for still in found.stills} == {
+        "a.jpg": "a.jpg",
+        "a.png": "a.png",
+        "b.png": "b",
+        "b_0001.png": "b_0001",
+    }
+    assert next(still.taken for still in found.stills if still.name == "b") == ("b_0001",)
+    assert {video.key: video.output.name for video in found.videos} == {
+        "c.mkv": "c.mkv.mkv",
+        "c.webm": "c.webm.mkv",
+        "d.mov": "d.mov",
+    }
+    assert [path.name for path in found.passed_over] == ["notes.txt"]
+
+
+def test_folders_that_contain_each_other_are_refused(tree: Path, tmp_path: Path) -> None:
+    for output in (tree, tree / "out", tmp_path):
+        with pytest.raises(InputError, match="contain each other"):
+            find_inputs(tree, output)
+    with pytest.raises(InputError, match="could overwrite it"):
+        find_inputs(tree / "sub" / "im_0.png", tree / "sub")
+
+
+def test_a_second_batch_into_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with locked(tmp_path / "out"):
+        second = locked(tmp_path / "out")
+        with pytest.raises(InputError, match="another batch is writing"):
+            second.__enter__()
+    with locked(tmp_path / "out"):
+        pass
+
+
+def test_a_torn_line_of_the_manifest_counts_as_absent(tmp_path: Path) -> None:
+    origin = Origin(5, 6)
+    with Manifest(tmp_path) as manifest:
+        for key in ("a.png", "b\udcff.png"):
+            manifest.add(Record(key, "done", "s", origin))
+    path = tmp_path / NAME
+    path.write_bytes(path.read_bytes() + b'[1]\n\xff\n{"input": "c.png", "status": "do')
+    with Manifest(tmp_path) as manifest:
+        assert manifest.settled("a.png", "s", origin)
+        assert manifest.settled("b\udcff.png", "s", origin)
+        assert manifest.settled("c.png", "s", origin) is None
+        assert manifest.settled("a.png", "other settings", origin) is None
+        assert manifest.settled("a.png", "s", Origin(5, 7)) is None
+        manifest.add(Record("c.png", "done", "s", origin))
+    with Manifest(tmp_path) as manifest:
+        assert manifest.settled("c.png", "s", origin)
+
+
+def test_only_partial_files_of_the_batch_are_removed(tree: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    inputs = find_inputs(tree, output).inputs
+    make_folders(inputs)
+    own = [".im_3.0123abcd.partial.png", ".im_3_0001.0123abcd.partial.png"]
+    others = [".gate.0123abcd.partial.mp4", ".im_3.png", "im_3.png", ".im_33.0123abcd.partial.png"]
+    for name in (*own, *others):
+        (output / "sub" / name).touch()
+    remove_partial_outputs(inputs)
+    assert sorted(path.name for path in (output / "sub").iterdir()) == sorted(others)
+
+
+def test_without_the_extra_the_message_names_it(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikerain_edge.commands.batch.isolate", lambda: None)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "spikerain_edge.batch.cluster", raising=False)
+    monkeypatch.delitem(sys.modules, "spikerain_edge.batch.derain_tree", raising=False)
+    done = CliRunner().invoke(app, ["batch", str(tree), "--output", str(tmp_path / "out")])
+    assert done.exit_code == 2
+    assert "pip install 'spikerain-edge[batch]'" in " ".join(done.output.split())
+    assert not (tmp_path / "out").exists()
