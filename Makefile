@@ -1,6 +1,7 @@
 # make run        derains the built-in demo camera     make test   runs every test
 # make test-fast  runs the tests not marked slow       make lint   style, types, layers
 # make bench      compares with its peers              make fuzz   damages files for long
+# make docs       writes the site of the documents into site/
 # make clean      removes what make made
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test test-fast fuzz lint format bench clean
+.PHONY: run test test-fast fuzz lint format bench docs clean
 
 run: $(VENV)/.base
 	$(BIN)/spikerain-edge run --camera demo --output demo_derained.mp4 --side-by-side
@@ -32,6 +33,10 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Strict: a broken link ends it. Never with --quiet, which hides failures.
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 bench: $(VENV)/.test $(VENV)/spikingjelly2
 	$(BIN)/python benchmarks/unrolled_vs_spikingjelly.py
 	$(BIN)/python benchmarks/peers.py --spikingjelly2 $(VENV)/spikingjelly2
@@ -42,7 +47,7 @@ $(VENV)/spikingjelly2: | $(VENV)/.test
 	$(PIP) install --quiet --no-deps --target $@ spikingjelly==2.0.0 loguru
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist demo_derained.mp4
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist site demo_derained.mp4
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14) and "spikerain-edge needs Python 3.10 to 3.13: make PYTHON=python3.12")'

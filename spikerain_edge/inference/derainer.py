@@ -37,8 +37,9 @@ _log = logging.getLogger(__name__)
 class Derainer(Closing):
     """Removes rain from images, one at a time, and from video; see `stream`.
 
-    >>> derainer = Derainer.load("nano")
-    >>> clean = derainer(image_bgr)
+    Examples:
+        >>> derainer = Derainer.load("nano")
+        >>> clean = derainer(image_bgr)
 
     Args:
         engine: executes the graph.
