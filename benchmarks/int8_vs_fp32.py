@@ -25,6 +25,7 @@ from spikerain_edge.spec import METADATA_KEY, ModelSpec
 from spikerain_edge.weather import Rain, sample_style
 from spikerain_export.artefact import seal
 from spikerain_export.precision import integer_convolutions, to_int8
+from spikerain_export.truth import Scene
 from spikerain_export.unroll import unroll
 from spikerain_training.config import variants
 from spikerain_training.network import SpikeRain
@@ -72,7 +73,7 @@ def main() -> int:
 
     model, spec = full_precision(options.variant)
     image = rainy(options.side)
-    int8, described = to_int8(model, spec, "onnxruntime", [image])
+    int8, described = to_int8(model, spec, "onnxruntime", [Scene(image)])
     contents = [seal(model, spec)[0], seal(int8, described)[0]]
     integers = integer_convolutions(contents[1], described)
     before, after = (session(content, options.threads) for content in contents)

@@ -24,6 +24,7 @@ from spikerain_edge.images.metrics import psnr
 from spikerain_edge.models import find_model
 from spikerain_edge.spec import METADATA_KEY, ModelSpec
 from spikerain_export.precision import to_half, to_int8
+from spikerain_export.truth import Scene
 
 Described = tuple[onnx.ModelProto, ModelSpec]
 Outcome = tuple[list[Image], list[list[npt.NDArray[np.bool_]]]]
@@ -118,7 +119,7 @@ def main() -> int:
             model, spec, keep=("neurons", "means", "picture")
         ),
         "int8 for tensorrt": lambda: to_int8(model, spec, "tensorrt"),
-        "int8 for onnxruntime": lambda: to_int8(model, spec, "onnxruntime", seen),
+        "int8 for onnxruntime": lambda: to_int8(model, spec, "onnxruntime", list(map(Scene, seen))),
     }
     expected = outcome((model, spec), measured)
     print(f"{spec.name}, {len(measured)} images of at most {options.side}x{options.side}")

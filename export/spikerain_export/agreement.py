@@ -25,20 +25,20 @@ _REPORT = f"nothing was written; report this model as a bug, {UNPROVEN}"
 _SHIFT = 8
 
 
-def require_same_picture(content: bytes, probe: bytes, image: Image, backend: str = CPU) -> None:
+def require_same_picture(content: bytes, probe: bytes, scene: Scene, backend: str = CPU) -> None:
     """Checks that a graph and its probe graph produce the same picture.
 
     Args:
         content: the graph.
         probe: its probe graph.
-        image: (H, W, 3) uint8 BGR.
+        scene: a rainy scene.
         backend: what runs them.
 
     Raises:
         ModelError: the pictures differ.
     """
     with Derainer.from_bytes(content, probe=probe, provider=backend) as derainer:
-        if not np.array_equal(derainer.derain_and_probe(image)[0], derainer(image)):
+        if not np.array_equal(derainer.derain_and_probe(*scene.frames)[0], derainer(*scene.frames)):
             raise ModelError("the graph and its probe graph produce different pictures", _REPORT)
 
 
@@ -60,14 +60,15 @@ def require_same_at_its_shape(
     sized = [group for group in scenes if group[0].rainy.shape[:2] == (spec.height, spec.width)]
     if spec.height and not sized:
         raise _no_scene(f"{spec.width}x{spec.height}")
-    images = slots((sized or scenes)[0], spec.batch)
-    height, width = images[0].shape[:2]
+    shown = slots((sized or scenes)[0], spec.batch)
+    height, width = shown[0].rainy.shape[:2]
     backend = made_for(spec)
     with Derainer.from_bytes(free.content, provider=backend) as derainer:
-        wanted = [derainer(image) for image in images]
-        batch = np.concatenate([derainer.prepare(image) for image in images])
+        wanted = [derainer(*scene.frames) for scene in shown]
+        prepared = [[derainer.prepare(frame) for frame in scene.frames] for scene in shown]
+        batches = [np.concatenate(frames) for frames in zip(*prepared, strict=True)]
     with open_graph(fixed.content, "the graph in memory", backend, None) as engine:
-        made = engine.infer(batch)[:, :height, :width]
+        made = engine.infer(*batches)[:, :height, :width]
     # The runtime may sum in another order, which can flip a few spikes.
     if _agreement(wanted, made) < gates()["fp32"].psnr:
         raise ModelError(
@@ -111,10 +112,12 @@ def prove_engine(
     if group is None:
         taken = ", ".join(map(str, profiles))
         raise _no_scene(taken)
-    images = slots(group, spec.batch)
+    shown = slots(group, spec.batch)
+    batches = [np.stack(frames) for frames in zip(*(each.frames for each in shown), strict=True)]
     with TensorRTEngine(file, cuda=open_cuda(device)) as engine:
-        made = engine.infer(np.stack(images))
-    reached, asked = _agreement([derain(image) for image in images], made), gates()[spec.precision]
+        made = engine.infer(*batches)
+    wanted = [derain(*scene.frames) for scene in shown]
+    reached, asked = _agreement(wanted, made), gates()[spec.precision]
     if held and reached < asked.psnr:
         raise ModelError(
             f"the {spec.precision} engine agrees with its reference to only {reached:.1f} dB; "
@@ -124,13 +127,19 @@ def prove_engine(
     return reached
 
 
-def slots(scenes: Sequence[Scene], batch: int) -> list[Image]:
-    """Returns `batch` different rainy images, so that swapped slots of a batch are noticed.
+def slots(scenes: Sequence[Scene], batch: int) -> list[Scene]:
+    """Returns `batch` different rainy scenes, so that swapped slots of a batch are noticed.
 
     If there are too few scenes, they are repeated, shifted sideways.
     """
     rounds = [divmod(number, len(scenes)) for number in range(batch)]
-    return [np.roll(scenes[index].rainy, _SHIFT * turn, axis=1) for turn, index in rounds]
+    return [_shifted(scenes[index], _SHIFT * turn) for turn, index in rounds]
+
+
+def _shifted(scene: Scene, columns: int) -> Scene:
+    """A scene moved sideways, without its clean image."""
+    frames = [np.roll(frame, columns, axis=1) for frame in scene.frames]
+    return Scene(frames[0], previous=frames[1] if len(frames) > 1 else None)
 
 
 def _agreement(wanted: Sequence[Image], made: npt.NDArray[np.uint8]) -> float:

@@ -43,11 +43,20 @@ class GraphBuilder:
         self._nodes.append(twin)
         return str(node.output[0])
 
-    def split(self, source: str, names: Sequence[str]) -> tuple[str, ...]:
-        """Splits a tensor (1, C, H, W) into equal parts along its channels."""
-        self._nodes.append(
-            helper.make_node("Split", [source], list(names), name=f"{source}/split", axis=1)
-        )
+    def split(
+        self, source: str, names: Sequence[str], channels: Sequence[int] = ()
+    ) -> tuple[str, ...]:
+        """Splits a tensor (1, C, H, W) along its channels, into equal parts if not said otherwise.
+
+        Args:
+            source: the tensor.
+            names: names of the parts.
+            channels: channels of each part.
+        """
+        name, inputs = f"{source}/split", [source]
+        if channels:
+            inputs.append(self.constant(f"{name}/channels", np.array(channels, np.int64)))
+        self._nodes.append(helper.make_node("Split", inputs, list(names), name=name, axis=1))
         return tuple(names)
 
     def constant(self, name: str, value: Array) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spikerain_edge.images import Image
 from spikerain_export.conversion import Artefact, Graphs, Request, finish, rewrite
 from spikerain_export.origin import Origin
 from spikerain_export.progress import Progress, show
+from spikerain_export.truth import Scene
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Candidate:
 def make(
     origin: Origin,
     request: Request,
-    calibration: Sequence[Image] = (),
+    calibration: Sequence[Scene] = (),
     progress: Progress | None = None,
 ) -> Candidate:
     """Converts a model.
@@ -43,8 +43,7 @@ def make(
     Args:
         origin: the FP32 model.
         request: precision, target and shape.
-        calibration: rainy images (H, W, 3) uint8 BGR that choose the scales; only INT8 for ONNX
-            Runtime needs them.
+        calibration: rainy scenes that choose the scales; only INT8 for ONNX Runtime needs them.
         progress: called with each step.
 
     Raises:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import onnx
 
 from spikerain_edge.errors import InputError
-from spikerain_edge.images import Image
 from spikerain_edge.spec import Precision
 from spikerain_export.artefact import seal
 from spikerain_export.opset import OPSET, at_opset
@@ -22,6 +21,7 @@ from spikerain_export.precision import (
     to_int8,
 )
 from spikerain_export.precision.graph import opset_of
+from spikerain_export.truth import Scene
 
 _FULL = "spikerain-edge export nano"
 
@@ -66,13 +66,13 @@ class Artefact:
     graph: Graph
 
 
-def rewrite(origin: Origin, request: Request, images: Sequence[Image] = ()) -> Graphs:
+def rewrite(origin: Origin, request: Request, scenes: Sequence[Scene] = ()) -> Graphs:
     """Returns the graphs of a model in the requested precision, for one image of free size.
 
     Args:
         origin: the FP32 model.
         request: the requested precision and target.
-        images: rainy images (H, W, 3) uint8 BGR, for the scales of ONNX Runtime's INT8.
+        scenes: rainy scenes, for the scales of ONNX Runtime's INT8.
 
     Raises:
         InputError: the model cannot be converted as requested.
@@ -83,7 +83,7 @@ def rewrite(origin: Origin, request: Request, images: Sequence[Image] = ()) -> G
         return Graphs(origin.graph, origin.probe)
     scales = None
     if (request.precision, request.target) == ("int8", "onnxruntime"):
-        scales = output_scales(origin.graph.model, origin.graph.spec, images)
+        scales = output_scales(origin.graph.model, origin.graph.spec, scenes)
 
     def rewritten(graph: Graph) -> Graph:
         model, spec, source = graph.model, graph.spec, origin.sha256
@@ -124,7 +124,7 @@ def finish(
     return Artefact(content, probed, finished)
 
 
-def convert(origin: Origin, request: Request, images: Sequence[Image] = ()) -> Artefact:
+def convert(origin: Origin, request: Request, scenes: Sequence[Scene] = ()) -> Artefact:
     """Converts a model into files; see `rewrite` and `finish`.
 
     Raises:
@@ -132,7 +132,7 @@ def convert(origin: Origin, request: Request, images: Sequence[Image] = ()) -> A
         ModelError: the graph cannot be rewritten, or ONNX Runtime does not run it in the
             requested precision.
     """
-    graphs = rewrite(origin, request, images)
+    graphs = rewrite(origin, request, scenes)
     return finish(graphs, origin.opset, request.batch, request.size)
 
 
@@ -189,7 +189,7 @@ def with_shape(graph: Graph, batch: int, size: tuple[int, int] | None) -> Graph:
     model.CopyFrom(graph.model)
     wanted = (batch, height or None, width or None)
     for value in (*model.graph.input, *model.graph.output):
-        if value.name in (spec.image_input, spec.image_output):
+        if value.name in (*spec.image_inputs, spec.image_output):
             dimensions = value.type.tensor_type.shape.dim
             for dimension, side in zip(dimensions, wanted, strict=False):
                 if side:

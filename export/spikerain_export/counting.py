@@ -79,10 +79,10 @@ class _Graph:
         }
         self._made_by = {output: node for node in model.graph.node for output in node.output}
         self._layer_of = {tensor: layer.name for layer in spec.neurons for tensor in layer.spikes}
-        side, image = spec.stride, spec.image_input
+        side, images = spec.stride, spec.image_inputs
         self._pixels = side**2
-        self._small = infer_tensors(model, image, side, side)
-        self._large = infer_tensors(model, image, side, 2 * side)
+        self._small = infer_tensors(model, images, side, side)
+        self._large = infer_tensors(model, images, side, 2 * side)
 
     def name_of(self, convolution: onnx.NodeProto) -> str:
         """Returns the operation that a convolution belongs to."""

@@ -97,15 +97,17 @@ class CutGraph:
         double.graph.output.extend(map(_double, [*self._negated, *tensors]))
         self._evaluator = ReferenceEvaluator(double)
 
-    def __call__(self, image: Bytes, given: Cuts) -> Evaluation:
+    def __call__(self, frames: Sequence[Bytes], given: Cuts) -> Evaluation:
         """Evaluates all pieces of the graph.
 
         Args:
-            image: (1, H, W, 3) uint8 BGR, its sides multiples of the stride.
+            frames: what the graph reads, the image first; (1, H, W, 3) uint8 BGR, their sides
+                multiples of the stride.
             given: the values at its cuts.
         """
         spec = self._spec
-        values = self._evaluator.run(None, {spec.image_input: image, **self._inputs(given)})
+        shown = dict(zip(spec.image_inputs, frames, strict=True))
+        values = self._evaluator.run(None, {**shown, **self._inputs(given)})
         found: dict[str, Any] = dict(zip(self._evaluator.output_names, values, strict=True))
         return Evaluation(
             Cuts(

@@ -12,7 +12,6 @@ from typing import Any
 from spikerain_edge.engine_file import SUFFIX
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct
-from spikerain_edge.images import Image
 from spikerain_export.artefact import require_writable, write_artefacts
 from spikerain_export.candidate import Candidate, make
 from spikerain_export.conversion import Request, require_convertible
@@ -59,7 +58,7 @@ def deliver(
     output: Path,
     scenes: Sequence[Sequence[Scene]],
     *,
-    calibration: Sequence[Image] = (),
+    calibration: Sequence[Scene] = (),
     verify: bool = True,
     engine: BuildSettings | None = None,
     plan: bool = False,
@@ -73,8 +72,7 @@ def deliver(
         output: file to write, an ONNX graph or an engine. The graph of an engine and the probe
             graph are written to the same folder.
         scenes: rainy images at several sizes, to verify the export on.
-        calibration: rainy images (H, W, 3) uint8 BGR, different from the scenes, that choose the
-            scales of ONNX Runtime's INT8.
+        calibration: other rainy scenes, that choose the scales of ONNX Runtime's INT8.
         verify: whether to verify the export and to fail if it misses its gate.
         engine: settings of a TensorRT engine to build; None to write a graph only.
         plan: whether to write the bare plan of the engine beside it, for other programs.

@@ -40,16 +40,18 @@ def embedding_for_bytes(kernel: npt.NDArray[np.generic], shuffle: int) -> Array:
     convolution over the `s*s` phases of each channel is a 3s x 3s convolution over the pixels.
 
     Args:
-        kernel: trained weights (C, 3*s*s, 3, 3) on unshuffled RGB in [0, 1].
+        kernel: trained weights (C, 3*n*s*s, 3, 3) on unshuffled RGB in [0, 1] of `n` pictures.
         shuffle: the unshuffle factor `s`.
 
     Returns:
-        Weights (C, 3, 3s, 3s), float32.
+        Weights (C, 3*n, 3s, 3s), float32.
     """
-    width = kernel.shape[0]
-    phases = kernel.astype(np.float64).reshape(width, 3, shuffle, shuffle, 3, 3)
-    pixels = phases.transpose(0, 1, 4, 2, 5, 3).reshape(width, 3, 3 * shuffle, 3 * shuffle)
-    return (pixels[:, ::-1] / 255.0).astype(np.float32)
+    width, channels = kernel.shape[0], kernel.shape[1] // shuffle**2
+    phases = kernel.astype(np.float64).reshape(width, channels, shuffle, shuffle, 3, 3)
+    pixels = phases.transpose(0, 1, 4, 2, 5, 3).reshape(width, -1, 3, 3 * shuffle, 3 * shuffle)
+    return (pixels[:, :, ::-1].reshape(width, channels, *pixels.shape[3:]) / 255.0).astype(
+        np.float32
+    )
 
 
 def output_for_bytes(
@@ -57,9 +59,11 @@ def output_for_bytes(
 ) -> tuple[Array, Array]:
     """Rewrites the output convolution to BGR in 0..255: reorders channels, multiplies by 255.
 
+    Channels after those of the picture are logits and stay as they are.
+
     Args:
-        kernel: trained weights (3*s*s, C, 3, 3), RGB-major.
-        bias: (3*s*s,).
+        kernel: trained weights (3*s*s or 4*s*s, C, 3, 3), RGB-major.
+        bias: (3*s*s,) or (4*s*s,).
         shuffle: the factor `s` of the pixel-shuffle after it.
 
     Returns:
@@ -67,7 +71,8 @@ def output_for_bytes(
     """
 
     def reorder(values: npt.NDArray[np.generic]) -> Array:
-        colours = values.astype(np.float64).reshape(3, shuffle**2, *values.shape[1:])
-        return (colours[::-1].reshape(values.shape) * 255.0).astype(np.float32)
+        picture, logits = np.split(values.astype(np.float64), [3 * shuffle**2])
+        colours = picture.reshape(3, shuffle**2, *values.shape[1:])[::-1].reshape(picture.shape)
+        return np.concatenate([colours * 255.0, logits]).astype(np.float32)
 
     return reorder(kernel), reorder(bias)

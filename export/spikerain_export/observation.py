@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -71,13 +71,18 @@ def in_double_precision(network: SpikeRain) -> SpikeRain:
 
 @torch.inference_mode()
 def observe(
-    network: SpikeRain, image: Bytes, hidden: Iterable[str] = (), *, excited: bool = False
+    network: SpikeRain,
+    frames: Sequence[Bytes],
+    hidden: Iterable[str] = (),
+    *,
+    excited: bool = False,
 ) -> Observation:
     """Runs a network once and records its values.
 
     Args:
         network: the network, in float64.
-        image: (H, W, 3) uint8 BGR, its sides multiples of the stride.
+        frames: what the network reads, the image first; (H, W, 3) uint8 BGR, their sides multiples
+            of the stride.
         hidden: names of the modules that run once and whose output a ReLU or a gate reads.
         excited: whether to add random values to the current of every neuron and to these outputs.
             Every channel then fires, so that every weight affects the result.
@@ -91,8 +96,8 @@ def observe(
                 watches.enter_context(_watched_neurons(module, name, neurons, random))
         for name in hidden:
             watches.enter_context(_watched_units(network.get_submodule(name), name, units, random))
-        planes = torch.from_numpy(image[..., ::-1].transpose(2, 0, 1) / 255.0)
-        made = network(planes[None])[0].numpy()
+        planes = [torch.from_numpy(each[..., ::-1].transpose(2, 0, 1) / 255.0) for each in frames]
+        made = network(*(each[None] for each in planes))[0].numpy()
     picture = 255 * np.ascontiguousarray(made.transpose(1, 2, 0)[..., ::-1])
     return Observation(neurons, units, picture)
 

@@ -66,15 +66,15 @@ def prove(
     if not origin.trained:
         scenes = [group[:_UNTRAINED_SCENES] for group in scenes]
     if candidate.request.precision == "fp16" and origin.trained:
-        images = (scene.rainy for group in scenes for scene in group)
-        require_half_range(origin.graph.model, origin.graph.spec, images)
+        every = (scene for group in scenes for scene in group)
+        require_half_range(origin.graph.model, origin.graph.spec, every)
     proofs = measure(candidate.full, _others(candidate), scenes, _network(origin), progress)
     for proof in (proofs[0], proofs[-1]) if origin.trained else ():
         require(proof)
     free = candidate.free
     if free.probe is not None:
         backend = made_for(free.graph.spec)
-        require_same_picture(free.content, free.probe, scenes[0][0].rainy, backend)
+        require_same_picture(free.content, free.probe, scenes[0][0], backend)
     if candidate.artefact is not free:
         require_same_at_its_shape(free, candidate.artefact, scenes)
     return Evidence(translation, proofs)
@@ -106,4 +106,4 @@ def _network(origin: Origin) -> Derain | None:
         return None
     from spikerain_training.restore import restore
 
-    return lambda image: restore(network, image)
+    return lambda *frames: restore(network, *frames)

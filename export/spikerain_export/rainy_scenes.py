@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from spikerain_edge.images import Image
 from spikerain_edge.images.scaling import crop_and_scale
@@ -12,9 +13,9 @@ from spikerain_edge.weather.kinds import sample_weather
 from spikerain_export.truth import Scene
 
 # Frames of the demo, far enough apart that the traffic differs.
-_MOMENTS = (0, 30, 60, 90, 120, 150)
+MOMENTS = (0, 30, 60, 90, 120, 150)
 # Every fourth scene shows a texture instead of the street.
-_TEXTURE_EVERY = 4
+TEXTURE_EVERY = 4
 _SMALLEST_VIEW = 0.4
 
 
@@ -28,14 +29,14 @@ def draw_scenes(count: int, size: tuple[int, int], seed: int = 0) -> list[Scene]
     """
     rng = np.random.default_rng(seed)
     street = DemoScene()
-    frames = [street.clean(moment) for moment in _MOMENTS[:count]]
+    frames = [street.clean(moment) for moment in MOMENTS[:count]]
     return [_scene(number, frames[number % len(frames)], size, rng) for number in range(count)]
 
 
 def _scene(number: int, frame: Image, size: tuple[int, int], rng: np.random.Generator) -> Scene:
-    textured = number % _TEXTURE_EVERY == _TEXTURE_EVERY - 1
-    view = _texture(size, rng) if textured else crop_and_scale(_view(frame, rng), *size)
-    clean = _exposed(view, rng)
+    textured = number % TEXTURE_EVERY == TEXTURE_EVERY - 1
+    view = texture(size, rng) if textured else crop_and_scale(_view(frame, rng), *size)
+    clean = np.asarray(cv2.LUT(view, exposure(rng)), np.uint8)
     rain = sample_weather("rain", size, rng)
     return Scene(rain.render(clean, strength=float(rng.uniform(0.5, 1.0))), clean)
 
@@ -50,7 +51,7 @@ def _view(frame: Image, rng: np.random.Generator) -> Image:
     return np.ascontiguousarray(part[:, ::-1]) if rng.random() < 0.5 else part
 
 
-def _texture(size: tuple[int, int], rng: np.random.Generator) -> Image:
+def texture(size: tuple[int, int], rng: np.random.Generator) -> Image:
     """Generates coloured noise with stronger coarse than fine patterns, as in natural images."""
     height, width = size
     light = np.zeros((height, width, 3), np.float32)
@@ -60,8 +61,8 @@ def _texture(size: tuple[int, int], rng: np.random.Generator) -> Image:
     return np.clip(110 + 110 * light, 0, 255).astype(np.uint8)
 
 
-def _exposed(image: Image, rng: np.random.Generator) -> Image:
-    """Changes brightness and gamma, as another camera or time of day would."""
+def exposure(rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Draws levels (256,) that change brightness and gamma, as another time of day would."""
     gain, gamma = rng.uniform(0.6, 1.25), rng.uniform(0.7, 1.4)
     levels = np.linspace(0, 1, 256) ** gamma * gain
-    return np.asarray(cv2.LUT(image, np.clip(255 * levels, 0, 255).astype(np.uint8)), np.uint8)
+    return np.clip(255 * levels, 0, 255).astype(np.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -36,15 +36,15 @@ class TensorType:
 
 
 def infer_tensors(
-    model: onnx.ModelProto, image: str, height: int, width: int
+    model: onnx.ModelProto, images: Sequence[str], height: int, width: int
 ) -> dict[str, TensorType]:
     """Returns the types of all tensors of a graph by name, including initializers.
 
     Args:
         model: a graph of free size.
-        image: name of its input (1, H, W, 3).
-        height: rows of the image, a multiple of the model's stride.
-        width: columns of the image, a multiple of the model's stride.
+        images: names of its inputs (1, H, W, 3).
+        height: rows of the images, a multiple of the model's stride.
+        width: columns of the images, a multiple of the model's stride.
 
     Raises:
         onnx.shape_inference.InferenceError: the nodes do not fit together.
@@ -53,9 +53,10 @@ def infer_tensors(
     sized = onnx.ModelProto()
     sized.CopyFrom(model)
     graph = sized.graph
-    (given,) = (value for value in graph.input if value.name == image)
-    for dimension, side in zip(given.type.tensor_type.shape.dim, (1, height, width), strict=False):
-        dimension.dim_value = side
+    for value in graph.input:
+        sides = (1, height, width) if value.name in images else ()
+        for dimension, side in zip(value.type.tensor_type.shape.dim, sides, strict=False):
+            dimension.dim_value = side
     del graph.value_info[:], graph.node[:]
     graph.node.extend(node for original in model.graph.node for node in _standard(original))
     inferred = onnx.shape_inference.infer_shapes(sized, strict_mode=True).graph

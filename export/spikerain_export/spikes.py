@@ -11,8 +11,10 @@ import onnx
 import onnxruntime
 
 from spikerain_edge.images import Image
+from spikerain_edge.inference.engine import inputs_of
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.origin import Graph
+from spikerain_export.truth import Scene
 
 # The spikes of all layers are in memory at once: half a gigabyte for `l` at 128x128 pixels.
 _SIDE = 128
@@ -35,22 +37,22 @@ class LayerDifference:
 
 
 def spike_differences(
-    first: Graph, second: Graph, images: Sequence[Image]
+    first: Graph, second: Graph, scenes: Sequence[Scene]
 ) -> tuple[LayerDifference, ...]:
-    """Compares the spikes of two graphs on the centres of the first two images.
+    """Compares the spikes of two graphs on the centres of the first two scenes.
 
     Args:
         first: an FP32 graph of free size.
         second: another graph of the same network.
-        images: (H, W, 3) uint8 BGR; only the first two are used.
+        scenes: rainy scenes; only the first two are used.
     """
     differing: dict[str, list[tuple[float, float]]] = {}
     sessions = [_tapped(graph) for graph in (first, second)]
-    for image in images[:_IMAGES]:
-        middle = _middle(image, first.spec.stride)
+    for scene in scenes[:_IMAGES]:
+        middles = [_middle(frame, first.spec.stride) for frame in scene.frames]
+        inputs = inputs_of(middles[0], middles[-1], first.spec)
         ours, theirs = (
-            dict(zip(names, session.run(names, {first.spec.image_input: middle}), strict=True))
-            for session, names in sessions
+            dict(zip(names, session.run(names, inputs), strict=True)) for session, names in sessions
         )
         for layer, other in zip(first.spec.neurons, second.spec.neurons, strict=True):
             for one, two in zip(layer.spikes, other.spikes, strict=True):

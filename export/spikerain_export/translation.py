@@ -77,26 +77,27 @@ def prove_translation(network: SpikeRain, files: Sequence[bytes]) -> Translation
     """
     begin = time.perf_counter()
     comparisons = [_Comparison(*unseal(content, "the graph in memory")) for content in files]
-    double, image = in_double_precision(network), _noise(network.config.stride)
+    double = in_double_precision(network)
+    frames = [_noise(network.config.stride, seed) for seed in range(network.config.frames)]
     hidden = {name for comparison in comparisons for name in comparison.hidden}
     for excited in (False, True):
-        seen = observe(double, image, sorted(hidden), excited=excited)
+        seen = observe(double, frames, sorted(hidden), excited=excited)
         for comparison in comparisons:
-            comparison.require_equal(image, seen)
+            comparison.require_equal(frames, seen)
     return Translation(
         max(each.potential for each in comparisons),
         max(each.picture for each in comparisons),
         sum(each.spikes for each in comparisons),
         sum(each.near for each in comparisons),
-        (image.shape[0], image.shape[1]),
+        (frames[0].shape[0], frames[0].shape[1]),
         time.perf_counter() - begin,
     )
 
 
-def _noise(stride: int) -> Bytes:
+def _noise(stride: int, seed: int) -> Bytes:
     """Generates an image (H, W, 3) uint8 of random levels in every channel."""
     height, width = (side * stride for side in _COARSE)
-    return np.random.default_rng(_SEED).integers(0, 256, (height, width, 3), np.uint8)
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
 class _Comparison:
@@ -117,8 +118,8 @@ class _Comparison:
         self.potential = self.picture = 0.0
         self.spikes = self.near = 0
 
-    def require_equal(self, image: Bytes, seen: Observation) -> None:
-        """Evaluates the graph on the network's image and compares all values.
+    def require_equal(self, frames: Sequence[Bytes], seen: Observation) -> None:
+        """Evaluates the graph on what the network has read and compares all values.
 
         Raises:
             ModelError: the graph differs from the network.
@@ -129,7 +130,7 @@ class _Comparison:
             for layer, part in _parts(name, whole, self._spec)
         }
         levels = np.random.default_rng(_SEED).uniform(*_LEVELS, seen.picture.shape)
-        made = self._graph(image[None], self._given(neurons, seen, levels))
+        made = self._graph([frame[None] for frame in frames], self._given(neurons, seen, levels))
         for layer in self._spec.neurons:
             self._compare_neurons(layer, neurons[layer.name], made)
         for name in self.hidden:

@@ -19,10 +19,22 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Scene:
-    """A rainy image (H, W, 3) uint8 BGR and the same image without rain, if it is known."""
+    """A rainy image and what is known of it; all uint8 (H, W, 3) BGR.
+
+    Attributes:
+        rainy: the image.
+        clean: the same image without rain, if it is known.
+        previous: the rainy frame before it, if the image is a frame of a video.
+    """
 
     rainy: Image
     clean: Image | None = None
+    previous: Image | None = None
+
+    @property
+    def frames(self) -> tuple[Image, ...]:
+        """What a network reads: the rainy image, and the frame before it if there is one."""
+        return (self.rainy,) if self.previous is None else (self.rainy, self.previous)
 
 
 @dataclass(frozen=True)

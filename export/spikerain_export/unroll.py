@@ -19,7 +19,8 @@ from spikerain_export.layers import Feature, LayerEmitter
 from spikerain_export.opset import OPSET
 from spikerain_training.config import NetworkConfig
 
-IMAGE, DERAINED, RATES, SILENT = "image", "derained", "firing_rates", "silent_channels"
+IMAGE, PREVIOUS, DERAINED = "image", "previous", "derained"
+RATES, SILENT = "firing_rates", "silent_channels"
 
 
 def unroll(
@@ -39,7 +40,8 @@ def unroll(
 
     Returns:
         The model, input `image` and output `derained` both uint8 (1, height, width, 3) BGR with
-        free height and width (multiples of the stride), and the ModelSpec, not yet sealed.
+        free height and width (multiples of the stride), and the ModelSpec, not yet sealed. A
+        network of two frames has a second input `previous`, like `image`.
 
     Raises:
         KeyError: a tensor is missing from `weights`.
@@ -48,7 +50,9 @@ def unroll(
     emitter = LayerEmitter(graph, config, weights)
     pixels = graph.node("Cast", [IMAGE], "pixels", to=TensorProto.FLOAT)
     planes = graph.node("Transpose", [pixels], "planes", perm=[0, 3, 1, 2])
-    residual = graph.node("Transpose", [_network(emitter, planes)], "residual", perm=[0, 2, 3, 1])
+    change = _change(graph, pixels) if config.frames == 2 else None
+    made = _network(emitter, planes, change)
+    residual = graph.node("Transpose", [made], "residual", perm=[0, 2, 3, 1])
     derained = graph.node("Round", [graph.node("Add", [pixels, residual], "sum")], "rounded")
     limits = [graph.scalar(0.0), graph.scalar(255.0)]
     clipped = graph.node("Clip", [derained, *limits], "clipped")
@@ -60,7 +64,9 @@ def unroll(
         _silent_channels(graph, emitter.neurons)
         outputs.append(helper.make_tensor_value_info(RATES, TensorProto.FLOAT, shape))
         outputs.append(helper.make_tensor_value_info(SILENT, TensorProto.FLOAT, shape[:1]))
-    model = graph.model(f"spikerain-{config.variant}", [image_value(IMAGE)], outputs, OPSET)
+    names = [IMAGE] if change is None else [IMAGE, PREVIOUS]
+    inputs = [image_value(name) for name in names]
+    model = graph.model(f"spikerain-{config.variant}", inputs, outputs, OPSET)
     spec = ModelSpec(
         name=name,
         variant=config.variant,
@@ -76,6 +82,7 @@ def unroll(
         weights_sha256=weights_digest(weights),
         probe=probe,
         image_input=IMAGE,
+        previous_input=None if change is None else PREVIOUS,
         image_output=DERAINED,
         rates_output=RATES,
         silent_output=SILENT,
@@ -96,11 +103,26 @@ def weights_digest(weights: Weights) -> str:
     return digest.hexdigest()
 
 
-def _network(emit: LayerEmitter, planes: str) -> str:
-    """Emits the network from BGR planes (1, 3, H, W) in 0..255 to the residual to add to them."""
+def _change(graph: GraphBuilder, pixels: str) -> str:
+    """Emits how the image differs from the previous frame, BGR planes (1, 3, H, W)."""
+    before = graph.node("Cast", [PREVIOUS], "previous_pixels", to=TensorProto.FLOAT)
+    change = graph.node("Sub", [pixels, before], "changed_pixels")
+    return graph.node("Transpose", [change], "change", perm=[0, 3, 1, 2])
+
+
+def _network(emit: LayerEmitter, planes: str, change: str | None) -> str:
+    """Emits the network from BGR planes (1, 3, H, W) in 0..255 to the residual to add to them.
+
+    Args:
+        emit: emits its layers.
+        planes: the image.
+        change: how it differs from the previous frame, if the network reads that.
+    """
     config, graph = emit.config, emit.graph
     shuffle, area = config.shuffle, config.shuffle**2
 
+    if change is not None:
+        planes = graph.node("Concat", [planes, change], "seen", axis=1)
     kernel = embedding_for_bytes(emit.weights["embed.weight"], shuffle)
     embedded = graph.convolution(
         planes, "embed/0", "embed", kernel, stride=shuffle, padding=shuffle
@@ -126,9 +148,26 @@ def _network(emit: LayerEmitter, planes: str) -> str:
         emit.weights["output.weight"], emit.weights["output.bias"], shuffle
     )
     output = graph.convolution(enhanced, "output/0", "output", weight, bias)
-    if shuffle == 1:
-        return output
-    return graph.node("DepthToSpace", [output], "shuffled", blocksize=shuffle, mode="CRD")
+    if shuffle > 1:
+        output = graph.node("DepthToSpace", [output], "shuffled", blocksize=shuffle, mode="CRD")
+    return output if change is None else _without_change(graph, output, change)
+
+
+def _without_change(graph: GraphBuilder, output: str, change: str) -> str:
+    """Emits the residual of a network that takes a share of the previous frame at every pixel.
+
+    `image + residual - share * change` is `residual` on the share of the image and of the previous
+    frame.
+
+    Args:
+        graph: builder that receives the nodes.
+        output: residual and logit of the share, (1, 4, H, W).
+        change: difference to the previous frame, (1, 3, H, W).
+    """
+    added, logit = graph.split(output, ["added", "logit"], [3, 1])
+    share = graph.node("Sigmoid", [logit], "share")
+    taken = graph.node("Mul", [share, change], "taken")
+    return graph.node("Sub", [added, taken], "correction")
 
 
 def _blocks(emit: LayerEmitter, name: str, count: int, feature: Feature) -> Feature:

@@ -19,7 +19,8 @@ from spikerain_export.progress import Progress, show
 from spikerain_export.spikes import LayerDifference, spike_differences
 from spikerain_export.truth import Loss, Scene, psnr_lost
 
-Derain = Callable[[Image], Image]
+Derain = Callable[..., Image]
+"""Derains an image, given the frame before it too if the image is a frame of a video."""
 PYTORCH, FULL, ITSELF = "pytorch", "onnx fp32", "itself"
 """Reference of a graph: its PyTorch network, the FP32 graph, or none but itself."""
 _ROUNDS = 5
@@ -95,16 +96,15 @@ def measure(
         for artefact in artefacts
     ]
     try:
-        timings = time_in_turn(derainers, sizes[0][0].rainy)
+        timings = time_in_turn(derainers, sizes[0][0])
         base = _all(derainers[0], sizes)
         reference = PYTORCH if network else ITSELF
         expected = _all(network, sizes) if network else base
         proofs = [_proof(full, reference, sizes, expected, base, (), timings[0])]
-        images = [scene.rainy for scene in sizes[0]]
         for number, artefact in enumerate(others, 1):
             show(progress, "comparing pictures and spikes", number, len(artefacts))
             made = _all(derainers[number], sizes)
-            differing = spike_differences(full.graph, artefact.graph, images)
+            differing = spike_differences(full.graph, artefact.graph, sizes[0])
             proofs.append(_proof(artefact, FULL, sizes, base, made, differing, timings[number]))
         return tuple(proofs)
     finally:
@@ -113,16 +113,16 @@ def measure(
 
 
 def time_in_turn(
-    derainers: Sequence[Derainer], image: Image, rounds: int = _ROUNDS
+    derainers: Sequence[Derainer], scene: Scene, rounds: int = _ROUNDS
 ) -> tuple[LatencySpread, ...]:
-    """Measures the latency of each for one image, alternating so that all share disturbances."""
+    """Measures the latency of each for one scene, alternating so that all share disturbances."""
     taken: list[list[float]] = [[] for _ in derainers]
     for derainer in derainers:
-        derainer(image)
+        derainer(*scene.frames)
     for _ in range(rounds):
         for derainer, milliseconds in zip(derainers, taken, strict=True):
             begin = time.perf_counter()
-            derainer(image)
+            derainer(*scene.frames)
             milliseconds.append(1000 * (time.perf_counter() - begin))
     return tuple(LatencySpread(statistics.median(each), min(each), max(each)) for each in taken)
 
@@ -161,7 +161,7 @@ def _proof(
 
 
 def _all(derain: Derain, sizes: Sequence[Sequence[Scene]]) -> list[list[Image]]:
-    return [[derain(scene.rainy) for scene in scenes] for scenes in sizes]
+    return [[derain(*scene.frames) for scene in scenes] for scenes in sizes]
 
 
 def _flat(images: Sequence[Sequence[Image]]) -> list[Image]:

@@ -51,8 +51,9 @@ def scenes() -> list[list[Scene]]:
     ]
 
 
-def rainy_images() -> list[npt.NDArray[np.uint8]]:
-    return [scene.rainy for scene in scenes()[0]]
+def rainy_scenes() -> list[Scene]:
+    """Scenes that choose scales: nothing is known of them but the rainy images."""
+    return [Scene(scene.rainy) for scene in scenes()[0]]
 
 
 def _respecified(content: bytes, edit: Callable[[dict[str, Any]], object]) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from export_parts import checkpoint, rainy_images
+from export_parts import checkpoint, rainy_scenes
 from precision_parts import photograph
 
 from spikerain_edge import InputError, ModelError
@@ -30,7 +30,7 @@ def origin(folder: Path) -> Origin:
 
 
 def made(origin: Origin, **request: Any) -> OnnxRuntimeEngine:
-    artefact = convert(origin, Request(**request), rainy_images())
+    artefact = convert(origin, Request(**request), rainy_scenes())
     return OnnxRuntimeEngine(artefact.content, "the export")
 
 
@@ -44,7 +44,7 @@ def test_every_operator_set_produces_the_same_picture(
     newer = convert(
         open_origin(str(folder), name="small", opset=opset),
         Request(precision),  # type: ignore[arg-type]
-        rainy_images(),
+        rainy_scenes(),
     )
     assert newer.probe is not None
     for content in (newer.content, newer.probe):
@@ -125,7 +125,7 @@ def test_a_derainer_rejects_a_graph_for_two_images_when_loading_it(
 @pytest.mark.parametrize("target", ["onnxruntime", "tensorrt"])
 def test_a_converted_graph_names_its_fp32_file(origin: Origin, precision: Any, target: Any) -> None:
     full = convert(origin, Request())
-    artefact = convert(origin, Request(precision, target), rainy_images())
+    artefact = convert(origin, Request(precision, target), rainy_scenes())
     assert full.graph.spec.source_sha256 == ""
     assert artefact.graph.spec.source_sha256 == origin.sha256
     assert artefact.graph.spec.precision == precision
@@ -134,7 +134,7 @@ def test_a_converted_graph_names_its_fp32_file(origin: Origin, precision: Any, t
 
 @pytest.mark.slow
 def test_the_probe_graph_is_converted_like_the_graph(origin: Origin) -> None:
-    artefact = convert(origin, Request("int8", size=(48, 64)), rainy_images())
+    artefact = convert(origin, Request("int8", size=(48, 64)), rainy_scenes())
     image = photograph(48, 64)
     with Derainer.from_bytes(artefact.content, probe=artefact.probe) as derainer:
         derained, rates = derainer.derain_and_probe(image)
@@ -144,7 +144,7 @@ def test_the_probe_graph_is_converted_like_the_graph(origin: Origin) -> None:
 
 def remade(origin: Origin, **request: Any) -> Origin:
     """An exported graph as the origin of another export."""
-    return replace(origin, graph=convert(origin, Request(**request), rainy_images()).graph)
+    return replace(origin, graph=convert(origin, Request(**request), rainy_scenes()).graph)
 
 
 @pytest.mark.slow
@@ -169,7 +169,7 @@ def test_impossible_conversions_are_rejected(
     origin: Origin, first: dict[str, Any], second: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(InputError) as raised:
-        convert(remade(origin, **first), Request(**second), rainy_images())
+        convert(remade(origin, **first), Request(**second), rainy_scenes())
     assert said in str(raised.value)
 
 
@@ -185,7 +185,7 @@ def test_other_precisions_need_a_graph_of_operator_set_17(folder: Path) -> None:
     written = replace(newer, graph=convert(newer, Request()).graph)
     written = replace(written, graph=replace(written.graph, model=at_opset(newer.graph.model, 19)))
     with pytest.raises(InputError, match="set 19; int8 is made from operator set 17"):
-        convert(written, Request("int8"), rainy_images())
+        convert(written, Request("int8"), rainy_scenes())
 
 
 def test_int8_for_onnx_runtime_needs_images(origin: Origin) -> None:

@@ -20,6 +20,7 @@ from spikerain_export.artefact import unseal
 from spikerain_export.conversion import Request, convert
 from spikerain_export.counting import counted
 from spikerain_export.origin import Origin, open_origin
+from spikerain_export.truth import Scene
 
 Described = tuple[onnx.ModelProto, ModelSpec]
 Arrays = dict[str, npt.NDArray[Any]]
@@ -40,7 +41,7 @@ def described(request: pytest.FixtureRequest, origin: Origin) -> Described:
         return unseal(find_model(request.param).graph.read(), request.param)
     precision, _, target = request.param.partition(" for ")
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    made = convert(origin, Request(precision, target or "onnxruntime"), [noise])
+    made = convert(origin, Request(precision, target or "onnxruntime"), [Scene(noise)])
     return unseal(made.content, request.param)
 
 

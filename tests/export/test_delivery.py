@@ -31,7 +31,10 @@ PICTURES = [
     [Scene(photograph(*size)), Scene(np.ascontiguousarray(photograph(*size)[::-1]))]
     for size in ((64, 72), (48, 64))
 ]
-OTHERS = [np.ascontiguousarray(photograph(96, 96)[:, ::-1]), photograph(96, 80)]
+OTHERS = [
+    Scene(np.ascontiguousarray(photograph(96, 96)[:, ::-1])),
+    Scene(photograph(96, 80)),
+]
 Files = Callable[[Path], list[str]]
 
 

@@ -29,6 +29,7 @@ from spikerain_edge.models import find_model
 from spikerain_edge.spec import METADATA_KEY, ModelSpec
 from spikerain_export.artefact import seal
 from spikerain_export.precision import Int8Target, integer_convolutions, output_scales, to_int8
+from spikerain_export.truth import Scene
 from spikerain_training.network import SpikeRain
 
 pytestmark = pytest.mark.slow
@@ -68,7 +69,7 @@ def test_weights_that_are_exact_in_int8_change_nothing_for_tensorrt(network: Spi
 def test_first_spikes_are_exact_for_onnx_runtime(network: SpikeRain) -> None:
     model, spec = described(network)
     exact = representable(model, spec)
-    int8, _ = to_int8(exact, spec, "onnxruntime", [SMALL])
+    int8, _ = to_int8(exact, spec, "onnxruntime", [Scene(SMALL)])
     before = spikes(exact, spec, TensorProto.FLOAT)
     after = spikes(int8, spec, TensorProto.UINT8)
     # The block input is not rounded, so the first spikes of the units depend on weights only.
@@ -83,7 +84,7 @@ def test_first_spikes_are_exact_for_onnx_runtime(network: SpikeRain) -> None:
 def test_the_shipped_model_in_int8_produces_the_same_picture(target: Int8Target) -> None:
     model, spec = shipped()
     image = photograph(128, 160)
-    int8, _ = to_int8(model, spec, target, [photograph(96, 96)])
+    int8, _ = to_int8(model, spec, target, [Scene(photograph(96, 96))])
     (expected,), (actual,) = (run(graph, ["derained"], image) for graph in (model, int8))
     # At least the gate, and clearly better than a graph that returns its input.
     assert psnr(actual[0], expected[0]) >= max(35, psnr(expected[0], image) + 2)
@@ -122,7 +123,7 @@ def test_every_spiking_convolution_reads_signed_bytes(network: SpikeRain) -> Non
 
 def test_onnx_runtime_runs_every_spiking_convolution_in_integers(network: SpikeRain) -> None:
     model, spec = described(network)
-    int8, made = to_int8(model, spec, "onnxruntime", [SMALL])
+    int8, made = to_int8(model, spec, "onnxruntime", [Scene(SMALL)])
     blocks = sum((*network.config.encoder, *network.config.decoder))
     others = 5 + network.config.merge_finest  # down, up and merge
     expected = network.config.timesteps * (blocks * (network.config.units + 1) + others)
@@ -145,8 +146,8 @@ def test_channels_with_small_weights_keep_their_bias(nano: SpikeRain) -> None:
     weight[0], weight[1:3] = 0, weight[1:3] * 1e-10
     bias[:3] = 0.3, 0.3, -0.3
     weak = with_constants(model, {f"{layer}/weight": weight, f"{layer}/bias": bias})
-    scale = output_scales(weak, spec, [SMALL])[layer].scale
-    int8, _ = to_int8(weak, spec, "onnxruntime", [SMALL])
+    scale = output_scales(weak, spec, [Scene(SMALL)])[layer].scale
+    int8, _ = to_int8(weak, spec, "onnxruntime", [Scene(SMALL)])
     (currents,) = run(tapped(int8, [f"{layer}/0"], TensorProto.FLOAT), [f"{layer}/0"])
     for channel, expected in enumerate((0.3, 0.3, -0.3)):
         np.testing.assert_allclose(currents[..., channel], expected, atol=0.51 * scale)
@@ -171,7 +172,7 @@ def test_the_slow_integer_convolution_is_rejected(nano: SpikeRain) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_probe_and_plain_graph_agree(network: SpikeRain, target: Int8Target) -> None:
     model, spec = described(network)
-    scales = output_scales(model, spec, [SMALL]) if target == "onnxruntime" else None
+    scales = output_scales(model, spec, [Scene(SMALL)]) if target == "onnxruntime" else None
     plain, _ = to_int8(model, spec, target, scales=scales)
     probe, made = to_int8(*described(network, probe=True), target, scales=scales)
     names = names_of_spikes(made)
@@ -190,7 +191,7 @@ def test_probe_and_plain_graph_agree(network: SpikeRain, target: Int8Target) -> 
 @pytest.mark.parametrize("target", TARGETS)
 def test_int8_graphs_take_byte_images_of_any_size(nano: SpikeRain, target: Int8Target) -> None:
     model, spec = described(nano)
-    int8, made = to_int8(model, spec, target, [SMALL], source_sha256="cd" * 32)
+    int8, made = to_int8(model, spec, target, [Scene(SMALL)], source_sha256="cd" * 32)
     assert int8.graph.input == model.graph.input
     assert int8.graph.output == model.graph.output
     assert (made.precision, made.target, made.source_sha256) == ("int8", target, "cd" * 32)
@@ -203,7 +204,7 @@ def test_int8_graphs_take_byte_images_of_any_size(nano: SpikeRain, target: Int8T
 
 def test_int8_does_not_change_the_counts_of_operations(network: SpikeRain) -> None:
     model, spec = described(network)
-    _, made = to_int8(model, spec, "onnxruntime", [SMALL])
+    _, made = to_int8(model, spec, "onnxruntime", [Scene(SMALL)])
     rates = np.random.default_rng(0).random((len(spec.neurons), spec.timesteps), np.float32)
     assert made.neurons == spec.neurons
     assert made.macs(64, 96) == pytest.approx(spec.macs(64, 96))
@@ -214,7 +215,7 @@ def test_int8_does_not_change_the_counts_of_operations(network: SpikeRain) -> No
 
 def test_operations_are_the_convolutions_of_the_graph(network: SpikeRain) -> None:
     model, spec = described(network)
-    int8, made = to_int8(model, spec, "onnxruntime", [SMALL])
+    int8, made = to_int8(model, spec, "onnxruntime", [Scene(SMALL)])
     emitted = {
         node.name.rsplit("/", 2)[0] for node in int8.graph.node if node.op_type == "QLinearConv"
     }
@@ -223,7 +224,7 @@ def test_operations_are_the_convolutions_of_the_graph(network: SpikeRain) -> Non
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_int8_file_has_no_unused_constants_or_nodes(nano: SpikeRain, target: Int8Target) -> None:
-    int8, _ = to_int8(*described(nano), target, [SMALL])
+    int8, _ = to_int8(*described(nano), target, [Scene(SMALL)])
     read = {name for node in int8.graph.node for name in node.input}
     written = {name for node in int8.graph.node for name in node.output}
     assert set(constants(int8)) <= read
@@ -239,27 +240,27 @@ def test_scales_need_images(nano: SpikeRain) -> None:
 
 def test_an_image_that_is_too_small_for_scales_is_rejected(nano: SpikeRain) -> None:
     with pytest.raises(InputError, match="4x40"):
-        output_scales(*described(nano), [photograph(40, 4)])
+        output_scales(*described(nano), [Scene(photograph(40, 4))])
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_int8_graph_cannot_be_converted_again(nano: SpikeRain, target: Int8Target) -> None:
     once, made = to_int8(*described(nano), "tensorrt")
     with pytest.raises(ModelError, match="already int8"):
-        to_int8(once, made, target, [SMALL])
+        to_int8(once, made, target, [Scene(SMALL)])
 
 
 def test_an_unknown_operator_is_rejected(nano: SpikeRain) -> None:
     model, spec = described(nano)
     with pytest.raises(ModelError, match=r"the operator Erf .*'odd'.* converted to int8"):
-        to_int8(with_unknown_operator(model), spec, "onnxruntime", [SMALL])
+        to_int8(with_unknown_operator(model), spec, "onnxruntime", [Scene(SMALL)])
 
 
 def test_a_constant_with_axes_in_an_elementwise_operator_is_rejected(nano: SpikeRain) -> None:
     model, spec = described(nano)
     changed = with_constants(model, {"fuse/weight/0": np.ones((24, 1, 1), np.float32)})
     with pytest.raises(ModelError, match=r"fuse/term/0.*axes"):
-        to_int8(changed, spec, "onnxruntime", [SMALL])
+        to_int8(changed, spec, "onnxruntime", [Scene(SMALL)])
 
 
 def test_precision_is_imported_without_torch() -> None:

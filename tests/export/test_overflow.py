@@ -6,6 +6,7 @@ from precision_parts import constants, described, photograph, run, tapped, with_
 
 from spikerain_edge.errors import ModelError
 from spikerain_export.precision import require_half_range
+from spikerain_export.truth import Scene
 from spikerain_training.network import SpikeRain
 
 
@@ -13,7 +14,7 @@ from spikerain_training.network import SpikeRain
 def test_peaks_are_those_of_the_fp32_graph_on_all_images(nano: SpikeRain) -> None:
     model, spec = described(nano)
     images = [photograph(48, 64), photograph()]
-    peaks = require_half_range(model, spec, images)
+    peaks = require_half_range(model, spec, map(Scene, images))
     names = ["output/0", "encoder1.0.neurons.1/potential/1", "enhance/sum"]
     seen = [run(tapped(model, names, 1), names, image) for image in images]
     for number, name in enumerate(names):
@@ -24,7 +25,7 @@ def test_peaks_are_those_of_the_fp32_graph_on_all_images(nano: SpikeRain) -> Non
 @pytest.mark.slow
 def test_the_error_names_a_tensor_beyond_half_precision(nano: SpikeRain) -> None:
     model, spec = described(nano)
-    peak = require_half_range(model, spec, [photograph()])["output/0"]
+    peak = require_half_range(model, spec, [Scene(photograph())])["output/0"]
     values = {name: np.asarray(constants(model)[name]) for name in ("output/weight", "output/bias")}
     for above, factor in ((False, 0.98), (True, 1.02)):
         by = np.float32(factor * 65504 / peak)
@@ -33,10 +34,10 @@ def test_the_error_names_a_tensor_beyond_half_precision(nano: SpikeRain) -> None
             with pytest.raises(
                 ModelError, match=r"output/0 of test .* half precision is 65504"
             ) as it:
-                require_half_range(scaled, spec, [photograph()])
+                require_half_range(scaled, spec, [Scene(photograph())])
             assert "\n" not in str(it.value)
         else:
-            require_half_range(scaled, spec, [photograph()])
+            require_half_range(scaled, spec, [Scene(photograph())])
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def library() -> Library:
     return real_library()
 
 
-@pytest.fixture(scope="module", params=["nano", "tiny", "s"])
+@pytest.fixture(scope="module", params=["nano", "tiny", "s", "nano-video"])
 def model(request: pytest.FixtureRequest) -> tuple[onnx.ModelProto, ModelSpec]:
     """The shipped `nano`, and untrained variants: types and shapes do not depend on weights."""
     name = str(request.param)

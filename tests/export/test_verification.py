@@ -42,7 +42,9 @@ def full(origin: Origin) -> Artefact:
 @pytest.fixture(scope="module")
 def bytes8(origin: Origin) -> Artefact:
     others = [photograph(96, 96)[:, ::-1], rained_on(photograph(96, 96))]
-    return convert(origin, Request("int8"), [np.ascontiguousarray(image) for image in others])
+    return convert(
+        origin, Request("int8"), [Scene(np.ascontiguousarray(image)) for image in others]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -203,13 +205,15 @@ def test_latencies_are_measured_in_alternating_rounds(full: Artefact, bytes8: Ar
     def derain(number: int) -> Derainer:
         return lambda image: called.append(number)  # type: ignore[return-value]
 
-    timings = time_in_turn([derain(0), derain(1)], photograph(48, 64), rounds=3)
+    timings = time_in_turn([derain(0), derain(1)], Scene(photograph(48, 64)), rounds=3)
     assert called == [0, 1] * 4
     assert all(0 <= each.least <= each.median <= each.most for each in timings)
 
 
 def test_a_graph_compared_with_itself_has_no_different_spikes(full: Artefact) -> None:
-    found = spike_differences(full.graph, full.graph, [photograph(), photograph(40, 64)])
+    found = spike_differences(
+        full.graph, full.graph, [Scene(photograph()), Scene(photograph(40, 64))]
+    )
     assert [layer.layer for layer in found] == [one.name for one in full.graph.spec.neurons]
     assert {layer.share for layer in found} == {0}
     assert all(0 <= layer.rate <= 1 for layer in found)
@@ -235,7 +239,7 @@ def test_different_spikes_are_counted_in_their_own_layer(
     probe = origin_of(published, tmp_path / "checkpoint").probe
     assert probe is not None
     last = probe.spec.neurons[-1]
-    found = spike_differences(probe, inverted(probe, last.spikes[-1]), [photograph(48, 64)])
+    found = spike_differences(probe, inverted(probe, last.spikes[-1]), [Scene(photograph(48, 64))])
     # All neurons of the last layer differ at one of three timesteps; no layer reads them.
     assert {one.layer: one.share for one in found if one.share} == {last.name: pytest.approx(1 / 3)}
 
@@ -246,9 +250,9 @@ def test_spikes_are_compared_correctly_across_channel_layouts(
 ) -> None:
     """At 128x128, layers of nano have 16 channels of 16x16: both layouts have the same shape."""
     image = photograph(128, 128)
-    found = spike_differences(full.graph, bytes8.graph, [image])
+    found = spike_differences(full.graph, bytes8.graph, [Scene(image)])
     assert max(layer.share for layer in found) > 0
-    by_rows = spike_differences(full.graph, bytes8.graph, [image[:, :120]])
+    by_rows = spike_differences(full.graph, bytes8.graph, [Scene(image[:, :120])])
     for square, other in zip(found, by_rows, strict=True):
         # If the layouts were mixed up, the share would be near 2 * rate * (1 - rate).
         assert square.share < 3 * other.share + 0.02, square.layer

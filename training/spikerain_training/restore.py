@@ -34,15 +34,17 @@ def restore_clip(network: nn.Module, frames: Sequence[Image]) -> list[Image]:
 
 
 @torch.inference_mode()
-def restore(network: nn.Module, image: Image) -> Image:
+def restore(network: nn.Module, image: Image, previous: Image | None = None) -> Image:
     """Derains an image (H, W, 3) uint8 BGR of any size.
 
     Args:
         network: a SpikeRain network in evaluation mode, on any device.
         image: the rainy image.
+        previous: the rainy frame before it, of the same shape, for a network of two frames.
 
     Returns:
         The derained image, (H, W, 3) uint8 BGR.
     """
     device = next(network.parameters()).device
-    return to_image(network(to_tensor(image)[None].to(device))[0].cpu())
+    frames = [image] if previous is None else [image, previous]
+    return to_image(network(*(to_tensor(each)[None].to(device) for each in frames))[0].cpu())

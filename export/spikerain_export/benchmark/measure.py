@@ -60,10 +60,13 @@ class _Contender:
 
 
 def scenes(size: Size) -> list[Scene]:
-    """Returns frames of the built-in street at a size, with and without rain."""
+    """Returns frames of the built-in street at a size, with the frame before, and without rain."""
     street = DemoScene()
-    pairs = [(street.rainy(moment), street.clean(moment)) for moment in _MOMENTS]
-    return [Scene(*(crop_and_scale(image, *size) for image in pair)) for pair in pairs]
+    shown = [
+        (street.rainy(moment), street.clean(moment), street.rainy(moment - 1))
+        for moment in _MOMENTS
+    ]
+    return [Scene(*(crop_and_scale(image, *size) for image in images)) for images in shown]
 
 
 def measure_size(
@@ -124,6 +127,7 @@ def _workload(path: Path, provider: str, views: Sequence[Scene], settings: Setti
         settings.warmup,
         settings.iterations,
         settings.power,
+        tuple(view.previous for view in views if view.previous is not None),
     )
 
 
@@ -140,10 +144,10 @@ def _take_turn(contender: _Contender, views: Sequence[Scene]) -> None:
 def derained(work: Workload) -> list[Image]:
     """Derains the images of a workload."""
     with work.load() as derainer:
-        return [derainer(image) for image in work.images]
+        return [derainer(*frames) for frames in work.shown(derainer.spec)]
 
 
-def spikes_that_differ(first: Path, second: Path, images: Sequence[Image]) -> float:
+def spikes_that_differ(first: Path, second: Path, scenes: Sequence[Scene]) -> float:
     """Returns the share of spikes that differ between two graphs, mean over layers.
 
     Raises:
@@ -154,7 +158,7 @@ def spikes_that_differ(first: Path, second: Path, images: Sequence[Image]) -> fl
     from spikerain_export.spikes import spike_differences
 
     one, two = (Graph(*unseal(path.read_bytes(), str(path))) for path in (first, second))
-    return statistics.fmean(each.share for each in spike_differences(one, two, images))
+    return statistics.fmean(each.share for each in spike_differences(one, two, scenes))
 
 
 def _finished(
@@ -200,7 +204,6 @@ def _spikes(reference: _Contender, contender: _Contender, views: Sequence[Scene]
         return None
     try:
         with Child() as child:
-            images = [view.rainy for view in views]
-            return round(child.call(spikes_that_differ, first, second, images), 6)
+            return round(child.call(spikes_that_differ, first, second, views), 6)
     except (SpikeRainError, RuntimeError):
         return None

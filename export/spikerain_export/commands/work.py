@@ -96,7 +96,8 @@ def _deliver(order: Order, origin: Origin, output: Path, progress: Progress) -> 
     request = order.request
     usual = None if order.settings is None else USUAL_SIZE
     scaled = (request.precision, request.target) == ("int8", "onnxruntime")
-    material = collect_images(order.data, sizes_for(order.size or usual), scales=scaled)
+    sizes, video = sizes_for(order.size or usual), origin.graph.spec.reads_video
+    material = collect_images(order.data, sizes, scales=scaled, video=video)
     _say(material.note)
     return deliver(
         origin,

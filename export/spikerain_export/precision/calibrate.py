@@ -20,6 +20,7 @@ from spikerain_export.precision.scales import (
     scale_for_neurons,
 )
 from spikerain_export.precision.taps import Tapped, tap_name
+from spikerain_export.truth import Scene
 
 # Every third pixel: an odd step samples all phases of features that were doubled or shuffled.
 _EVERY = 3
@@ -31,7 +32,7 @@ def calibrate(
     model: onnx.ModelProto,
     spec: ModelSpec,
     convolutions: Sequence[SpikingConvolution],
-    images: Sequence[Image],
+    scenes: Sequence[Scene],
 ) -> dict[str, OutputScale]:
     """Chooses the output scale of every convolution, by layer.
 
@@ -42,7 +43,7 @@ def calibrate(
         model: FP32 graph.
         spec: its description.
         convolutions: the convolutions whose outputs are rounded, one per timestep.
-        images: rainy images (H, W, 3) uint8 BGR.
+        scenes: rainy scenes.
 
     Raises:
         InputError: there are no images, an image is too small, or the graph does not take one
@@ -53,7 +54,7 @@ def calibrate(
             "INT8 scales can only be chosen on a graph for one image of any size",
             "convert the graph to int8 first, then fix its size",
         )
-    if not images:
+    if not scenes:
         raise InputError(
             "INT8 for ONNX Runtime needs rainy images to choose its scales",
             "name a folder of rainy images with --data",
@@ -62,7 +63,8 @@ def calibrate(
     for convolution in convolutions:
         steps.setdefault(convolution.layer, []).append(convolution.output)
     sampled = _sampled(model, [name for names in steps.values() for name in names])
-    seen = [sampled(_middle(image, spec.stride)) for image in images]
+    middles = [[_middle(frame, spec.stride) for frame in scene.frames] for scene in scenes]
+    seen = [sampled(*frames) for frames in middles]
     only_neurons = {found.layer: found.only_neurons for found in convolutions}
     neuron = Neuron(1 - 1 / spec.tau, spec.threshold)
     scales = {}

@@ -24,7 +24,6 @@ from typing import Literal
 
 import onnx
 
-from spikerain_edge.images import Image
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.counting import counted
 from spikerain_export.precision.calibrate import calibrate
@@ -34,6 +33,7 @@ from spikerain_export.precision.graph import SourceGraph, require_full_precision
 from spikerain_export.precision.openvino import OpenVinoWriter
 from spikerain_export.precision.qdq import with_pairs
 from spikerain_export.precision.scales import OutputScale
+from spikerain_export.truth import Scene
 
 Int8Target = Literal["onnxruntime", "openvino", "tensorrt"]
 
@@ -42,7 +42,7 @@ def to_int8(
     model: onnx.ModelProto,
     spec: ModelSpec,
     target: Int8Target,
-    images: Sequence[Image] = (),
+    scenes: Sequence[Scene] = (),
     *,
     source_sha256: str = "",
     scales: dict[str, OutputScale] | None = None,
@@ -53,9 +53,9 @@ def to_int8(
         model: FP32 graph.
         spec: its description.
         target: runtime that will run it.
-        images: for `onnxruntime`: rainy images (H, W, 3) uint8 BGR to choose scales on.
+        scenes: for `onnxruntime`: rainy scenes to choose scales on.
         source_sha256: SHA-256 of the file that it was read from.
-        scales: for `onnxruntime`: the result of `output_scales`, instead of images.
+        scales: for `onnxruntime`: the result of `output_scales`, instead of scenes.
 
     Raises:
         InputError: scales must be chosen, but there are no images.
@@ -80,13 +80,13 @@ def to_int8(
         return rewritten, counted(rewritten, described)
     convolutions = SpikingConvolutions(source, spec)
     if scales is None:
-        scales = calibrate(model, spec, convolutions.all, images)
+        scales = calibrate(model, spec, convolutions.all, scenes)
     rewritten = ChannelsLastWriter(source, spec, convolutions, scales).write()
     return rewritten, counted(rewritten, described)
 
 
 def output_scales(
-    model: onnx.ModelProto, spec: ModelSpec, images: Sequence[Image]
+    model: onnx.ModelProto, spec: ModelSpec, scenes: Sequence[Scene]
 ) -> dict[str, OutputScale]:
     """Chooses the output scales of ONNX Runtime's integer convolutions, by layer.
 
@@ -95,9 +95,9 @@ def output_scales(
     Args:
         model: FP32 graph.
         spec: its description.
-        images: rainy images (H, W, 3) uint8 BGR.
+        scenes: rainy scenes.
 
     Raises:
         InputError: there are no images, or an image is too small.
     """
-    return calibrate(model, spec, SpikingConvolutions(SourceGraph(model), spec).all, images)
+    return calibrate(model, spec, SpikingConvolutions(SourceGraph(model), spec).all, scenes)

@@ -14,11 +14,11 @@ import onnx
 from onnx import helper
 
 from spikerain_edge.errors import ModelError
-from spikerain_edge.images import Image
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.precision.graph import SourceGraph
 from spikerain_export.precision.half import HalfWriter
 from spikerain_export.precision.taps import Tapped
+from spikerain_export.truth import Scene
 
 # Outputs of these are not larger than their inputs, which are checked, or than 255.
 _BOUNDED = {
@@ -30,14 +30,14 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 def require_half_range(
-    model: onnx.ModelProto, spec: ModelSpec, images: Iterable[Image]
+    model: onnx.ModelProto, spec: ModelSpec, scenes: Iterable[Scene]
 ) -> dict[str, float]:
-    """Checks that all constants, and all tensors on these images, fit into half precision.
+    """Checks that all constants, and all tensors on these scenes, fit into half precision.
 
     Args:
         model: FP32 graph of free size that `to_half` can convert.
         spec: its description.
-        images: rainy images (H, W, 3) uint8 BGR, cropped to multiples of the stride.
+        scenes: rainy scenes, cropped to multiples of the stride.
 
     Returns:
         The largest absolute value of every constant and tensor that becomes half precision.
@@ -53,9 +53,10 @@ def require_half_range(
     }
     growing = [name for name in writer.half_tensors if source.made_by[name].op_type not in _BOUNDED]
     tapped = Tapped(model, growing, _peak)
-    for image in images:
-        height, width = (side // spec.stride * spec.stride for side in image.shape[:2])
-        for name, value in tapped(np.ascontiguousarray(image[:height, :width])).items():
+    for scene in scenes:
+        height, width = (side // spec.stride * spec.stride for side in scene.rainy.shape[:2])
+        frames = [np.ascontiguousarray(frame[:height, :width]) for frame in scene.frames]
+        for name, value in tapped(*frames).items():
             peaks[name] = max(peaks.get(name, 0.0), _finite(float(value)))
     worst = max(peaks, key=peaks.__getitem__)
     if peaks[worst] >= LARGEST:

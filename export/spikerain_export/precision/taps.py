@@ -20,7 +20,7 @@ class Tapped:
     """A graph whose outputs are summaries of its tensors.
 
     Args:
-        model: a graph that takes one image.
+        model: a graph that takes one image, and perhaps the frame before it.
         tensors: names of the float32 tensors to summarise.
         summary: returns the nodes of one summary.
         constants: initializers that the summaries read.
@@ -50,15 +50,18 @@ class Tapped:
             tapped.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
-    def __call__(self, image: Image) -> dict[str, Floats]:
+    def __call__(self, image: Image, previous: Image | None = None) -> dict[str, Floats]:
         """Returns the summary of each tensor by the tensor's name.
 
         Args:
             image: (H, W, 3) uint8 BGR, its sides multiples of the stride.
+            previous: the frame before it, which graphs for video read; None if nothing changed.
         """
-        (source,) = self._session.get_inputs()
+        frames = (image, image if previous is None else previous)
+        sources = self._session.get_inputs()
+        inputs = {each.name: frame[None] for each, frame in zip(sources, frames, strict=False)}
         outputs = [tap_name(name) for name in self._tensors]
-        values = self._session.run(outputs, {source.name: image[None]})
+        values = self._session.run(outputs, inputs)
         return {name: np.asarray(value) for name, value in zip(self._tensors, values, strict=True)}
 
 
