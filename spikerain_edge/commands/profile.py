@@ -118,7 +118,7 @@ def profile(
                 neuron_cost=neuron_cost,
                 board=board,
             )
-            report = measure(options, frames)
+            report = measure(options, frames, previous=frames.previous)
         shown = console if _STDOUT in destinations else Console()
         shown.width = min(WIDTH, shown.width) if shown.is_terminal else WIDTH
         shown.print(report_tables(report, table1=table1, per_layer=per_layer))

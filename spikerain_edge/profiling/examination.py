@@ -56,8 +56,8 @@ class ProfileOptions:
     neuron_cost: bool = False
     board: str | None = None
 
-    def workload(self, images: Sequence[Image]) -> Workload:
-        """Returns what to run on images of one size."""
+    def workload(self, images: Sequence[Image], previous: Sequence[Image] = ()) -> Workload:
+        """Returns what to run on images of one size, and on the frames before them if given."""
         return Workload(
             self.model,
             tuple(images),
@@ -66,6 +66,7 @@ class ProfileOptions:
             self.warmup,
             self.iterations,
             self.power,
+            tuple(previous),
         )
 
 
@@ -75,6 +76,7 @@ def examine(
     spec: ModelSpec,
     frames: Frames,
     start: Callable[[], Child],
+    previous: Frames | None = None,
 ) -> Findings:
     """Times, counts and observes one size.
 
@@ -86,6 +88,7 @@ def examine(
         spec: the model.
         frames: makes the frames of a size.
         start: makes the process.
+        previous: makes the frame before each, for a model that reads it.
 
     Returns:
         The findings. What could not be run, mostly for lack of memory, is None with a reason.
@@ -95,7 +98,8 @@ def examine(
     padded = height + -height % spec.stride, width + -width % spec.stride
     found = Findings(size, padded)
     try:
-        work = options.workload(frames(height, width))
+        before = previous(height, width) if previous and spec.reads_video else ()
+        work = options.workload(frames(height, width), before)
     except (MemoryError, cv2.error):
         return replace(found, problem="does not fit: not enough memory for the images")
     with start() as child:

@@ -18,6 +18,7 @@ from spikerain_edge.inference.providers import CPU
 from spikerain_edge.models import find_model
 from spikerain_edge.profiling import power
 from spikerain_edge.profiling.spikes import mean_activity
+from spikerain_edge.spec import ModelSpec
 
 # Seconds that power sensors need: for idle power, and at least for the work.
 POWER_SECONDS = 2.0
@@ -45,6 +46,7 @@ class Workload:
         warmup: frames to run before the timed ones.
         iterations: least number of timed frames; power rails may need more.
         power: whether to read power rails.
+        previous: the frame before each image, which video models read; empty for still pictures.
     """
 
     model: str
@@ -54,6 +56,13 @@ class Workload:
     warmup: int = 5
     iterations: int = 50
     power: bool = True
+    previous: tuple[Image, ...] = ()
+
+    def shown(self, spec: ModelSpec) -> list[tuple[Image, ...]]:
+        """What a model reads at once: an image, and for video models the frame before it."""
+        if self.previous and spec.reads_video:
+            return list(zip(self.images, self.previous, strict=True))
+        return [(image,) for image in self.images]
 
     def load(self, *, probe: bool = False) -> Derainer:
         """Opens the model."""
@@ -107,14 +116,14 @@ def time_frames(work: Workload) -> Timing:
         loaded = resident_memory()
 
         def run() -> None:
-            frames = cycle(work.images)
-            for image in islice(frames, work.warmup):
-                derainer(image)
+            frames = cycle(work.shown(derainer.spec))
+            for shown in islice(frames, work.warmup):
+                derainer(*shown)
             end = time.perf_counter() + shortest
-            for done, image in enumerate(frames):
+            for done, shown in enumerate(frames):
                 if done >= work.iterations and time.perf_counter() >= end:
                     break
-                _time(derainer, image, stages)
+                _time(derainer, shown, stages)
 
         used = power.measure(meters, run, shortest)
     return Timing(
@@ -133,7 +142,8 @@ def observe_neurons(work: Workload) -> Activity:
         InputError: the model has no probe graph.
     """
     with work.load(probe=True) as derainer:
-        return mean_activity([derainer.activity(image) for image in work.images])
+        shown = work.shown(derainer.spec)
+        return mean_activity([derainer.activity(*frames) for frames in shown])
 
 
 def peak_memory() -> int:
@@ -160,13 +170,13 @@ def _own_memory(key: str) -> int | None:
     return int(found[1]) * 1024 if found else None
 
 
-def _time(derainer: Derainer, image: Image, stages: StageTimes) -> None:
+def _time(derainer: Derainer, shown: tuple[Image, ...], stages: StageTimes) -> None:
     start = time.perf_counter()
-    prepared = derainer.prepare(image)
+    prepared = [derainer.prepare(frame) for frame in shown]
     ready = time.perf_counter()
-    derained = derainer.engine.infer(prepared)
+    derained = derainer.engine.infer(*prepared)
     done = time.perf_counter()
-    derainer.finish(derained, image)
+    derainer.finish(derained, shown[0])
     end = time.perf_counter()
     stages.pre.append(ready - start)
     stages.engine.append(done - ready)

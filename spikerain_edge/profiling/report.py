@@ -43,6 +43,7 @@ def profile(
     options: ProfileOptions,
     frames: Frames,
     start: Callable[[], Child] = Child,
+    previous: Frames | None = None,
 ) -> Report:
     """Profiles a model and returns the report that docs/profile.md describes.
 
@@ -53,6 +54,7 @@ def profile(
         options: what to profile.
         frames: makes the frames (height, width, 3 uint8 BGR) of a size.
         start: makes the process that a size runs in.
+        previous: makes the frame before each, for a model that reads it; None for still pictures.
 
     Raises:
         SpikeRainError: the model cannot be used, or the provider or the board is not known.
@@ -63,7 +65,7 @@ def profile(
         spec, backend = derainer.spec, derainer.backend
     reference = _count_reference(spec)
     before = read_health()
-    found = [examine(options, size, spec, frames, start) for size in options.sizes]
+    found = [examine(options, size, spec, frames, start, previous) for size in options.sizes]
     threads = options.threads or usable_cores()
     device = describe_device(before, read_health(), threads=threads, backend=backend)
     return rounded(assemble(options, device, spec, reference, found))
