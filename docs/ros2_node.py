@@ -13,11 +13,15 @@ from spikerain_edge import Derainer
 
 
 class DerainNode(Node):
-    """Derains each image; while it is busy, the oldest of those that wait are dropped."""
+    """Derains each image; while it is busy, the oldest of those that wait are dropped.
+
+    A video model also reads the previous image.
+    """
 
     def __init__(self) -> None:
         super().__init__("spikerain")
-        self._derainer = Derainer.load(self.declare_parameter("model", "nano").value)
+        model = self.declare_parameter("model", "nano").value
+        self._stream = Derainer.load(model).stream()
         self._derained = self.create_publisher(Image, "image_derained", qos_profile_sensor_data)
         self.create_subscription(Image, "image_raw", self._derain, qos_profile_sensor_data)
 
@@ -28,7 +32,8 @@ class DerainNode(Node):
         rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
         image = rows[:, : 3 * message.width].reshape(message.height, message.width, 3)
         order = 1 if message.encoding == "bgr8" else -1
-        clean = self._derainer(np.ascontiguousarray(image[..., ::order]))[..., ::order]
+        taken = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
+        clean = self._stream(np.ascontiguousarray(image[..., ::order]), taken)[..., ::order]
         message.step, message.data = 3 * message.width, clean.tobytes()
         self._derained.publish(message)
 

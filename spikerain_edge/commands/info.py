@@ -83,11 +83,12 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("made for", {"any": "any runtime"}.get(facts["target"], facts["target"])),
         ("timesteps", f"T = {facts['timesteps']}, unrolled"),
+        ("reads", "a frame and the one before it" if facts["previous_input"] else "one image"),
         ("neuron", f"LIF, tau {facts['tau']:g}, threshold {facts['threshold']:g}"),
         ("parameters", f"{facts['parameters']:,}"),
         (
             "input, output",
-            f"{facts['image_input']}, {facts['image_output']}: uint8 ({facts['batch']}, "
+            f"{_names(facts)}: uint8 ({facts['batch']}, "
             f"{height or 'H'}, {width or 'W'}, 3) BGR"
             + ("" if height else f", multiples of {facts['stride']}"),
         ),
@@ -113,6 +114,11 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
             ("layers checked", "in the engine" if facts["inspected"] else "before the build only"),
         ]
     return lines
+
+
+def _names(facts: dict[str, Any]) -> str:
+    names = (facts["image_input"], facts["previous_input"], facts["image_output"])
+    return ", ".join(filter(None, names))
 
 
 def _rates(facts: dict[str, Any]) -> str:

@@ -199,7 +199,7 @@ RULES = (
 )
 
 # Files that the Python blocks of a document leave, block by block.
-PYTHON = {"README.md": (("clean.png",),)}
+PYTHON = {"README.md": (("clean.png",),), "docs/video.md": (("clean.png",),)}
 
 
 def rule_for(command: str) -> Rule | None:

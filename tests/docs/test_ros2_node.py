@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -28,6 +28,9 @@ class Message:
     step: int
     encoding: str
     data: bytes
+    header: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(stamp=SimpleNamespace(sec=7, nanosec=40_000_000))
+    )
 
 
 class FakeNode:
