@@ -22,6 +22,7 @@ _OUTPUTS = ("spikerain_output_frames", "Frames of an output, by what became of t
 _RAIN = ("spikerain_rain_state", "1 for the state that holds.")
 _INTENSITY = ("spikerain_rain_intensity", "Light that the network removes from the rain.")
 _BYPASSED = ("spikerain_frames_bypassed", "Frames that passed untouched.")
+_RESTARTS = ("spikerain_restarts", "Frames that a video model read without the one before.")
 _NOW = (
     ("fps", "spikerain_frames_per_second", "Rate over the latest five seconds.", 1.0),
     ("silent_seconds", "spikerain_silent_seconds", "Time since the newest frame.", 1.0),
@@ -121,6 +122,8 @@ def _add_counts(families: Families, camera: str, document: Mapping[str, Any]) ->
     families.gauge(*_OUTAGES, len(outages), camera=camera)
     lasted = sum(outage["seconds"] for outage in outages)
     families.gauge(*_OUTAGES_SECONDS, lasted, camera=camera)
+    for reason, count in (document.get("restarts") or {}).items():
+        families.counter(*_RESTARTS, count, camera=camera, reason=reason)
     for output in document["outputs"]:
         for result in ("written", "dropped", "failed"):
             labels = {"camera": camera, "output": output["output"], "result": result}

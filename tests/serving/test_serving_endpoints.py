@@ -144,7 +144,8 @@ def test_prometheus_finds_no_fault_with_the_metrics(served: Served) -> None:
     tool = shutil.which("promtool")
     if tool is None:
         pytest.skip("promtool is not installed here (Debian package prometheus)")
-    served.run.more = {"rain": {"state": "rain", "intensity": 0.4, "bypassed": 7}}
+    rain = {"state": "rain", "intensity": 0.4, "bypassed": 7}
+    served.run.more = {"rain": rain, "restarts": {"cut": 2, "gap": 0}}
     served.show()
     text = metrics(served)
     checked = subprocess.run(
@@ -159,6 +160,8 @@ def test_prometheus_finds_no_fault_with_the_metrics(served: Served) -> None:
         'spikerain_rain_state{camera="gate",state="rain"} 1.0',
         'spikerain_rain_intensity{camera="gate"} 0.4',
         'spikerain_frames_bypassed_total{camera="gate"} 7.0',
+        'spikerain_restarts_total{camera="gate",reason="cut"} 2.0',
+        'spikerain_restarts_total{camera="gate",reason="gap"} 0.0',
     ):
         assert line in text.decode().splitlines()
 
