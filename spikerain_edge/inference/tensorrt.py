@@ -19,7 +19,12 @@ from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.cuda import Cuda, open_cuda
 from spikerain_edge.inference.engine import Closing, Images, inputs_of, require_images
-from spikerain_edge.inference.tensorrt_library import Library, find_library, make_logger
+from spikerain_edge.inference.tensorrt_library import (
+    Library,
+    collector_paused,
+    find_library,
+    make_logger,
+)
 from spikerain_edge.inference.tensorrt_run import Buffers, EngineRun
 from spikerain_edge.spec import ModelSpec
 
@@ -191,6 +196,7 @@ class TensorRTEngine(Closing):
         self._engine = None
         self._closing.close()
 
+    @collector_paused()
     def _deserialise(self, library: Library, file: EngineFile) -> Any:
         self._runtime = library.module.Runtime(self._logger)
         engine = self._runtime.deserialize_cuda_engine(file.plan)
@@ -218,7 +224,9 @@ class TensorRTEngine(Closing):
     def _run(self, number: int) -> EngineRun:
         """Returns the execution context of a profile and creates it on first use."""
         if number not in self._runs:
-            context, messages = self._engine.create_execution_context(), self._messages
+            messages = self._messages
+            with collector_paused():
+                context = self._engine.create_execution_context()
             remedy = "close other programs that use the GPU, or use smaller images"
             messages.require(context, "has no memory for intermediate results", remedy)
             if len(self._profiles) > 1:

@@ -8,11 +8,14 @@ and from its own index; only the libraries of TensorRT for RTX are on PyPI.
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import importlib.util
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -147,6 +150,23 @@ def make_logger(library: Library) -> tuple[Any, Messages]:
                 messages.errors.append(message)
 
     return Logger(), messages
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pauses Python's cyclic garbage collector within the context.
+
+    TensorRT calls the logger while it holds a lock. A collection within such a call that destroys
+    the builder or network of an earlier build, which a traceback can keep alive, waits for that
+    lock for ever.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _tensorrt() -> ModuleType | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import signal
 import subprocess
@@ -103,6 +104,24 @@ def test_a_build_can_be_cancelled(library: Library, after: int) -> None:
     with pytest.raises(InputError, match="was cancelled"):
         build_engine(content, spec, settings(), library=library, progress=progress)
     assert calls == after + 1, "called again after it had cancelled"
+
+
+def test_nothing_is_collected_within_a_build(library: Library) -> None:
+    """TensorRT holds a lock while it calls Python; destroying an old builder takes it too."""
+    enabled = []
+
+    def progress(phase: str, done: int, steps: int) -> bool:
+        enabled.append(gc.isenabled())
+        return True
+
+    content, spec = small_graph("fp32")
+    build_engine(content, spec, settings(), library=library, progress=progress)
+    assert enabled
+    assert not any(enabled)
+    refused, other = small_graph("fp32", spec=small_spec("fp16"))
+    with pytest.raises(ModelError):
+        build_engine(refused, other, settings(), library=library)
+    assert gc.isenabled()
 
 
 @pytest.mark.slow

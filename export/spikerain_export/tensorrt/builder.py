@@ -12,7 +12,12 @@ from spikerain_edge.engine_file import EngineFile
 from spikerain_edge.engine_header import AHEAD_OF_TIME, EngineHeader, Profile
 from spikerain_edge.errors import ModelError
 from spikerain_edge.inference.cuda import open_cuda
-from spikerain_edge.inference.tensorrt_library import Library, Messages, make_logger
+from spikerain_edge.inference.tensorrt_library import (
+    Library,
+    Messages,
+    collector_paused,
+    make_logger,
+)
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.progress import Progress
 from spikerain_export.tensorrt.build_watch import BuildWatch, cancellable, make_monitor
@@ -97,6 +102,7 @@ def build_engine(
     return EngineFile.seal(header, plan)
 
 
+@collector_paused()
 def _build(
     library: Library,
     content: bytes,
