@@ -74,6 +74,7 @@ class CameraRecord:
             "firing_rate": _rounded(cost.firing_rate),
             "gsops_per_frame": _rounded(cost.gsops),
             "energy_mj_per_frame": _rounded(cost.energy_mj),
+            "whole_energy": cost.whole and cost.whole.document(),
         }
 
     def status(self) -> str:

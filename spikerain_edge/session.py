@@ -17,6 +17,7 @@ from spikerain_edge.inference import Derainer
 from spikerain_edge.inference.backends import backend_named
 from spikerain_edge.metered import SharedEngine
 from spikerain_edge.profiling.live import FrameCost, mean_cost
+from spikerain_edge.profiling.power import RunMeter
 from spikerain_edge.run_options import RunOptions, check_cameras, check_outputs
 from spikerain_edge.run_summary import status_line, total
 from spikerain_edge.stream.concurrently import call_all, run_all
@@ -71,6 +72,8 @@ class Session:
                 opened.callback(stream.close)
             self._open()
             opened.pop_all()
+        on_gpu = any(name in self._derainer.backend for name in ("CUDA", "TensorRT"))
+        self._power = RunMeter.open(gpu=on_gpu)
         _log.debug("running %s on %s", self._derainer.spec.name, self._derainer.backend)
 
     @property
@@ -124,7 +127,7 @@ class Session:
         Raises:
             SpikeRainError: a source, the engine or a sink failed; written files are complete.
         """
-        with self._derainer:
+        with self._derainer, self._power:
             run_all(self._streams)
 
     def summary(self, failure: SpikeRainError | None = None) -> dict[str, Any]:
@@ -136,8 +139,9 @@ class Session:
         spec = self._derainer.spec
         records = [stream.record for stream in self._streams]
         cameras = [without_password(camera) for camera in self._options.cameras]
+        together = total(records, failure)
         return {
-            **total(records, failure).document(),
+            **together.document(),
             "cameras": [
                 {"camera": camera, **record.document()}
                 for camera, record in zip(cameras, records, strict=True)
@@ -147,8 +151,9 @@ class Session:
             "timesteps": spec.timesteps,
             "precision": spec.precision,
             "backend": self._derainer.backend,
-            "energy_prices": "snn-derain: 12.5 pJ per analogue MAC, 77 fJ per SOP; estimated, "
-            "without memory traffic and neuron updates",
+            "energy_prices": "energy_mj_per_frame: operations alone, snn-derain: 12.5 pJ per "
+            "analogue MAC, 77 fJ per SOP; whole_energy: with memory traffic and neuron updates",
+            "measured_energy": self._power.energy(together.traffic.frames).document(),
             "options": {
                 **asdict(self._options),
                 "camera": cameras[0] if len(cameras) == 1 else None,

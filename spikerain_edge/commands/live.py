@@ -93,9 +93,12 @@ class LiveView:
         dense = f"{cost.gmacs:.2f} dense GMACs per frame"
         if cost.firing_rate is None:
             return f"{dense}; spikes unknown: the model has no probe graph"
+        spikes = f"{dense}, firing rate {cost.firing_rate:.3f}, {cost.gsops:.3f} GSOPs"
+        if cost.whole is None:
+            return spikes
         return (
-            f"{dense}, firing rate {cost.firing_rate:.3f}, {cost.gsops:.3f} GSOPs, "
-            f"{cost.energy_mj:.2f} mJ estimated"
+            f"{spikes}; {cost.whole.spiking_mj:.2f} mJ estimated with memory, "
+            f"{cost.whole.quantised_ann_mj:.2f} mJ as a quantised ANN"
         )
 
 

@@ -77,7 +77,22 @@ def _add_costs(table: Table, summary: dict[str, Any]) -> None:
     else:
         rate = f"{summary['gsops_per_frame']:.3f} at a firing rate of {summary['firing_rate']:.3f}"
         table.add_row("GSOPs per frame", rate)
-        table.add_row("estimated energy per frame", f"{summary['energy_mj_per_frame']:.2f} mJ")
+        operations = f"{summary['energy_mj_per_frame']:.2f} mJ"
+        table.add_row("energy per frame, operations alone", operations)
+        _add_whole_energy(table, summary["whole_energy"])
+    measured = summary["measured_energy"]
+    if measured["joules_per_frame"] is not None:
+        energy = f"{measured['joules_per_frame']:.3f} J at {measured['watts']:.1f} W"
+        table.add_row(escape(f"energy per frame, measured, {measured['rail']}"), energy)
+
+
+def _add_whole_energy(table: Table, whole: dict[str, Any]) -> None:
+    spiking, rival = whole["spiking_mj"], whole["quantised_ann_mj"]
+    table.add_row("energy per frame with memory, estimated", f"{spiking:.2f} mJ")
+    table.add_row("the same as a quantised ANN", f"{rival:.2f} mJ, {whole['ratio']:.2f} times")
+    rate = whole["break_even_rate"]
+    even = "at no firing rate" if rate is None else f"at a firing rate of {rate:.3f}"
+    table.add_row("both equal", even)
 
 
 def _add_outputs(table: Table, summary: dict[str, Any]) -> None:

@@ -69,9 +69,9 @@ _ENTITIES = (
     _Entity("latency_ms", "sensor", "Latency", {**_MILLISECONDS, **_MEASURED, **_DIAGNOSTIC}),
     _Entity("age_ms", "sensor", "Age of frames", {**_MILLISECONDS, **_MEASURED, **_DIAGNOSTIC}),
     _Entity(
-        "energy_mj",
+        "whole_energy_mj",
         "sensor",
-        "Energy per frame",
+        "Energy per frame, estimated",
         {"unit_of_measurement": "mJ", "icon": "mdi:flash", **_MEASURED, **_DIAGNOSTIC},
     ),
     _Entity("camera", "binary_sensor", "Camera", {"device_class": "connectivity", **_DIAGNOSTIC}),
@@ -130,7 +130,7 @@ def state_of(live: Mapping[str, Any], rain: Mapping[str, Any] | None) -> dict[st
     state = {
         "rain": None if rain is None else told.get(rain["state"]),
         "intensity": intensity,
-        **{key: live[key] for key in ("fps", "latency_ms", "age_ms", "energy_mj")},
+        **{key: live[key] for key in ("fps", "latency_ms", "age_ms", "whole_energy_mj")},
         "camera": "ON" if streaming else "OFF",
         "problem": "ON" if live["state"] in ("silent", "away", "ended") else "OFF",
         "state": live["state"],

@@ -3,14 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.profiling.energy import energy_mj, snn_derain
+from spikerain_edge.profiling.memory_prices import MemoryPrices, Precision
+from spikerain_edge.profiling.operations import count_operations
 from spikerain_edge.profiling.spikes import firing_rate
+from spikerain_edge.profiling.whole_energy import break_even, without_spikes
 from spikerain_edge.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class WholeCost:
+    """Estimated energy of a frame with memory traffic and updates of neurons; see `whole_energy`.
+
+    Attributes:
+        precision: number format of the weights.
+        spiking_mj: the spiking network, millijoules.
+        quantised_ann_mj: the same topology as a quantised ANN of equal bits, run once.
+        ratio: the ANN's energy / the spiking network's; below 1, the ANN needs less.
+        break_even_rate: firing rate of all neurons at which both cost the same; None if the spiking
+            network costs more even without spikes.
+    """
+
+    precision: Precision
+    spiking_mj: float
+    quantised_ann_mj: float
+    ratio: float
+    break_even_rate: float | None
+
+    def document(self) -> dict[str, Any]:
+        """The fields as a summary has them, with four decimals."""
+        fields = asdict(self).items()
+        return {name: round(v, 4) if isinstance(v, float) else v for name, v in fields}
 
 
 @dataclass(frozen=True)
@@ -22,22 +51,29 @@ class FrameCost:
         firing_rate: share of neurons that fire in a timestep, mean over the sampled frames;
             None if unprobed.
         gsops: synaptic operations, 1e9; None if unprobed.
-        energy_mj: estimated energy of the operations, millijoules; None if unprobed.
+        energy_mj: estimated energy of operations alone, millijoules; None if unprobed.
+        whole: estimated energy with memory traffic; None if unprobed.
     """
 
     gmacs: float
     firing_rate: float | None
     gsops: float | None
     energy_mj: float | None
+    whole: WholeCost | None = None
 
 
 @dataclass(frozen=True)
 class CostTotals:
-    """Sums over frames; the last two over the sampled ones alone."""
+    """Sums over frames; the last three over the sampled ones alone.
+
+    `silent` and `rival` are picojoules: of the network when no neuron fires, and of its rival.
+    """
 
     frames: int = 0
     macs: float = 0.0
     analog: float = 0.0
+    silent: float = 0.0
+    rival: float = 0.0
     sampled: int = 0
     rate: float = 0.0
     sops_per_mac: float = 0.0
@@ -57,17 +93,19 @@ class CostMeter:
         self.rates: npt.NDArray[np.float32] | None = None
         self._spec = spec
         self._totals = CostTotals()
-        self._macs_of_size: dict[tuple[int, int], tuple[float, float]] = {}
+        self._costs_of_size: dict[tuple[int, int], CostTotals] = {}
+        self._prices = MemoryPrices.load()
 
     def add(self, height: int, width: int, rates: npt.NDArray[np.float32] | None = None) -> None:
         """Adds a frame of a (padded) size, with `rates` (layers, T) if it was probed."""
-        macs, analog = self._macs(height, width)
-        totals = self._totals
+        one, totals = self._of_size(height, width), self._totals
         noted = replace(
             totals,
             frames=totals.frames + 1,
-            macs=totals.macs + macs,
-            analog=totals.analog + analog,
+            macs=totals.macs + one.macs,
+            analog=totals.analog + one.analog,
+            silent=totals.silent + one.silent,
+            rival=totals.rival + one.rival,
         )
         if rates is not None:
             self.rates = rates
@@ -76,7 +114,7 @@ class CostMeter:
                 noted,
                 sampled=totals.sampled + 1,
                 rate=totals.rate + firing_rate(self._spec, rates),
-                sops_per_mac=totals.sops_per_mac + sops / macs,
+                sops_per_mac=totals.sops_per_mac + sops / one.macs,
             )
         self._totals = noted  # all at once, for the thread that draws the live table
 
@@ -97,13 +135,29 @@ class CostMeter:
         """Returns the mean cost of the frames so far; None before the first."""
         return mean_cost([self])
 
-    def _macs(self, height: int, width: int) -> tuple[float, float]:
-        """Returns all MACs and the analogue ones, added up once per size."""
+    @property
+    def precision(self) -> Precision:
+        """Number format of the weights."""
+        return self._spec.precision
+
+    @property
+    def accumulation(self) -> float:
+        """Picojoules of an accumulation in this format."""
+        return self._prices.accumulate(self.precision)
+
+    def _of_size(self, height: int, width: int) -> CostTotals:
+        """Returns what a frame costs before its spikes are known, added up once per size."""
         size = height, width
-        if size not in self._macs_of_size:
-            known = self._spec.macs(height, width), self._spec.analog_macs(height, width)
-            self._macs_of_size[size] = known
-        return self._macs_of_size[size]
+        if size not in self._costs_of_size:
+            count = count_operations(self._spec, height, width)
+            silent, rival = without_spikes(self._spec, count, self._prices, self.precision)
+            self._costs_of_size[size] = CostTotals(
+                macs=self._spec.macs(height, width),
+                analog=self._spec.analog_macs(height, width),
+                silent=silent.total,
+                rival=rival.total,
+            )
+        return self._costs_of_size[size]
 
 
 def mean_cost(meters: Sequence[CostMeter]) -> FrameCost | None:
@@ -114,10 +168,26 @@ def mean_cost(meters: Sequence[CostMeter]) -> FrameCost | None:
     macs, analog = sums.macs / sums.frames, sums.analog / sums.frames
     if not sums.sampled:
         return FrameCost(macs * 1e-9, None, None, None)
-    sops = macs * sums.sops_per_mac / sums.sampled
+    sops, rate = macs * sums.sops_per_mac / sums.sampled, sums.rate / sums.sampled
+    silent, rival = sums.silent / sums.frames, sums.rival / sums.frames
     return FrameCost(
         gmacs=macs * 1e-9,
-        firing_rate=sums.rate / sums.sampled,
+        firing_rate=rate,
         gsops=sops * 1e-9,
         energy_mj=energy_mj(analog, sops, snn_derain()),
+        whole=_whole(meters[0].precision, silent, sops * meters[0].accumulation, rival, rate),
+    )
+
+
+def _whole(
+    precision: Precision, silent: float, fired: float, rival: float, rate: float
+) -> WholeCost:
+    """Adds picojoules without spikes and those of accumulations up, beside the rival's."""
+    spiking = silent + fired
+    return WholeCost(
+        precision=precision,
+        spiking_mj=spiking * 1e-9,
+        quantised_ann_mj=rival * 1e-9,
+        ratio=rival / spiking,
+        break_even_rate=break_even(rate, fired, rival - silent),
     )

@@ -92,24 +92,15 @@ def compare(
         prices: what operations and memory cost.
         precision: number format of weights.
     """
-    views = [_Layer(layer, spec.timesteps, prices, precision) for layer in count.layers]
-    neurons = sum(neuron_count(layer, count.height, count.width) for layer in spec.neurons)
-    shared = sum((view.analogue for view in views if not view.layer.spiking), Parts())
-    spiking = [view for view in views if view.layer.spiking]
-    fixed = sum((view.silent for view in spiking), shared) + _neurons(
-        neurons, spec.timesteps, prices, precision
-    )
+    fixed, rival = without_spikes(spec, count, prices, precision)
+    spiking = [view for view in _views(spec, count, prices, precision) if view.layer.spiking]
     fired = sum(view.fired(spikes.input_rates[view.layer.name]) for view in spiking)
-    rival = sum((view.rival for view in spiking), shared) + _quantisers(
-        neurons, spec.timesteps, prices, precision
-    )
-    spare = rival.total - fixed.total
     layers = {view.layer.name: view.break_even for view in spiking}
     return Comparison(
         precision=precision,
         spiking=fixed + Parts(compute=fired),
         rival=rival,
-        break_even_rate=spikes.rate * spare / fired if fired > 0 and spare > 0 else None,
+        break_even_rate=break_even(spikes.rate, fired, rival.total - fixed.total),
         layers=layers,
         paying=[
             name
@@ -117,6 +108,37 @@ def compare(
             if rate is not None and spikes.input_rates[name] < rate
         ],
     )
+
+
+def without_spikes(
+    spec: ModelSpec, count: GraphCount, prices: MemoryPrices, precision: Precision
+) -> tuple[Parts, Parts]:
+    """Returns what does not depend on spikes; see `compare`.
+
+    Returns:
+        The spiking network when no neuron fires, and its rival.
+    """
+    views = _views(spec, count, prices, precision)
+    neurons = sum(neuron_count(layer, count.height, count.width) for layer in spec.neurons)
+    shared = sum((view.analogue for view in views if not view.layer.spiking), Parts())
+    spiking = [view for view in views if view.layer.spiking]
+    silent = sum((view.silent for view in spiking), shared)
+    rival = sum((view.rival for view in spiking), shared)
+    return (
+        silent + _neurons(neurons, spec.timesteps, prices, precision),
+        rival + _quantisers(neurons, spec.timesteps, prices, precision),
+    )
+
+
+def break_even(rate: float, fired: float, spare: float) -> float | None:
+    """Returns the firing rate at which the spiking network costs as much as its rival.
+
+    Args:
+        rate: firing rate of all neurons.
+        fired: picojoules of accumulations at this rate.
+        spare: picojoules of the rival less those of the network when no neuron fires.
+    """
+    return rate * spare / fired if fired > 0 and spare > 0 else None
 
 
 def compare_all(spec: ModelSpec, count: GraphCount, spikes: Spikes) -> list[Comparison]:
@@ -144,6 +166,12 @@ def _millijoules(parts: Parts) -> EnergyParts:
         neurons=parts.neurons * 1e-9,
         total=parts.total * 1e-9,
     )
+
+
+def _views(
+    spec: ModelSpec, count: GraphCount, prices: MemoryPrices, precision: Precision
+) -> list[_Layer]:
+    return [_Layer(layer, spec.timesteps, prices, precision) for layer in count.layers]
 
 
 class _Layer:

@@ -21,12 +21,14 @@ _OUTAGES_SECONDS = ("spikerain_outages_seconds", "Length of these outages togeth
 _OUTPUTS = ("spikerain_output_frames", "Frames of an output, by what became of them.")
 _RAIN = ("spikerain_rain_state", "1 for the state that holds.")
 _INTENSITY = ("spikerain_rain_intensity", "Light that the network removes from the rain.")
+_MEASURED = ("spikerain_measured_energy_joules", "Energy of the run, read from a power rail.")
 _BYPASSED = ("spikerain_frames_bypassed", "Frames that passed untouched.")
 _RESTARTS = ("spikerain_restarts", "Frames that a video model read without the one before.")
 _NOW = (
     ("fps", "spikerain_frames_per_second", "Rate over the latest five seconds.", 1.0),
     ("silent_seconds", "spikerain_silent_seconds", "Time since the newest frame.", 1.0),
-    ("energy_mj", "spikerain_frame_energy_joules", "Estimated energy of a frame, mean.", 1e-3),
+    ("energy_mj", "spikerain_frame_energy_joules", "Estimated, operations alone, mean.", 1e-3),
+    ("whole_energy_mj", "spikerain_frame_whole_energy_joules", "Estimated with memory.", 1e-3),
     ("viewers", "spikerain_viewers", "Streams that are being watched.", 1.0),
 )
 _COUNTS = (
@@ -77,6 +79,8 @@ class Metrics:
                 _add_counts(families, name, document)
                 _add_times(families, name, document)
                 _add_rain(families, name, document.get("rain"))
+        if summary is not None:
+            _add_measured(families, summary["measured_energy"])
         yield from families.all()
         if summary is not None:
             yield _about(summary)
@@ -135,6 +139,11 @@ def _add_times(families: Families, camera: str, document: Mapping[str, Any]) -> 
         for rank, milliseconds in document[key].items():
             labels = {"camera": camera, "quantile": _QUANTILES[rank]}
             families.add("summary", name, text, milliseconds / 1e3, **labels)
+
+
+def _add_measured(families: Families, measured: Mapping[str, Any]) -> None:
+    if measured["joules"] is not None:
+        families.counter(*_MEASURED, measured["joules"], rail=measured["rail"])
 
 
 def _add_rain(families: Families, camera: str, rain: Mapping[str, Any] | None) -> None:

@@ -18,7 +18,7 @@ from spikerain_edge.serving.feed import Feed
 HISTORY_STEP = 1.0
 """Seconds between two points of the history."""
 HISTORY_POINTS = 300
-_FIGURES = ("fps", "latency_ms", "age_ms", "energy_mj")
+_FIGURES = ("fps", "latency_ms", "age_ms", "energy_mj", "whole_energy_mj")
 _LATEST = 128
 _FRESH = 0.5
 
@@ -46,13 +46,15 @@ class Point:
         fps: frames per second over the latest seconds.
         latency_ms: median time in the network, milliseconds.
         age_ms: median time from the camera to the last output, milliseconds.
-        energy_mj: estimated energy of a frame, millijoules.
+        energy_mj: estimated energy of a frame's operations alone, millijoules.
+        whole_energy_mj: the same with memory traffic and updates of neurons, millijoules.
     """
 
     fps: float
     latency_ms: float | None = None
     age_ms: float | None = None
     energy_mj: float | None = None
+    whole_energy_mj: float | None = None
 
 
 class Status:
@@ -146,10 +148,12 @@ class Status:
         if self.run is None:
             return Point(0.0)
         now = self.run.now[camera]
-        cost = now.cost
-        energy = None if cost is None or cost.energy_mj is None else round(cost.energy_mj, 4)
         rate = round(self.feeds[camera].rate, 2)
-        return Point(rate, median_ms(now.inference), median_ms(now.ages), energy)
+        figures = rate, median_ms(now.inference), median_ms(now.ages)
+        cost = now.cost
+        if cost is None or cost.energy_mj is None or cost.whole is None:
+            return Point(*figures)
+        return Point(*figures, round(cost.energy_mj, 4), round(cost.whole.spiking_mj, 4))
 
 
 def median_ms(seconds: deque[float]) -> float | None:

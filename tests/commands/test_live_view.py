@@ -9,10 +9,11 @@ from rich.console import Console
 
 from spikerain_edge.cli import app
 from spikerain_edge.commands.live import REFRESHES_PER_SECOND, LiveView
-from spikerain_edge.profiling.live import FrameCost
+from spikerain_edge.profiling.live import FrameCost, WholeCost
 from spikerain_edge.stream.traffic import Traffic
 
-COST = FrameCost(gmacs=3.0703, firing_rate=0.2664, gsops=0.7354, energy_mj=1.512)
+WHOLE = WholeCost("fp32", spiking_mj=7.04, quantised_ann_mj=9.2, ratio=1.31, break_even_rate=0.6)
+COST = FrameCost(gmacs=3.0703, firing_rate=0.2664, gsops=0.7354, energy_mj=1.512, whole=WHOLE)
 
 
 @pytest.fixture
@@ -44,7 +45,10 @@ def test_times_frames_spikes_and_energy_are_shown(traffic: Traffic) -> None:
         "capture to written 155.0 155.0 155.0 155.0",
     } <= rows
     assert "40 frames, 3 dropped" in text
-    assert "3.07 dense GMACs per frame, firing rate 0.266, 0.735 GSOPs, 1.51 mJ" in text
+    spent = (
+        "3.07 dense GMACs per frame, firing rate 0.266, 0.735 GSOPs; 7.04 mJ estimated with memory"
+    )
+    assert f"{spent}, 9.20 mJ as a quantised ANN" in " ".join(text.split())
 
 
 def test_the_frame_rate_covers_the_latest_seconds(traffic: Traffic) -> None:

@@ -19,11 +19,14 @@ import pytest
 from spikerain_edge.camera_now import CameraNow
 from spikerain_edge.mqtt.broker import parse_broker
 from spikerain_edge.mqtt.publisher import Publisher
-from spikerain_edge.profiling.live import FrameCost
+from spikerain_edge.profiling.live import FrameCost, WholeCost
 from spikerain_edge.serving.feed import Feed
 
 FRAME = np.zeros((16, 16, 3), np.uint8)
-ENTITIES = {"rain", "intensity", "fps", "latency_ms", "age_ms", "energy_mj", "camera", "problem"}
+ENTITIES = {
+    *("rain", "intensity", "camera", "problem"),
+    *("fps", "latency_ms", "age_ms", "whole_energy_mj"),
+}
 
 
 class Weather:
@@ -37,7 +40,7 @@ class Weather:
 
     @property
     def now(self) -> list[CameraNow]:
-        cost = FrameCost(3.0, 0.25, 0.8, 1.5)
+        cost = FrameCost(3.0, 0.25, 0.8, 1.5, WholeCost("fp32", 7.0, 9.1, 1.3, 0.4))
         return [CameraNow(self.away, False, deque([0.04]), deque([0.2]), cost, {})]
 
     def summary(self) -> dict[str, Any]:
@@ -92,7 +95,7 @@ def test_what_is_told_follows_the_weather_and_the_camera(broker: Any) -> None:
     with sender.opened():
         broker.wait_until(lambda: bool(states(broker)))
         known = {"rain": "None", "intensity": "None", "camera": "ON", "problem": "OFF"}
-        figures = {"latency_ms": 40.0, "age_ms": 200.0, "energy_mj": 1.5}
+        figures = {"latency_ms": 40.0, "age_ms": 200.0, "whole_energy_mj": 7.0}
         assert latest().items() >= {**known, **figures}.items()
 
         run.rain = {"state": "rain", "intensity": 3.5, "bypassed": 0}

@@ -7,10 +7,15 @@ import numpy.typing as npt
 import pytest
 from descriptions import operation
 
+from spikerain_edge.inference import Activity
 from spikerain_edge.parts import NeuronLayer
 from spikerain_edge.profiling.energy import PriceList, energy_mj, snn_derain
 from spikerain_edge.profiling.latency import percentiles_ms
 from spikerain_edge.profiling.live import CostMeter, FrameCost
+from spikerain_edge.profiling.memory_prices import MemoryPrices
+from spikerain_edge.profiling.operations import count_operations
+from spikerain_edge.profiling.spikes import count_spikes
+from spikerain_edge.profiling.whole_energy import compare
 from spikerain_edge.spec import ModelSpec
 
 # Per pixel 100 analogue MACs and 400 + 30 spiking ones, and 5000 spiking ones per image.
@@ -87,6 +92,25 @@ def test_a_probed_frame_costs_its_analogue_operations_and_its_spikes() -> None:
     assert cost.firing_rate == pytest.approx((32 * 0.3 + 24 * 0.1) / 56)
     assert cost.gsops == pytest.approx(sops * 1e-9)
     assert cost.energy_mj == pytest.approx((100 * 200 * 12.5 + sops * 0.077) * 1e-9)
+
+
+def test_energy_with_memory_is_that_of_a_profile() -> None:
+    fired = rates((0.2, 0.4), (0.1, 0.1))
+    meter = CostMeter(SPEC)
+    meter.add(12, 20, fired)
+    for _ in range(3):
+        meter.add(12, 20)
+    count = count_operations(SPEC, 12, 20)
+    spikes = count_spikes(SPEC, count, Activity(fired, np.zeros(2, np.float32)))
+    expected = compare(SPEC, count, spikes, MemoryPrices.load(), "fp32")
+
+    cost = meter.mean()
+    assert cost is not None
+    assert cost.whole is not None
+    assert cost.whole.spiking_mj == pytest.approx(expected.spiking.total * 1e-9)
+    assert cost.whole.quantised_ann_mj == pytest.approx(expected.rival.total * 1e-9)
+    assert cost.whole.ratio == pytest.approx(expected.rival.total / expected.spiking.total)
+    assert cost.whole.break_even_rate == pytest.approx(expected.break_even_rate)
 
 
 def test_unprobed_frames_leave_the_cost_of_a_frame_as_it_is() -> None:

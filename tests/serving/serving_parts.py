@@ -14,8 +14,17 @@ import numpy as np
 
 from spikerain_edge.camera_now import CameraNow
 from spikerain_edge.images import Image
-from spikerain_edge.profiling.live import FrameCost
+from spikerain_edge.profiling.live import FrameCost, WholeCost
 from spikerain_edge.serving.server import LivePage
+
+WHOLE = WholeCost("fp32", 7.0, 9.1, 1.3, 0.4)
+MEASURED = {
+    "rail": "VDD_IN",
+    "joules": 220.0,
+    "watts": 5.0,
+    "joules_per_frame": 5.5,
+    "reason": "",
+}
 
 
 class Clock:
@@ -44,13 +53,14 @@ class FakeRun:
                 ended=False,
                 inference=deque([0.030, 0.050, 0.040]),
                 ages=deque([0.2]),
-                cost=FrameCost(3.0, 0.25, 0.8, 1.5),
+                cost=FrameCost(3.0, 0.25, 0.8, 1.5, WHOLE),
                 firing_rates={"encoder1.neuron": 0.25, "down1.neuron": 0.5},
             )
         ]
 
     def summary(self) -> dict[str, Any]:
         facts = {"model": "nano", "variant": "nano", "precision": "fp32", "backend": "a backend"}
+        facts |= {"measured_energy": MEASURED}
         return {**facts, **self.camera(), "cameras": [{"camera": "gate", **self.camera()}]}
 
     def camera(self) -> dict[str, Any]:
@@ -66,6 +76,7 @@ class FakeRun:
             "end_to_end_ms": {"p50": 200.0, "p90": 200.0, "p95": 200.0, "p99": 200.0},
             "age_ms": {"p50": 200.0, "p99": 200.0},
             "energy_mj_per_frame": 1.5,
+            "whole_energy": WHOLE.document(),
             **self.more,
         }
 

@@ -122,6 +122,7 @@ def test_the_status_is_the_summary_and_how_the_camera_is_doing(served: Served) -
     assert status["live"][0]["state"] == "streaming"
     assert status["live"][0]["latency_ms"] == 40.0
     assert status["live"][0]["energy_mj"] == 1.5
+    assert status["live"][0]["whole_energy_mj"] == 7.0
     assert status["live"][0]["firing_rates"][1] == {"layer": "down1.neuron", "rate": 0.5}
 
     served.run.away = True
@@ -156,6 +157,8 @@ def test_prometheus_finds_no_fault_with_the_metrics(served: Served) -> None:
         'spikerain_frames_total{camera="gate"} 40.0',
         'spikerain_inference_seconds{camera="gate",quantile="0.5"} 0.04',
         'spikerain_frame_energy_joules{camera="gate"} 0.0015',
+        'spikerain_frame_whole_energy_joules{camera="gate"} 0.007',
+        'spikerain_measured_energy_joules_total{rail="VDD_IN"} 220.0',
         'spikerain_output_frames_total{camera="gate",output="gate.mp4",result="dropped"} 2.0',
         'spikerain_rain_state{camera="gate",state="rain"} 1.0',
         'spikerain_rain_intensity{camera="gate"} 0.4',

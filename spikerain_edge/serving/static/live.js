@@ -122,6 +122,25 @@ function showRain(rain, gate) {
   pill.textContent = texts[rain.state];
 }
 
+function energies(run, measured) {
+  const rows = [];
+  const estimated = run.whole_energy;
+  if (estimated) {
+    const { spiking_mj: ours, quantised_ann_mj: ann, ratio, break_even_rate: even } = estimated;
+    rows.push(
+      ["energy with memory, estimated", `${rounded(ours)} mJ a frame`],
+      ["as a quantised ANN of equal bits", `${rounded(ann)} mJ, ${rounded(ratio)} times`],
+      ["both equal at a firing rate of", rounded(even)],
+      ["operations alone, estimated", `${rounded(run.energy_mj_per_frame)} mJ`],
+    );
+  }
+  if (measured && measured.joules_per_frame !== null) {
+    const { joules_per_frame: joules, watts, rail } = measured;
+    rows.push([`energy measured, ${rail}`, `${rounded(joules)} J a frame, ${rounded(watts)} W`]);
+  }
+  return rows;
+}
+
 function showRun(run, whole) {
   const outages = run.outages ?? [];
   const away = outages.reduce((sum, outage) => sum + outage.seconds, 0);
@@ -137,6 +156,7 @@ function showRun(run, whole) {
     ["outages", outages.length ? `${outages.length}, ${duration(away)} together` : "none"],
     ["model", `${whole.model}, ${whole.precision}, T = ${whole.timesteps}`],
     ["runs on", whole.backend],
+    ...energies(run, whole.measured_energy),
     ...outputs,
   ];
   find("run").replaceChildren(
