@@ -2,6 +2,8 @@
 # make test-fast  runs the tests not marked slow       make lint   style, types, layers
 # make bench      compares with its peers              make fuzz   damages files for long
 # make docs       writes the site of the documents into site/
+# make release    builds and checks what is published, and lists its components
+# make licences   writes docs/licences.md
 # make clean      removes what make made
 
 PYTHON ?= python3
@@ -9,7 +11,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test test-fast fuzz lint format bench docs clean
+.PHONY: run test test-fast fuzz lint format bench docs release licences clean
 
 run: $(VENV)/.base
 	$(BIN)/spikerain-edge run --camera demo --output demo_derained.mp4 --side-by-side
@@ -42,12 +44,27 @@ bench: $(VENV)/.test $(VENV)/spikingjelly2
 	$(BIN)/python benchmarks/peers.py --spikingjelly2 $(VENV)/spikingjelly2
 	$(BIN)/python benchmarks/peers.py --spikingjelly2 $(VENV)/spikingjelly2 --variant nano
 
+# The components are those of an environment that has nothing but the wheel.
+release: $(VENV)/.test
+	rm -rf dist build
+	$(BIN)/python -m hatchling build -d dist
+	$(BIN)/python -m twine check --strict dist/*
+	$(PYTHON) -m venv --without-pip build/environment
+	$(PIP) --python build/environment/bin/python install --quiet dist/*.whl
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom.cdx.json build/environment/bin/python
+
+licences: $(VENV)/.test
+	$(BIN)/python deploy/release/licences.py > docs/licences.md.part
+	mv docs/licences.md.part docs/licences.md
+
 # A second SpikingJelly has a folder of its own; torch and NumPy are those of the environment.
 $(VENV)/spikingjelly2: | $(VENV)/.test
 	$(PIP) install --quiet --no-deps --target $@ spikingjelly==2.0.0 loguru
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist site demo_derained.mp4
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build site \
+		demo_derained.mp4
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14) and "spikerain-edge needs Python 3.10 to 3.13: make PYTHON=python3.12")'

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,11 +14,19 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+from test_deploy import run
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("spikerain_edge", "training/spikerain_training", "export/spikerain_export")
 # Bytes; PyPI takes 100 MB.
 LARGEST = 30e6
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+VERSION = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+OURS = f"{sys.version_info.major}.{sys.version_info.minor}"
+# The oldest, the newest and this one.
+PYTHONS = sorted({"3.10", OURS, "3.13"})
+SECONDS = 600
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +81,100 @@ def test_the_source_builds_without_the_repository(built: Path, tmp_path: Path) -
     (wheel,) = (tmp_path / "again").glob("*.whl")
     (first,) = built.glob("*.whl")
     assert zipfile.ZipFile(wheel).namelist() == zipfile.ZipFile(first).namelist()
+
+
+def test_the_version_is_that_of_pyproject_everywhere() -> None:
+    assert VERSION is not None
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"]
+    assert cited == VERSION[1] == importlib.metadata.version("spikerain-edge")
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_follow_githubs_schema(workflow: Path) -> None:
+    checked = run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_publishing_is_trusted_and_gets_no_more_rights_than_it_needs() -> None:
+    text = (ROOT / ".github/workflows/publish.yml").read_text()
+    workflow = yaml.safe_load(text)
+    assert "secrets." not in text, "trusted publishing needs no secret"
+    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["jobs"]["publish"]["permissions"] == {"id-token": "write"}
+    assert workflow["jobs"]["publish"]["environment"]["name"] == "pypi"
+    assert "permissions" not in workflow["jobs"]["build"]
+    assert {"run": "make release"} in workflow["jobs"]["build"]["steps"]
+
+
+def test_the_licences_of_all_dependencies_are_listed() -> None:
+    page = (ROOT / "docs/licences.md").read_text()
+    rows = dict(re.findall(r"^\| ([\w.-]+) \| (.+) \|$", page, re.MULTILINE))
+    project = (ROOT / "pyproject.toml").read_text().split("\ntest = [")[0]
+    project = re.sub(r"^docs = .*$", "", project, flags=re.MULTILINE)
+    wanted = re.findall(r'"([a-z][\w-]+)>=', project.split("\ndependencies = ")[1])
+    assert set(rows) - {"package"} == set(wanted)
+    assert [name for name, licence in rows.items() if "unknown" in licence.lower()] == []
+
+
+def test_gpl_libraries_of_the_wheels_are_named_in_the_licences() -> None:
+    import av
+
+    libraries = Path(str(av.__file__)).parents[1] / "av.libs"
+    if not libraries.is_dir():
+        pytest.skip("this PyAV is not from a wheel and brings no libraries")
+    page = (ROOT / "docs/licences.md").read_text()
+    brought = {
+        match[1] for path in libraries.iterdir() if (match := re.match(r"lib(x26\d)", path.name))
+    }
+    assert brought == {"x264", "x265"}
+    assert all(f"**{name}**" in page for name in brought)
+
+
+def python(version: str) -> str:
+    """Path of a Python of this version; skips where there is none."""
+    if version == OURS:
+        return sys.executable
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    others = sorted(root.glob(f"versions/{version}.*/bin/python{version}"))
+    for place in (shutil.which(f"python{version}"), *others):
+        works = place and not subprocess.run([place, "-c", ""], capture_output=True).returncode
+        if works:
+            return str(place)
+    pytest.skip(f"there is no Python {version} here")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", PYTHONS)
+def test_the_wheel_works_in_an_empty_environment(built: Path, tmp_path: Path, version: str) -> None:
+    (wheel,) = built.glob("*.whl")
+    place = tmp_path / "environment"
+    outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    outside |= {"PIP_CONSTRAINT": os.devnull, "HOME": str(tmp_path)}
+
+    def do(*command: str | Path) -> str:
+        done = subprocess.run(
+            command, env=outside, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    do(python(version), "-m", "venv", "--without-pip", place)
+    pip = [sys.executable, "-m", "pip", "--python", place / "bin/python"]
+    do(*pip, "install", "--quiet", "--no-compile", wheel)
+    count = 30 if version == OURS else 3
+    program = [place / "bin/spikerain-edge", "run", "--camera", "demo", "--imgsz", "160x120"]
+    summary = json.loads(do(*program, "--max-frames", str(count), "--json", "-"))
+    assert summary["frames"] == count
+
+    if version != OURS:
+        return
+    listed = ["--pyproject", str(ROOT / "pyproject.toml"), place / "bin/python"]
+    bill = json.loads(run("cyclonedx-py", "environment", *listed).stdout)
+    assert bill["bomFormat"] == "CycloneDX"
+    assert VERSION is not None
+    root = bill["metadata"]["component"]
+    assert (root["name"], root["version"]) == ("spikerain-edge", VERSION[1])
+    components = {each["name"].lower(): each for each in bill["components"]}
+    assert {"numpy", "onnxruntime", "av"} <= set(components)
+    assert not {"torch", "onnx", "lightning-fabric"} & set(components)
+    assert components["numpy"]["licenses"]
