@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
@@ -20,7 +19,6 @@ from spikerain_edge.console import (
     Verbose,
     command_scope,
     counting_bar,
-    print_line,
     write_json,
 )
 from spikerain_edge.errors import InputError
@@ -28,6 +26,8 @@ from spikerain_edge.files import require_folder, require_targets
 from spikerain_edge.images.picture import Half
 from spikerain_edge.logs import LogFormat
 from spikerain_training.commands.options import PROGRAM, RainyHalf, Seeded, half
+from spikerain_training.commands.tables import show, table
+from spikerain_training.commands.video_evaluation import evaluate_video, require_video
 from spikerain_training.evaluation import gallery as pages
 from spikerain_training.evaluation.methods import open_method
 from spikerain_training.evaluation.outcomes import (
@@ -41,8 +41,6 @@ from spikerain_training.evaluation.outcomes import (
 from spikerain_training.evaluation.scenes import EvalScene, measured_scenes, real_scenes, spread
 from spikerain_training.evaluation.summary import (
     CONVERSIONS,
-    Mean,
-    Summary,
     summarise,
     to_document,
     write_csv,
@@ -50,16 +48,6 @@ from spikerain_training.evaluation.summary import (
 
 app = typer.Typer(add_completion=False)
 _log = logging.getLogger(__name__)
-_HEADINGS = (
-    "weather",
-    "method",
-    "rainy dB",
-    "restored dB",
-    "gain dB",
-    "95 % interval",
-    "rainy SSIM",
-    "restored SSIM",
-)
 Count = Annotated[int | None, typer.Option(min=1, help="Use only this many images of a folder.")]
 
 
@@ -107,6 +95,21 @@ def evaluate(
         Path | None,
         typer.Option(help="Write rainy and restored images as FOLDER/METHOD/RAIN/NAME.png."),
     ] = None,
+    video: Annotated[
+        bool,
+        typer.Option(
+            "--video",
+            help="Measure on clips: clean images are filmed behind falling rain by a camera that "
+            "is static, pans or is held in a hand.",
+        ),
+    ] = False,
+    clip: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Real video of a static camera without ground truth, for --video: flicker and "
+            "feature tracks are measured. May be repeated."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
@@ -115,7 +118,7 @@ def evaluate(
     """Measures methods on clean images behind seeded weather, or on rainy and clean pairs.
 
     Prints PSNR and SSIM on MATLAB luma and on RGB, the gain over the rainy input, and 95 %
-    intervals.
+    intervals. With --video, it also prints the flicker, and compares with the first method.
     """
     with (
         command_scope(
@@ -124,6 +127,21 @@ def evaluate(
         ExitStack() as stack,
     ):
         require_targets(csv, json, gallery)
+        if video or clip:
+            stills = {
+                "--weather": weather,
+                "--photographs": photographs,
+                "--rainy-half": rainy_half,
+                "--gallery": gallery,
+                "--save-images": save_images,
+            }
+            require_video(stills, video=video)
+            photographs = data or (None if clip else _data_folder(None, None, shown=False))
+            evaluate_video(
+                model or ["nano"], photographs, clip or (), limit, seed, console, csv, json
+            )
+            _log_written(csv, json)
+            return
         if save_images:
             require_folder(save_images)
         data = _data_folder(data, photographs, shown=bool(gallery or save_images))
@@ -144,7 +162,7 @@ def evaluate(
         means = summarise(measured, seed)
         try:
             for suffix, conversion in CONVERSIONS.items() if means else ():
-                _show(_table(means, suffix, conversion), None if json != "-" else console)
+                show(table(means, suffix, conversion), None if json != "-" else console)
         # The files are written even if the reader of standard output stops, as `head` does.
         finally:
             if csv:
@@ -154,17 +172,13 @@ def evaluate(
             if gallery:
                 title = " · ".join(method.name for method in methods)
                 pages.write(gallery, pages.page(title, figures, means))
-        written = [csv, json if json != "-" else None, gallery, save_images]
-        if any(written):
-            _log.info("wrote %s", ", ".join(str(place) for place in written if place))
+        _log_written(csv, json, gallery, save_images)
 
 
-def _show(table: str, console: Console | None) -> None:
-    """Prints to standard output, or to a console if standard output is used for JSON."""
-    if console is None:
-        print_line(table)
-    else:
-        console.print(table, markup=False, highlight=False, soft_wrap=True)
+def _log_written(*places: Path | str | None) -> None:
+    written = [str(place) for place in places if place and place != "-"]
+    if written:
+        _log.info("wrote %s", ", ".join(written))
 
 
 def _data_folder(data: Path | None, photographs: Path | None, *, shown: bool) -> Path | None:
@@ -212,42 +226,3 @@ def _measure(
         if folder:
             save(outcome, folder)
     return measured, figures
-
-
-def _table(means: list[Summary], suffix: str, conversion: str) -> str:
-    """Returns a table as aligned text; a pipe or a narrow terminal does not cut it off."""
-    images = " or ".join(dict.fromkeys(str(summary.images) for summary in means))
-    rows = [
-        list(_HEADINGS),
-        *([mean.condition, mean.method, *_cells(mean, suffix)] for mean in means),
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [f"On {conversion}, " + ("1 image" if images == "1" else f"mean of {images} images")]
-    for condition, method, *figures in rows:
-        cells = [condition.ljust(widths[0]), method.ljust(widths[1])]
-        cells += [text.rjust(width) for text, width in zip(figures, widths[2:], strict=True)]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines) + "\n"
-
-
-def _cells(summary: Summary, suffix: str) -> list[str]:
-    psnr, ssim = f"psnr_{suffix}", f"ssim_{suffix}"
-    gain = summary.gain[psnr]
-    return [
-        _number(summary.rainy[psnr], ".2f"),
-        _number(summary.restored[psnr].mean, ".2f"),
-        _number(gain.mean, "+.2f"),
-        _interval(gain),
-        _number(summary.rainy[ssim], ".4f"),
-        _number(summary.restored[ssim].mean, ".4f"),
-    ]
-
-
-def _number(value: float, form: str) -> str:
-    return f"{value:{form}}" if math.isfinite(value) else "-"
-
-
-def _interval(mean: Mean) -> str:
-    if not math.isfinite(mean.low):
-        return "-"
-    return f"{mean.low:+.2f} to {mean.high:+.2f}"

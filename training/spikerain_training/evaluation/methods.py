@@ -49,7 +49,7 @@ def open_method(given: str) -> Iterator[Method]:
         CheckpointError: the checkpoint is damaged.
         ModelError: the model cannot be used.
     """
-    name, target = _named(given)
+    name, target = named_method(given)
     folder = Path(target)
     if (folder / CONFIG).is_file():
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -70,7 +70,12 @@ def _loaded(target: str) -> Derainer:
         raise InputError(error.cause, f"{error.remedy}{others}") from error
 
 
-def _named(given: str) -> tuple[str, str]:
+def named_method(given: str) -> tuple[str, str]:
+    """Splits a value of `--model` into the name of the method and the model.
+
+    Raises:
+        InputError: the name before `=` is empty.
+    """
     name, separator, target = given.partition("=")
     if separator and not Path(given).exists():
         if not name:
