@@ -64,6 +64,7 @@ class Slow:
     def __init__(self) -> None:
         self.now = 0.0
         self.engine = self
+        self.spec = SimpleNamespace(reads_video=False)
 
     def _take(self, seconds: float) -> None:
         self.now += seconds
