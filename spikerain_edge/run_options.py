@@ -8,14 +8,14 @@ from pathlib import PurePath
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct
-from spikerain_edge.models import find_model
+from spikerain_edge.models import IMAGE_MODEL, VIDEO_MODEL, find_model
 from spikerain_edge.sizes import Tile
 from spikerain_edge.stream.capture_options import CaptureOptions
 from spikerain_edge.stream.gate_mode import GateMode
 from spikerain_edge.stream.handover import Drop
 from spikerain_edge.stream.retention import Limits
 from spikerain_edge.stream.sinks import is_null, is_stream, is_video, may_replace
-from spikerain_edge.stream.sources import Source
+from spikerain_edge.stream.sources import Source, sends_video
 from spikerain_edge.stream.uris import local_path, without_password
 
 # What stands in the name of an output for the number of a camera. Credentials have capitals only.
@@ -28,7 +28,7 @@ class RunOptions:
 
     cameras: tuple[str, ...]
     outputs: tuple[str, ...]
-    model: str = "nano"
+    model: str = IMAGE_MODEL
     size: tuple[int, int] | None = None
     max_frames: int | None = None
     side_by_side: bool = False
@@ -45,6 +45,11 @@ class RunOptions:
     def outputs_of(self, index: int) -> tuple[str, ...]:
         """The outputs of the camera with this number, which stands where they have `{camera}`."""
         return tuple(output.replace(CAMERA, str(index)) for output in self.outputs)
+
+
+def usual_model(cameras: Sequence[str]) -> str:
+    """Returns the model for cameras if the user names none: that for video if all send video."""
+    return VIDEO_MODEL if all(map(sends_video, cameras)) else IMAGE_MODEL
 
 
 def check_cameras(options: RunOptions) -> None:

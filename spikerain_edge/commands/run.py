@@ -65,7 +65,10 @@ def run(
     output_format: Annotated[
         str, typer.Option(metavar="mpegts|mjpeg|raw", help="Format that --output - writes.")
     ] = "mpegts",
-    model: Annotated[str, typer.Option(help="Shipped model, ONNX file or engine file.")] = "nano",
+    model: Annotated[
+        str | None,
+        typer.Option(help="Shipped model, ONNX file or engine file.", show_default="nano"),
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(
@@ -124,13 +127,13 @@ def run(
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as console:
         from spikerain_edge.commands.limits import parse_limits
         from spikerain_edge.cores import tell_surplus
-        from spikerain_edge.run_options import RunOptions
+        from spikerain_edge.run_options import RunOptions, usual_model
 
         tell_surplus(threads)
         options = RunOptions(
             cameras=tuple(camera),
             outputs=tuple(output or ()),
-            model=model,
+            model=usual_model(camera) if model is None else model,
             size=parse_size(size) if size is not None else None,
             max_frames=max_frames,
             side_by_side=side_by_side,

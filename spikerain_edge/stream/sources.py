@@ -16,7 +16,7 @@ from spikerain_edge.stream.credentials import with_credentials
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.stream.frame import DEFAULT_RATE, Frame
 from spikerain_edge.stream.gstreamer import csi_pipeline, open_pipeline
-from spikerain_edge.stream.local import open_files
+from spikerain_edge.stream.local import is_candidate, open_files
 from spikerain_edge.stream.network import open_url
 from spikerain_edge.stream.uris import (
     LOCAL_SCHEMES,
@@ -147,6 +147,14 @@ def may_be_absent(uri: str) -> bool:
     if path is None or path.startswith(_DEVICES):
         return True
     return uri != "demo" and _is_name(uri) and not Path(uri).exists()
+
+
+def sends_video(uri: str) -> bool:
+    """Whether a URI names a camera, a stream, the demo or a video file, rather than images."""
+    if may_be_absent(uri) or (uri == "demo" and not Path(uri).exists()):
+        return True
+    path = Path(local_path(uri) or "")
+    return path.is_file() and not is_candidate(path)
 
 
 def _is_name(uri: str) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from stream_parts import Camera, Recorder
 from video_graph import video_file
 
+from spikerain_edge import run_options
 from spikerain_edge.gate import Gate
 from spikerain_edge.images import Image
 from spikerain_edge.stream.memory import SourceMemory
@@ -138,3 +139,29 @@ def test_the_rain_gate_gives_the_network_the_same_part_of_both_frames() -> None:
         assert image.shape == before.shape
         np.testing.assert_array_equal(image[1:], before[1:])
         assert (int(image[0, 0, 0]) - int(before[0, 0, 0])) % 200 == 1
+
+
+@pytest.mark.parametrize(
+    ("cameras", "video"),
+    [
+        (["demo"], True),
+        (["0"], True),
+        (["rtsp://camera/stream", "clip.mp4"], True),
+        (["photographs"], False),
+        (["photographs/*.png"], False),
+        (["photographs/0.png"], False),
+        (["clip.mp4", "photographs"], False),
+        (["absent.mp4"], False),
+    ],
+)
+def test_the_usual_model_for_video_is_used_if_all_cameras_send_video(
+    cameras: list[str],
+    video: bool,
+    photographs: Path,
+    make_video: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(photographs.parent)
+    monkeypatch.setattr(run_options, "VIDEO_MODEL", "of-video")
+    make_video(Path("clip.mp4"), 2)
+    assert run_options.usual_model(cameras) == ("of-video" if video else "nano")
