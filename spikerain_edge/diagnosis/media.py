@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 import av
@@ -29,6 +31,8 @@ _JETSON_ELEMENTS = {
     "nvarguscamerasrc": ("CSI cameras of a Jetson (csi://)", "nvidia-l4t-gstreamer"),
     "nvv4l2h264enc": ("H.264 on a Jetson's encoder", "nvidia-l4t-gstreamer"),
 }
+_OWN_ELEMENT = "spikerain"
+_PYTHON_LOADER = "gstreamer1.0-python3-plugin-loader gir1.2-gst-plugins-base-1.0"
 _LONGEST = 20.0
 
 
@@ -70,6 +74,23 @@ def check_gstreamer(root: Path = Path("/")) -> Iterator[Finding]:
         else:
             fix = f"sudo apt-get install {package}"
             yield absent("video", element, f"not installed; it is for {task}", fix)
+    yield _own_element(inspect, root)
+
+
+def _own_element(inspect: str, root: Path) -> Finding:
+    """Reports whether GStreamer finds the element `spikerain`."""
+    if _run([inspect, "--exists", _OWN_ELEMENT]) is not None:
+        return found("video", _OWN_ELEMENT, "element that removes rain in pipelines of GStreamer")
+    if not any(root.glob("usr/lib/*/gstreamer-1.0/libgstpython.so")):
+        fix = f"sudo apt-get install {_PYTHON_LOADER}"
+        return absent("video", _OWN_ELEMENT, "GStreamer has no loader of Python plugins", fix)
+    folder = str(Path(__file__).parents[1] / "gstreamer")
+    if folder not in os.environ.get("GST_PLUGIN_PATH", "").split(os.pathsep):
+        fix = f"export GST_PLUGIN_PATH={quote(folder)}"
+        return absent("video", _OWN_ELEMENT, "GStreamer does not look for it", fix)
+    # An environment without the system's packages lacks gi, and GStreamer remembers the failure.
+    fix = "deactivate; rm -r ~/.cache/gstreamer-1.0"
+    return absent("video", _OWN_ELEMENT, "the Python of this environment does not load it", fix)
 
 
 def check_cameras(root: Path = Path("/")) -> Iterator[Finding]:

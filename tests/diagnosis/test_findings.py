@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import spikerain_edge
 from spikerain_edge.diagnosis.finding import Finding, Status
 from spikerain_edge.diagnosis.machine import check_board, check_room
 from spikerain_edge.diagnosis.media import check_cameras, check_codecs, check_gstreamer
@@ -19,6 +20,7 @@ from spikerain_edge.diagnosis.v4l2 import pixel_formats
 from spikerain_edge.errors import ModelError
 from spikerain_edge.models import shipped_models
 
+PLUGINS = str(Path(spikerain_edge.__file__).parent / "gstreamer")
 JETSON = {
     "proc/device-tree/model": "NVIDIA Jetson Orin Nano Developer Kit\0",
     "etc/nv_tegra_release": "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic\n",
@@ -65,6 +67,36 @@ def test_elements_of_a_jetson_are_asked_for_on_a_jetson_only(tmp_path: Path) -> 
     assert found["nvarguscamerasrc"].status is Status.ABSENT
     assert "nvidia-l4t-gstreamer" in found["nvarguscamerasrc"].fix
     assert found["GStreamer"].detail.startswith("version 1.")
+
+
+@pytest.mark.parametrize(
+    ("loader", "known", "plugins", "fix"),
+    [
+        (False, "", "", "gstreamer1.0-python3-plugin-loader"),
+        (True, "", "", f"export GST_PLUGIN_PATH={PLUGINS}"),
+        (True, "", PLUGINS, "deactivate"),
+        (True, "spikerain", PLUGINS, ""),
+    ],
+)
+def test_what_the_element_for_gstreamer_lacks_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    loader: bool,
+    known: str,
+    plugins: str,
+    fix: str,
+) -> None:
+    text = f'#!/bin/sh\nfor name in "$@"; do :; done; test "$name" = "{known}"\n'
+    for name in ("gst-launch-1.0", "gst-inspect-1.0"):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    if loader:
+        tree(tmp_path, {"usr/lib/any-linux-gnu/gstreamer-1.0/libgstpython.so": ""})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("GST_PLUGIN_PATH", plugins)
+    found = by_name(list(check_gstreamer(tmp_path)))["spikerain"]
+    assert found.status is (Status.ABSENT if fix else Status.OK)
+    assert fix in found.fix
 
 
 def test_without_gstreamer_the_package_to_install_is_named(
