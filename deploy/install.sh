@@ -19,10 +19,11 @@ done
 fail() { echo "install.sh: $*" >&2; exit 1; }
 
 root=$(cd "$(dirname "$0")/.." && pwd)
+tegra=${TEGRA_RELEASE:-/etc/nv_tegra_release}
 if [ -e "$prefix" ] && [ -n "$(ls -A "$prefix")" ] && [ ! -e "$prefix/.spikerain-edge" ]; then
     fail "$prefix is not empty; name another folder: install.sh --prefix DIR"
 fi
-if [ "$gpu" = yes ] && [ -e /etc/nv_tegra_release ]; then
+if [ "$gpu" = yes ] && [ -e "$tegra" ]; then
     fail "--gpu is for desktop GPUs: a Jetson has its TensorRT from JetPack; leave --gpu out"
 fi
 if [ "$gpu" = yes ] && ! nvidia-smi >/dev/null 2>&1; then
@@ -41,13 +42,16 @@ esac
 # JetPack installs TensorRT for the system's Python. Desktops have it from NVIDIA's index.
 packages=
 extras=
-if [ -e /etc/nv_tegra_release ]; then
+libraries=
+if [ -e "$tegra" ]; then
     packages=--system-site-packages
     extras='[export]'
+    # Python's bindings of CUDA have its version: 12 in JetPack 6 (L4T r36), 13 in JetPack 7.
+    libraries='cuda-python>=13,<14'
+    if grep -q '^# R36 ' "$tegra"; then libraries='cuda-python>=12,<13'; fi
 elif [ "$(uname -m)" = x86_64 ]; then
     extras='[openvino]'
 fi
-libraries=
 if [ "$gpu" = yes ]; then
     extras='[openvino,export]'
     libraries='tensorrt cuda-python'

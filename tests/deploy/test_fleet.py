@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from test_deploy import run
 
 FLEET = Path(__file__).parents[2] / "deploy" / "fleet"
@@ -43,3 +44,25 @@ def test_kubernetes_knows_every_field_of_the_manifests(tmp_path: Path, overlay: 
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "daemonset/spikerain-edge" in checked.stdout + checked.stderr
     assert ("runtimeClassName: nvidia" in built.stdout) is (overlay == "jetson")
+
+
+def test_a_pod_runs_the_command_of_its_image_with_the_settings_of_the_fleet() -> None:
+    base = FLEET / "kubernetes" / "base"
+    pod = yaml.safe_load((base / "daemonset.yaml").read_text())["spec"]["template"]["spec"]
+    settings = yaml.safe_load((base / "config.yaml").read_text())["data"]
+    (container,) = pod["containers"]
+    assert not {"args", "command"} & set(container), "serve.sh is the command of the image"
+    script = (FLEET.parent / "serve.sh").read_text()
+    read = {}
+    for each in container["env"]:
+        key = each.get("valueFrom", {}).get("configMapKeyRef", {}).get("key")
+        if key:
+            assert each["name"] in script
+            read[key] = settings[key]
+    assert read == settings
+    (port,) = container["ports"]
+    assert f"--serve 0.0.0.0:{port['containerPort']}" in settings["args"]
+    places = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    assert settings["output"].startswith(places["recordings"])
+    homes = [each["value"] for each in container["env"] if each["name"] == "HOME"]
+    assert homes == [places["cache"]]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
 SERVE = DEPLOY / "serve.sh"
 INSTALL = DEPLOY / "install.sh"
 
@@ -138,19 +139,43 @@ def test_what_is_installed_works_and_what_is_removed_leaves_nothing(tmp_path: Pa
     assert list((tmp_path / "place").iterdir()) == []
 
 
+def installed_with(machine: Path, *options: str, **settings: str) -> list[str]:
+    """Runs the installer with stand-ins for venv and pip; returns the last arguments of both."""
+    made = 'mkdir -p "$prefix/bin"; printf "#!/bin/sh\\necho \\$@ >%s" "$prefix/pip" '
+    made += '> "$prefix/bin/python"; chmod +x "$prefix/bin/python"; echo "$@" > "$prefix/venv"'
+    stand_in(machine / "bin/python3", f'for prefix in "$@"; do :; done; {made}')
+    stand_in(machine / "bin/uname", "echo x86_64")
+    prefix = machine / "place"
+    path = f"{machine}/bin:/usr/bin:/bin"
+    done = run(INSTALL, "--prefix", prefix, "--no-start", *options, PATH=path, **settings)
+    assert done.returncode == 0, done.stderr
+    _, packages = (prefix / "pip").read_text().split("install --quiet ")
+    return [*(prefix / "venv").read_text().split()[2:-1], *packages.replace(str(ROOT), "").split()]
+
+
 def test_a_desktop_gpu_gets_tensorrt_and_openvino(tmp_path: Path) -> None:
     stand_in(tmp_path / "bin/nvidia-smi", "")
-    made = 'mkdir -p "$prefix/bin"; printf "#!/bin/sh\\necho \\$@ >%s" "$prefix/pip" '
-    made += '> "$prefix/bin/python"; chmod +x "$prefix/bin/python"'
-    stand_in(tmp_path / "bin/python3", f'for prefix in "$@"; do :; done; {made}')
-    stand_in(tmp_path / "bin/uname", "echo x86_64")
-    path = f"{tmp_path}/bin:/usr/bin:/bin"
-    prefix = tmp_path / "place"
-    installed = run(INSTALL, "--prefix", prefix, "--no-start", "--gpu", PATH=path)
-    assert installed.returncode == 0, installed.stderr
-    *_, package, first, second = (prefix / "pip").read_text().split()
-    assert package.endswith("[openvino,export]")
-    assert (first, second) == ("tensorrt", "cuda-python")
+    installed = installed_with(tmp_path, "--gpu")
+    assert installed == ["[openvino,export]", "tensorrt", "cuda-python"]
+
+
+def test_a_machine_without_a_gpu_gets_openvino(tmp_path: Path) -> None:
+    assert installed_with(tmp_path) == ["[openvino]"]
+
+
+@pytest.mark.parametrize(
+    ("release", "bindings"), [("R36", "cuda-python>=12,<13"), ("R38", "cuda-python>=13,<14")]
+)
+def test_a_jetson_sees_its_tensorrt_and_gets_the_bindings_of_its_cuda(
+    tmp_path: Path, release: str, bindings: str
+) -> None:
+    tegra = tmp_path / "nv_tegra_release"
+    tegra.write_text(f"# {release} (release), REVISION: 4.3, GCID: 38968081, BOARD: generic\n")
+    installed = installed_with(tmp_path, TEGRA_RELEASE=str(tegra))
+    assert installed == ["--system-site-packages", "[export]", bindings]
+    refused = run(INSTALL, "--gpu", "--no-start", TEGRA_RELEASE=str(tegra))
+    assert refused.returncode == 1
+    assert "a Jetson has its TensorRT from JetPack" in refused.stderr
 
 
 def test_a_machine_without_a_gpu_is_told_before_anything_is_installed(tmp_path: Path) -> None:
