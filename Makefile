@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 run: $(VENV)/.base
 	$(BIN)/spikerain-edge run --camera demo --output demo_derained.mp4 --side-by-side
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(VENV)/spikingjelly2
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.test

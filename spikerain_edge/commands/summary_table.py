@@ -91,8 +91,8 @@ def _add_whole_energy(table: Table, whole: dict[str, Any]) -> None:
     table.add_row("energy per frame with memory, estimated", f"{spiking:.2f} mJ")
     table.add_row("the same as a quantised ANN", f"{rival:.2f} mJ, {whole['ratio']:.2f} times")
     rate = whole["break_even_rate"]
-    even = "at no firing rate" if rate is None else f"at a firing rate of {rate:.3f}"
-    table.add_row("both equal", even)
+    even = "none" if rate is None else "above 1" if rate > 1 else f"{rate:.3f}"
+    table.add_row("both equal at a firing rate of", even)
 
 
 def _add_outputs(table: Table, summary: dict[str, Any]) -> None:

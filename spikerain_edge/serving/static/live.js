@@ -130,7 +130,7 @@ function energies(run, measured) {
     rows.push(
       ["energy with memory, estimated", `${rounded(ours)} mJ a frame`],
       ["as a quantised ANN of equal bits", `${rounded(ann)} mJ, ${rounded(ratio)} times`],
-      ["both equal at a firing rate of", rounded(even)],
+      ["both equal at a firing rate of", even > 1 ? "above 1" : even === null ? "none" : rounded(even)],
       ["operations alone, estimated", `${rounded(run.energy_mj_per_frame)} mJ`],
     );
   }
