@@ -8,6 +8,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from video_graph import video_file
 
 from spikerain_edge.cli import app
 from spikerain_edge.engine_file import EngineFile
@@ -74,6 +75,14 @@ def test_a_shipped_model_is_described(info: Info, derainer: Derainer) -> None:
     assert facts["firing rates"] == f"from {probe.path}"
     assert facts["weights"] == f"sha256 {derainer.spec.weights_sha256}"
     assert "made from" not in facts
+
+
+def test_a_video_model_names_both_of_its_inputs(info: Info, tmp_path: Path) -> None:
+    (tmp_path / "darker.onnx").write_bytes(video_file())
+    facts = printed(info("darker.onnx"))
+    assert facts["reads"] == "a frame and the one before it"
+    assert facts["input, output"].startswith("image, previous, derained: uint8 (1, H, W, 3)")
+    assert json.loads(info("darker.onnx", "--json").stdout)["previous_input"] == "previous"
 
 
 def test_a_probe_graph_is_described_as_one(info: Info) -> None:

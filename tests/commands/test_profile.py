@@ -232,6 +232,15 @@ def test_a_note_says_that_only_the_first_images_are_used(tmp_path: Path, picture
     assert ScaledFrames(None).note == "Measured on 4 frames of the built-in rainy scene."
 
 
+def test_the_frame_before_is_that_of_a_video_and_a_still_picture_is_its_own(
+    album: Path, make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    stills = ScaledFrames(str(album))
+    np.testing.assert_array_equal(stills(16, 16), stills.previous(16, 16))
+    video = ScaledFrames(str(make_video(tmp_path / "clip.avi", 3)))
+    np.testing.assert_array_equal(video(48, 64)[:-1], video.previous(48, 64)[1:])
+
+
 def test_pictures_that_cannot_be_decoded_are_not_ignored(tmp_path: Path) -> None:
     for number in range(12):
         write_image(tmp_path / f"{number:02}.png", np.zeros((8, 8, 3), np.uint8))

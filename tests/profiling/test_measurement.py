@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from video_graph import video_file
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.inference import Derainer
@@ -91,6 +93,18 @@ def test_each_stage_gets_its_own_time_and_warm_up_frames_are_not_counted(
     stages = time_frames(work("simulated", power=False)).stages
     assert (stages.pre, stages.engine, stages.post) == ([1] * 4, [20] * 4, [3] * 4)
     assert stages.whole == [24] * 4
+
+
+def test_a_video_model_gets_the_frame_before_each(tmp_path: Path, picture: Any) -> None:
+    (tmp_path / "darker.onnx").write_bytes(video_file())
+    (tmp_path / "darker.probe.onnx").write_bytes(video_file(probe=True))
+    images, previous = ((picture(one), picture(two)) for one, two in ((0, 1), (2, 3)))
+    given = Workload(str(tmp_path / "darker.onnx"), images, threads=1, previous=previous)
+
+    brighter = np.mean([image > before for image, before in zip(images, previous, strict=True)])
+    assert observe_neurons(given).rates == pytest.approx(brighter)
+    assert observe_neurons(replace(given, previous=())).rates == 0
+    assert time_frames(replace(given, iterations=3, power=False)).frames == given.warmup + 3
 
 
 def test_memory_before_the_frames_is_the_resident_memory(nano: Any) -> None:
