@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
 from spikerain_edge.images import Image
 from spikerain_edge.images.cuts import Plane, are_copies, is_cut, thumbnail
 
 # A gap: so many times the pause before the frame before, and at least so many seconds.
 _LONGER = 4.0
 _LEAST_GAP = 0.5
+# Rows and columns of a frame that are enough to find a cut.
+_ENOUGH = 180
 
 
 class Restart(str, Enum):
@@ -63,7 +67,7 @@ class FrameMemory:
         Returns:
             The frame before, of the same shape; None for the first frame of a sequence.
         """
-        latest, now = self._latest, _Seen(image, thumbnail(image), time, outages)
+        latest, now = self._latest, _Seen(image, _small(image), time, outages)
         reason = None if latest is None else self._reason(latest, now)
         self._latest = now
         if reason is not None:
@@ -94,3 +98,9 @@ class FrameMemory:
             return False
         before, self._pause = self._pause, now.time - latest.time
         return self._pause > max(_LEAST_GAP, _LONGER * before)
+
+
+def _small(image: Image) -> Plane:
+    """A thumbnail; of a large frame, not all pixels are read."""
+    step = max(1, min(image.shape[:2]) // _ENOUGH)
+    return thumbnail(np.ascontiguousarray(image[::step, ::step]))
