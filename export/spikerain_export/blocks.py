@@ -85,7 +85,12 @@ def merge(emit: LayerEmitter, name: str, decoded: Feature, skipped: Feature) -> 
 
 
 def fuse(emit: LayerEmitter, features: Feature) -> str:
-    """Emits the temporal fusion: after training, a sum with constant weights."""
+    """Emits the temporal fusion: after training, a sum with constant weights.
+
+    The only timestep of a network has the weight 1.
+    """
+    if len(features.steps) == 1:
+        return features.steps[0]
     raw = emit.weights["fuse.weights"].astype(np.float64)
     weights = np.exp(raw - raw.max())
     weights /= weights.sum()
