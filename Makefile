@@ -49,10 +49,10 @@ release: $(VENV)/.test
 	rm -rf dist build
 	$(BIN)/python -m hatchling build -d dist
 	$(BIN)/python -m twine check --strict dist/*
-	$(PYTHON) -m venv --without-pip build/environment
-	$(PIP) --python build/environment/bin/python install --quiet dist/*.whl
+	$(PYTHON) -m venv --without-pip build/.environment
+	$(PIP) --python build/.environment/bin/python install --quiet dist/*.whl
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
-		--output-file build/sbom.cdx.json build/environment/bin/python
+		--output-file build/sbom.cdx.json build/.environment/bin/python
 
 licences: $(VENV)/.test
 	$(BIN)/python deploy/release/licences.py > docs/licences.md.part

@@ -116,6 +116,12 @@ def _find(name: str) -> Model:
             f"there is no model {name!r}{kind}",
             f"name a shipped one ({', '.join(shipped_models())}) or the path of a model file",
         )
+    if path.suffix == ".plan":
+        engine = quote(str(path.with_suffix(".engine")))
+        raise InputError(
+            f"{name} is a bare TensorRT plan, which does not describe its model",
+            f"name the engine file that was written with it: {engine}",
+        )
     probe_path = path.with_suffix(".probe.onnx")
     return Model(ModelFile(path), ModelFile(probe_path) if probe_path.is_file() else None)
 

@@ -174,6 +174,12 @@ def test_a_path_that_the_system_cannot_read_is_a_model_error() -> None:
         find_model("x" * 300)
 
 
+def test_a_bare_plan_is_refused_and_the_engine_beside_it_named(tmp_path: Path) -> None:
+    (tmp_path / "mine.plan").write_bytes(b"ftrt")
+    with pytest.raises(InputError, match=r"bare TensorRT plan.*mine\.engine"):
+        Derainer.load(str(tmp_path / "mine.plan"))
+
+
 @pytest.mark.parametrize("name", ["pico", "", "/nowhere/x.onnx", "."])
 def test_a_missing_model_names_the_shipped_ones(name: str) -> None:
     with pytest.raises(InputError, match=r"there is no model .*\(nano.*\) or the path"):
