@@ -67,6 +67,10 @@ def profile(
         str | None,
         typer.Option(metavar="NAME", help="Show bounds for another board: orin-nano, agx-orin ..."),
     ] = None,
+    neuromorphic: Annotated[
+        bool,
+        typer.Option("--neuromorphic", help="Show what neuromorphic chips would need: arithmetic."),
+    ] = False,
     table1: Annotated[
         bool, typer.Option("--table1", help="Show the convention of the paper's Table 1.")
     ] = False,
@@ -117,6 +121,7 @@ def profile(
                 power=power,
                 neuron_cost=neuron_cost,
                 board=board,
+                neuromorphic=neuromorphic,
             )
             report = measure(options, frames, previous=frames.previous)
         shown = console if _STDOUT in destinations else Console()

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from spikerain_edge.profiling.neuromorphic_records import Neuromorphic
 from spikerain_edge.profiling.record import Record, about
 from spikerain_edge.profiling.records import Row, Size
 
@@ -177,6 +178,9 @@ class Report(Record, frozen=True, kw_only=True):
     table1: Table1 | None
     table1_reason: Annotated[str | None, about("why every table1 is null; else null")] = None
     outlook: Annotated[Outlook | None, about("null unless asked for with --board")]
+    neuromorphic: Annotated[
+        Neuromorphic | None, about("null unless asked for with --neuromorphic")
+    ] = None
     notes: Annotated[
         list[str],
         about("what a reader should know, such as sizes that were padded and images used"),

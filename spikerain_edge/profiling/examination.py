@@ -41,6 +41,7 @@ class ProfileOptions:
         power: whether to look for power rails.
         neuron_cost: whether emitted spikes have a price of their own.
         board: board to look ahead to.
+        neuromorphic: whether to compute what neuromorphic chips would need.
     """
 
     model: str
@@ -55,6 +56,7 @@ class ProfileOptions:
     power: bool = True
     neuron_cost: bool = False
     board: str | None = None
+    neuromorphic: bool = False
 
     def workload(self, images: Sequence[Image], previous: Sequence[Image] = ()) -> Workload:
         """Returns what to run on images of one size, and on the frames before them if given."""

@@ -24,6 +24,8 @@ from spikerain_edge.profiling.document import (
 from spikerain_edge.profiling.energy import VLIF_NEURON_PJ, PriceList, price_lists
 from spikerain_edge.profiling.examination import Frames, ProfileOptions, examine
 from spikerain_edge.profiling.memory_prices import MemoryPrices
+from spikerain_edge.profiling.neuromorphic import neuromorphic
+from spikerain_edge.profiling.neuromorphic_records import Neuromorphic
 from spikerain_edge.profiling.operations import GraphCount, count_operations
 from spikerain_edge.profiling.published import REFERENCE_SIDE, published_count, table1_summary
 from spikerain_edge.profiling.records import Row
@@ -35,6 +37,7 @@ from spikerain_edge.profiling.scaling import (
     largest_side,
     largest_use,
 )
+from spikerain_edge.profiling.spikes import count_spikes
 from spikerain_edge.spec import ModelSpec
 from spikerain_edge.system import available_memory
 
@@ -112,8 +115,19 @@ def assemble(
         table1=table1_summary(published) if published else None,
         table1_reason=None if published else _unpublished(spec),
         outlook=outlook(options.board, counts) if options.board else None,
+        neuromorphic=_on_chips(spec, found) if options.neuromorphic else None,
         notes=_notes(options, found, spec),
     )
+
+
+def _on_chips(spec: ModelSpec, found: Sequence[Findings]) -> Neuromorphic:
+    """Computes what neuromorphic chips need for the sizes whose spikes are known."""
+    known = [
+        (each.size, each.count, count_spikes(spec, each.count, each.activity))
+        for each in found
+        if each.count and each.activity
+    ]
+    return neuromorphic(spec, known)
 
 
 def _unpublished(spec: ModelSpec) -> str:

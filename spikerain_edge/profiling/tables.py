@@ -18,6 +18,7 @@ from spikerain_edge.profiling.cells import (
 )
 from spikerain_edge.profiling.document import Outlook, Price, Report, Scaling
 from spikerain_edge.profiling.energy import as_ann
+from spikerain_edge.profiling.neuromorphic_table import neuromorphic_table
 from spikerain_edge.profiling.records import LayerRow, NeuronRow, Row, Table1Row
 
 WIDTH = 100
@@ -46,6 +47,8 @@ def report_tables(
     if report.outlook:
         words = f"{report.outlook.meaning} {report.outlook.source}"
         parts += [_outlook(report.outlook), paragraph(words)]
+    if report.neuromorphic:
+        parts.append(neuromorphic_table(report.neuromorphic))
     counted = [row for row in report.rows if row.layers]
     if per_layer and counted:
         largest = max(counted, key=lambda row: row.gmacs.dense if row.gmacs else 0)

@@ -237,3 +237,12 @@ def test_a_single_size_shows_no_growth(report: dict[str, Any]) -> None:
 def test_a_report_without_sizes_gives_a_page(report: dict[str, Any]) -> None:
     report["rows"] = []
     assert "No size was profiled." in Page(drawn(report)).text
+
+
+def test_neuromorphic_chips_are_marked_as_arithmetic(report: dict[str, Any]) -> None:
+    text = Page(drawn(report)).text
+    assert "Arithmetic, not a measurement" in text
+    assert "6,240" in text
+    assert "18.7" in text
+    report["neuromorphic"] = None
+    assert "neuromorphic chips" not in drawn(report)
