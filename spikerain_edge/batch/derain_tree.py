@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from spikerain_edge.batch.batch import Batch
-from spikerain_edge.batch.cluster import Pool, cluster_workers, joined_ray, local_ray
+from spikerain_edge.batch.cluster import cluster_workers, joined_ray, local_ray
 from spikerain_edge.batch.manifest import Manifest, Record, origin_of
 from spikerain_edge.batch.outcome import Settings
+from spikerain_edge.batch.pool import Pool
 from spikerain_edge.batch.tree import Input
 from spikerain_edge.batch.work import (
     locked,

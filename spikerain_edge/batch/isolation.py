@@ -18,4 +18,9 @@ def isolate() -> None:
         RAY_AUTH_MODE="token",
         RAY_AUTH_TOKEN=secrets.token_hex(32),
         AUTOSCALER_METRIC_PORT="0",
+        # The processes end together; one that a busy machine holds up must not be taken for dead.
+        RAY_worker_register_timeout_seconds="600",
+        RAY_agent_register_timeout_ms="600000",
+        RAY_health_check_failure_threshold="100",
+        RAY_gcs_server_port_wait_time_s="300",
     )

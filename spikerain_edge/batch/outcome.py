@@ -19,7 +19,7 @@ class Settings:
     """What workers derain with.
 
     Attributes:
-        model: name of a shipped model, or the path of a model file.
+        models: names of shipped models or paths of model files, for images and for videos.
         backend: provider of ONNX Runtime, `openvino` or `auto`.
         threads: CPU threads of each worker.
         size: width and height to scale frames to first.
@@ -28,7 +28,7 @@ class Settings:
         output: the output folder.
     """
 
-    model: str
+    models: tuple[str, str]
     backend: str
     threads: int
     size: tuple[int, int] | None
@@ -37,14 +37,15 @@ class Settings:
     output: Path
 
     def digest(self) -> str:
-        """A digest of the model and the options that determine the output.
+        """A digest of the models and the options that determine the output.
 
         Raises:
-            InputError: the model does not exist.
+            InputError: a model does not exist.
             ModelError: it cannot be read.
         """
-        graph = find_model(self.model).graph.read()
-        described = f"1 {hashlib.sha256(graph).hexdigest()} {self.size} {self.tile}"
+        graphs = [find_model(model).graph.read() for model in self.models]
+        digests = " ".join(hashlib.sha256(graph).hexdigest() for graph in graphs)
+        described = f"1 {digests} {self.size} {self.tile}"
         return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 

@@ -43,7 +43,7 @@ _MOST_WARNINGS = 20
 
 
 class Worker:
-    """Derains what it is given, with one model that is loaded once.
+    """Derains what it is given, with models that are loaded once.
 
     Args:
         settings: model, threads and sizes.
@@ -52,19 +52,20 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._digest = settings.digest()
-        self._derainer: Derainer | None = None
+        self._derainers: dict[str, Derainer] = {}
 
     def load(self) -> SpikeRainError | None:
-        """Loads the model; returns why it cannot be loaded."""
+        """Loads the models; returns why one cannot be loaded."""
         settings = self._settings
         cv2.setNumThreads(settings.threads)
         try:
-            self._derainer = Derainer.load(
-                settings.model,
-                provider=backend_named(settings.backend),
-                threads=settings.threads,
-                tile=settings.tile,
-            )
+            for model in set(settings.models):
+                self._derainers[model] = Derainer.load(
+                    model,
+                    provider=backend_named(settings.backend),
+                    threads=settings.threads,
+                    tile=settings.tile,
+                )
         except SpikeRainError as error:
             return error
         return None
@@ -115,7 +116,7 @@ class Worker:
     def _still(self, item: Still) -> Outcome:
         source = ImageSource([item.path], [item.name], item.taken)
         sink = Noted(FolderSink(item.folder))
-        error = self._run(source, sink)
+        error = self._run(self._for_stills, source, sink)
         paths = [item.folder / f"{name}.png" for name in sink.names]
         return Outcome(item, self._written(paths), len(paths), error=error)
 
@@ -126,7 +127,7 @@ class Worker:
         except StreamError:
             source.close()
             raise
-        error = self._run(source, sink)
+        error = self._run(self._for_videos, source, sink)
         if error is not None and not isinstance(error, InputError) and sink.completed:
             # It broke off: only what lacks frames for its source's fault is an output.
             item.output.unlink(missing_ok=True)
@@ -142,7 +143,12 @@ class Worker:
         folder = work_folder(self._settings.output, item.key)
         plan = saved_plan(folder, origin_of(item.path), self._digest)
         if plan is None:
-            made = cut(item.path, self._settings.segment, self._digest, lead=self._remembers)
+            made = cut(
+                item.path,
+                self._settings.segment,
+                self._digest,
+                lead=self._for_videos.spec.reads_video,
+            )
             if made is None:
                 return None
             plan, segments = made
@@ -158,7 +164,7 @@ class Worker:
             path, suffix = segment_path(video.folder, number), video.item.output.suffix
             sink = SegmentSink(path, suffix, video.plan.rate, segment.length)
             try:
-                error = self._run(source, sink, source.lead)
+                error = self._run(self._for_videos, source, sink, source.lead)
             except OtherFramesError:
                 continue
             return Outcome(video.item, frames=0 if error else segment.length, error=error)
@@ -180,16 +186,16 @@ class Worker:
         return Outcome(item, self._written([item.output]), frames)
 
     @property
-    def _loaded(self) -> Derainer:
-        if self._derainer is None:
-            raise AssertionError("the model is not loaded")
-        return self._derainer
+    def _for_stills(self) -> Derainer:
+        return self._derainers[self._settings.models[0]]
 
     @property
-    def _remembers(self) -> bool:
-        return self._loaded.spec.reads_video
+    def _for_videos(self) -> Derainer:
+        return self._derainers[self._settings.models[1]]
 
-    def _run(self, source: Source, sink: Sink, lead: Sequence[Frame] = ()) -> SpikeRainError | None:
+    def _run(
+        self, derainer: Derainer, source: Source, sink: Sink, lead: Sequence[Frame] = ()
+    ) -> SpikeRainError | None:
         """Derains a source, after frames that are only remembered, into a sink.
 
         Returns:
@@ -200,14 +206,14 @@ class Worker:
         unread = iter(lead)
 
         def remember(frame: Frame) -> Frame:
-            if not self._remembers:
+            if not derainer.spec.reads_video:
                 return frame
             for earlier in unread:
                 memory(scaled(earlier, size))
             return memory(frame)
 
         try:
-            Pipeline(source, self._loaded, [sink], size=size, remember=remember).run()
+            Pipeline(source, derainer, [sink], size=size, remember=remember).run()
         except SpikeRainError as error:
             return error
         return None

@@ -44,7 +44,10 @@ def batch(
         Path,
         typer.Option(metavar="TREE", help="Folder that mirrors it; resumes what it holds."),
     ],
-    model: Annotated[str, typer.Option(help="Shipped model, ONNX file or engine file.")] = "nano",
+    model: Annotated[
+        str | None,
+        typer.Option(help="Shipped model, ONNX file or engine file.", show_default="nano"),
+    ] = None,
     address: Annotated[
         str | None,
         typer.Option(
@@ -98,9 +101,10 @@ def batch(
         from spikerain_edge.batch.outcome import Settings
         from spikerain_edge.batch.tree import find_inputs
         from spikerain_edge.files import resolved
+        from spikerain_edge.models import IMAGE_MODEL, VIDEO_MODEL
 
         settings = Settings(
-            str(resolved(Path(model))) if Path(model).is_file() else model,
+            (IMAGE_MODEL, VIDEO_MODEL) if model is None else (_anywhere(model),) * 2,
             backend,
             threads,
             parse_size(size) if size is not None else None,
@@ -113,6 +117,13 @@ def batch(
             names = [path.name for path in found.passed_over]
             _log.warning("passed over, neither images nor videos: %s", _listed(names))
         _run(found.inputs, settings, Place(address, workers, gpus), console)
+
+
+def _anywhere(model: str) -> str:
+    """The name of a shipped model, or the path of a file that is valid in every folder."""
+    from spikerain_edge.models import shipped_models
+
+    return model if model in shipped_models() else str(Path(model).absolute())
 
 
 def _run(inputs: Sequence[Input], settings: Settings, place: Place, console: Console) -> None:

@@ -136,4 +136,4 @@ class Here:
 
 def settings_for(output: Path, segment: int = 5) -> Settings:
     """Settings of a batch into a folder."""
-    return Settings("nano", "cpu", 1, None, None, segment, output)
+    return Settings(("nano", "nano"), "cpu", 1, None, None, segment, output)
