@@ -1,0 +1,25 @@
+"""A Ray cluster of two nodes on this machine: the second one is killed when a line is read.
+
+Its files are in the folder of the first argument.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+os.environ["RAY_TMPDIR"] = sys.argv[1]
+(Path(sys.argv[1]) / "ray").mkdir()
+
+from ray.cluster_utils import Cluster  # noqa: E402
+
+options = {"num_cpus": 1, "include_dashboard": False}
+cluster = Cluster(initialize_head=True, head_node_args=options)
+node = cluster.add_node(num_cpus=1)
+print(cluster.address, flush=True)
+sys.stdin.readline()
+cluster.remove_node(node, allow_graceful=False)
+print("killed", flush=True)
+sys.stdin.readline()
+cluster.shutdown()
