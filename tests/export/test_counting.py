@@ -12,9 +12,11 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
+from networks import SMALL, randomised
 from onnx import helper
+from precision_parts import described as described_network
 
-from spikerain_edge.models import find_model
+from spikerain_edge.models import find_model, shipped_models
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.artefact import unseal
 from spikerain_export.conversion import Request, convert
@@ -34,9 +36,11 @@ def origin() -> Origin:
     return open_origin("nano")
 
 
-@pytest.fixture(scope="module", params=["nano", "nano-int8", "tiny", "tiny-int8", *MADE])
+@pytest.fixture(scope="module", params=[*shipped_models(), "of two frames", *MADE])
 def described(request: pytest.FixtureRequest, origin: Origin) -> Described:
-    """A shipped graph, or a graph converted from nano by this test."""
+    """A shipped graph, a graph of two frames, or a graph converted from nano by this test."""
+    if request.param == "of two frames":
+        return described_network(randomised(replace(SMALL, frames=2)))
     if request.param not in MADE:
         return unseal(find_model(request.param).graph.read(), request.param)
     precision, _, target = request.param.partition(" for ")
@@ -57,8 +61,8 @@ def run(model: onnx.ModelProto, names: set[str], size: tuple[int, int]) -> Array
     session = onnxruntime.InferenceSession(
         shown.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    image = np.zeros((1, *size, 3), np.uint8)
-    return dict(zip(sorted(names), session.run(None, {"image": image}), strict=True))
+    shown = {each.name: np.zeros((1, *size, 3), np.uint8) for each in session.get_inputs()}
+    return dict(zip(sorted(names), session.run(None, shown), strict=True))
 
 
 def convolutions(model: onnx.ModelProto) -> list[tuple[str, str, str, tuple[int, ...]]]:

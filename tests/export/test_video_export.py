@@ -91,8 +91,15 @@ def test_probe_graph_and_graph_show_the_same_picture(
 
 @pytest.mark.parametrize(
     "config",
-    [VIDEO, replace(VIDEO, shuffle=1), replace(VIDEO, timesteps=2, merge_finest=True)],
-    ids=["shuffled", "full size", "two timesteps"],
+    [
+        pytest.param(VIDEO, id="shuffled"),
+        pytest.param(replace(VIDEO, shuffle=1), id="full size", marks=pytest.mark.slow),
+        pytest.param(
+            replace(VIDEO, timesteps=2, merge_finest=True),
+            id="two timesteps",
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 def test_the_graph_equals_the_network_in_double_precision(config: NetworkConfig) -> None:
     made = randomised(config)
@@ -125,8 +132,12 @@ def test_a_wrong_weight_of_the_previous_frame_is_noticed(
 
 @pytest.mark.parametrize(
     "request_",
-    [Request("fp16"), Request("int8"), Request("int8", "openvino"), Request("int8", "tensorrt")],
-    ids=["fp16", "onnxruntime", "openvino", "tensorrt"],
+    [
+        pytest.param(Request("fp16"), id="fp16"),
+        pytest.param(Request("int8"), id="onnxruntime"),
+        pytest.param(Request("int8", "openvino"), id="openvino", marks=pytest.mark.slow),
+        pytest.param(Request("int8", "tensorrt"), id="tensorrt"),
+    ],
 )
 def test_every_precision_reads_both_frames(
     calm: Origin, frames: tuple[Image, Image], request_: Request
@@ -143,6 +154,7 @@ def test_every_precision_reads_both_frames(
     assert psnr(derained(made, frames[0]), expected) < 30
 
 
+@pytest.mark.slow
 def test_scales_are_chosen_on_both_frames(origin: Origin, frames: tuple[Image, Image]) -> None:
     scenes = [Scene(frames[0], previous=frames[1])], [Scene(frames[0])]
     moving, still = (rewrite(origin, Request("int8"), each).graph for each in scenes)
@@ -158,6 +170,7 @@ def test_a_fixed_size_is_that_of_both_inputs(origin: Origin) -> None:
     assert shapes == [[2, *SIZE, 3]] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("request_", [Request(), Request("int8", batch=2, size=SIZE)], ids=str)
 def test_an_export_is_verified_on_clips_and_written(
     origin: Origin, tmp_path: Path, request_: Request
@@ -177,6 +190,7 @@ def test_nano_video_costs_little_more_than_half_of_nano() -> None:
     assert spec.macs(256, 256) <= 1.8e9
 
 
+@pytest.mark.slow
 def test_clips_are_seeded_and_rain_falls_from_frame_to_frame() -> None:
     scenes, again, others = (draw_clips(9, SIZE, seed) for seed in (1, 1, 2))
     assert len(scenes) == 9

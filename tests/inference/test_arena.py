@@ -79,7 +79,8 @@ def test_what_saves_memory_changes_neither_pictures_nor_counts(
     assert probe is not None
     image = picture(7, 96, 120)
     plain = onnxruntime.InferenceSession(probe.read(), providers=["CPUExecutionProvider"])
-    wanted = plain.run(["derained", "firing_rates", "silent_channels"], {"image": image[None]})
+    shown = {each.name: image[None] for each in plain.get_inputs()}
+    wanted = plain.run(["derained", "firing_rates", "silent_channels"], shown)
 
     with Derainer.load(model, threads=1, probe=True) as derainer:
         derained, rates = derainer.derain_and_probe(image)
