@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import numpy as np
 
-from spikerain_edge.engine_file import is_engine_file
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
-from spikerain_edge.inference.backends import AUTO, open_graph
+from spikerain_edge.inference.backends import open_graph
 from spikerain_edge.inference.engine import (
     Activity,
     Closing,
@@ -19,15 +17,15 @@ from spikerain_edge.inference.engine import (
     Rates,
 )
 from spikerain_edge.inference.graph_engine import GraphEngine
+from spikerain_edge.inference.opening import open_model
 from spikerain_edge.inference.openvino import OpenVinoEngine
 from spikerain_edge.inference.padding import pad, padded_size, require_image
 from spikerain_edge.inference.probe_graph import open_probe_graph
 from spikerain_edge.inference.providers import CPU
-from spikerain_edge.inference.tensorrt import TensorRTEngine, open_engine
+from spikerain_edge.inference.tensorrt import TensorRTEngine
 from spikerain_edge.inference.tile_size import Tiler, describe
 from spikerain_edge.inference.tiling import Grid, in_tiles
 from spikerain_edge.inference.video_stream import VideoStream
-from spikerain_edge.models import find_model
 from spikerain_edge.sizes import Tile
 from spikerain_edge.spec import ModelSpec
 
@@ -97,15 +95,7 @@ class Derainer(Closing):
                 is not available.
             ModelError: the model cannot be loaded.
         """
-        files = find_model(model)
-        _log.debug("loading %s", files.graph.path)
-        if is_engine_file(files.graph.path):
-            return cls(_open_engine(files.graph.path, provider), tile=tile)
-        engine = open_graph(files.graph.read(), str(files.graph.path), provider, threads)
-        if not probe or files.probe is None:
-            return cls(engine, tile=tile)
-        file = files.probe
-        prober = open_probe_graph(engine, file.read(), str(file.path), provider, threads)
+        engine, prober = open_model(model, provider, threads, probe=probe)
         return cls(engine, prober, tile)
 
     @classmethod
@@ -300,12 +290,3 @@ def _tiler(engine: Engine, prober: GraphEngine | None, tile: Tile) -> Tiler:
     largest = engine.largest if isinstance(engine, TensorRTEngine) else None
     pools = 2 if isinstance(prober, OpenVinoEngine) else 1
     return Tiler.choosing(engine.spec, tile, largest, pools)
-
-
-def _open_engine(path: Path, provider: str) -> Engine:
-    if provider not in (CPU, AUTO):
-        raise InputError(
-            f"{path} is a TensorRT engine, which the back end {provider} cannot run",
-            "leave out --backend, or name an ONNX file",
-        )
-    return open_engine(path)
