@@ -67,6 +67,11 @@ cp "$root/deploy/serve.sh" "$root/deploy/uninstall.sh" "$share/"
 cp "$root/deploy/systemd/99-spikerain-edge.rules" "$share/"
 sed "s|/opt/spikerain|$prefix|g" "$root/deploy/systemd/spikerain-edge.service" \
     > "$share/spikerain-edge.service"
+# Older versions of systemd do not know growing pauses between restarts.
+systemd=$(systemctl --version 2>/dev/null | awk 'NR == 1 { print int($2) }')
+if [ "${systemd:-0}" -ge 254 ]; then
+    sed -i 's/^RestartSec=.*/&\nRestartSteps=5\nRestartMaxDelaySec=60s/' "$share/spikerain-edge.service"
+fi
 chmod 755 "$share/serve.sh" "$share/uninstall.sh"
 
 if [ "$start" = yes ]; then

@@ -153,6 +153,17 @@ def installed_with(machine: Path, *options: str, **settings: str) -> list[str]:
     return [*(prefix / "venv").read_text().split()[2:-1], *packages.replace(str(ROOT), "").split()]
 
 
+@pytest.mark.parametrize(("version", "grows"), [("252 (252.39-1~deb12u1)", 0), ("255 (255.4)", 1)])
+def test_pauses_between_restarts_grow_where_systemd_can(
+    tmp_path: Path, version: str, grows: int
+) -> None:
+    stand_in(tmp_path / "bin/systemctl", f"echo 'systemd {version}'; echo +PAM")
+    installed_with(tmp_path)
+    unit = (tmp_path / "place/share/spikerain-edge/spikerain-edge.service").read_text()
+    assert unit.count("RestartSec=10s\n") == 1
+    assert unit.count("RestartSec=10s\nRestartSteps=5\nRestartMaxDelaySec=60s\n") == grows
+
+
 def test_a_desktop_gpu_gets_tensorrt_and_openvino(tmp_path: Path) -> None:
     stand_in(tmp_path / "bin/nvidia-smi", "")
     installed = installed_with(tmp_path, "--gpu")
