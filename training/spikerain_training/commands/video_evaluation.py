@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv as csv_files
 import io
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -27,7 +28,7 @@ from spikerain_training.evaluation.clips import (
     seeded_scores,
 )
 from spikerain_training.evaluation.outcomes import RAINY
-from spikerain_training.evaluation.summary import Mean
+from spikerain_training.evaluation.summary import Mean, finite
 from spikerain_training.evaluation.video_methods import open_video_method
 
 _SEEDED = ("camera, rain", "method", "dB", "SSIM", "flicker")
@@ -140,9 +141,9 @@ def _real_table(scores: Sequence[RealScore]) -> str:
             [
                 *(score.clip, score.method),
                 number(score.change, ".2f"),
-                number(score.change / rainy.change, ".2f") if rainy.change else "-",
+                number(score.change / rainy.change if rainy.change else math.nan, ".2f"),
                 number(score.tracks, ".1f"),
-                number(score.tracks / rainy.tracks, ".2f") if rainy.tracks else "-",
+                number(score.tracks / rainy.tracks if rainy.tracks else math.nan, ".2f"),
             ]
         )
     return aligned(
@@ -167,5 +168,5 @@ def _document(
     return {
         "means": [mean.to_dict() for mean in means],
         "clips": [score.row() for score in seeded],
-        "real": [asdict(score) for score in real],
+        "real": [asdict(score) | {"tracks": finite(score.tracks)} for score in real],
     }

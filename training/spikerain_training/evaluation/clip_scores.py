@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
@@ -19,9 +20,11 @@ WARM_UP = 2
 TRACK_LENGTH = 10
 """Frames over which feature tracks are followed."""
 
-_BLOCK = 8
-_STATIC_LEVELS = 4.0
-_CORNERS = 400
+_BLOCK = 24
+_STATIC_LEVELS = 12.0
+_CORNERS = 2000
+_LEAST_CORNER = 0.001
+_BETWEEN_CORNERS = 5
 _MOST_ERROR = 0.5
 _NEW: Any = None  # OpenCV then allocates the points
 
@@ -80,8 +83,8 @@ def score_clip(frames: Sequence[Image], truth: Sequence[Image]) -> ClipScore:
 def static_region(frames: Sequence[Image]) -> npt.NDArray[np.bool_]:
     """Returns where nothing but rain moves, (H, W), for a clip of a static camera.
 
-    A pixel is static if the temporal medians of successive blocks of 8 frames stay within 4 levels
-    of luma: rain hides a place only for a moment.
+    A pixel is static if the temporal medians of successive blocks of 24 frames stay within 12
+    levels of luma: rain hides a place only for a moment.
 
     Args:
         frames: rainy frames, uint8 (H, W, 3) BGR.
@@ -104,25 +107,24 @@ def frame_change(frames: Sequence[Image], region: npt.NDArray[np.bool_]) -> floa
 def kept_tracks(frames: Sequence[Image]) -> float:
     """Returns how many feature tracks live for 10 frames, as a mean over the starts.
 
-    At every tenth frame, at most 400 corners (Shi and Tomasi 1994) are found and followed by the
+    It is NaN for a clip of fewer than 11 frames after the warm-up.
+
+    At every tenth frame, at most 2000 corners (Shi and Tomasi 1994) are found and followed by the
     pyramidal Lucas-Kanade tracker. A track lives as long as following it back ends within half a
     pixel of where it came from.
 
     Args:
-        frames: at least 11 frames after the warm-up, uint8 (H, W, 3) BGR.
-
-    Raises:
-        ValueError: the clip is too short.
+        frames: uint8 (H, W, 3) BGR.
     """
     grey: list[Any] = [cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) for frame in frames[WARM_UP:]]
     starts = range(0, len(grey) - TRACK_LENGTH, TRACK_LENGTH)
     if not starts:
-        raise ValueError(f"a clip of {len(frames)} frames is too short for tracks")
+        return math.nan
     return float(np.mean([_kept(grey[start : start + TRACK_LENGTH + 1]) for start in starts]))
 
 
 def _kept(grey: Sequence[Any]) -> int:
-    points: Any = cv2.goodFeaturesToTrack(grey[0], _CORNERS, 0.01, 7)
+    points: Any = cv2.goodFeaturesToTrack(grey[0], _CORNERS, _LEAST_CORNER, _BETWEEN_CORNERS)
     if points is None:
         return 0
     for first, second in pairwise(grey):

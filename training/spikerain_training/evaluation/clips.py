@@ -14,7 +14,6 @@ from spikerain_edge.images.picture import Picture
 from spikerain_edge.images.reading import image_paths
 from spikerain_edge.stream.video import open_video
 from spikerain_training.evaluation.clip_scores import (
-    TRACK_LENGTH,
     WARM_UP,
     ClipScore,
     frame_change,
@@ -154,10 +153,9 @@ def _first_frames(path: Path) -> list[Image]:
         frames = [frame.image for frame in islice(source, _REAL_FRAMES)]
     finally:
         source.close()
-    wanted = WARM_UP + TRACK_LENGTH + 1
-    if len(frames) < wanted:
+    if len(frames) < WARM_UP + 2:
         raise InputError(
-            f"{path} has {len(frames)} frames, but tracks need at least {wanted}",
+            f"{path} has {len(frames)} frames, but at least {WARM_UP + 2} are needed",
             "name a longer clip",
         )
     return frames
