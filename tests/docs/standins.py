@@ -114,6 +114,12 @@ RULES = (
         replaced=(r"--model m --imgsz 256 512 720", "--model s --imgsz 32"),
         says="Table 1",
     ),
+    Rule(
+        "spikerain-edge profile --model nano --imgsz 16 32 256 --neuromorphic",
+        FEW_FRAMES,
+        replaced=("16 32 256", "16"),
+        says="SpiNNaker",
+    ),
     Rule("spikerain-edge export run", output="nano.onnx", leaves=("{stem}.probe.onnx",)),
     Rule(
         "spikerain-edge export nano --int8",

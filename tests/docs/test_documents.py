@@ -70,7 +70,9 @@ def test_ci_runs_the_commands_that_are_left_to_it() -> None:
     steps = (ROOT / ".ci" / "run").read_text().splitlines()
     left = [command for _, _, command, rule in RULED if "step of .ci" in rule.not_run]
     assert left
-    assert set(left) <= set(steps)
+    # A step may have variables after the command.
+    run = {re.sub(r" [A-Z_]+=.*", "", step) for step in steps}
+    assert set(left) <= run
 
 
 @pytest.mark.slow
