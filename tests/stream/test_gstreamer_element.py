@@ -19,7 +19,7 @@ from spikerain_edge.images import Image
 ROOT = Path(__file__).parents[2]
 PLUGINS = ROOT / "spikerain_edge" / "gstreamer"
 PACKAGES = "gstreamer1.0-tools gstreamer1.0-python3-plugin-loader gir1.2-gst-plugins-base-1.0"
-SECONDS = 120
+SECONDS = 300
 SOURCE = "videotestsrc num-buffers=1 ! videoconvert"
 # The loader embeds the system's Python, which sees this environment's packages only in PYTHONPATH.
 SYSTEM = "/usr/bin:/bin"
