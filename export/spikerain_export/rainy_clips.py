@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
 import cv2
@@ -18,16 +19,14 @@ from spikerain_export.truth import Scene
 
 FRAMES = 16
 """Frames of a clip, after the one that comes before the first."""
-# Every fourth frame of a clip is a scene.
-_EVERY = 4
 _SMALLEST_VIEW, _LARGEST_VIEW = 0.4, 0.7
 # Height and width of the textures that cameras pan over, and how far they move in each frame.
 _TEXTURE = (360, 640)
 _FASTEST = 3.0
 
 
-def draw_clips(count: int, size: Size, seed: int = 0) -> list[Scene]:
-    """Generates scenes with the frame before each: every fourth frame of clips of 16 frames.
+def draw_clips(count: int, size: Size, seed: int = 0, *, each: int = 2) -> list[Scene]:
+    """Generates scenes with the frame before each, from clips of 16 frames.
 
     Rain falls from frame to frame, and cars move in the street. Half of the cameras stand still,
     half of them pan. Every fourth clip shows a texture.
@@ -35,15 +34,19 @@ def draw_clips(count: int, size: Size, seed: int = 0) -> list[Scene]:
     Args:
         count: number of scenes.
         size: height and width in pixels.
-        seed: equal seed and size give equal scenes.
+        seed: equal seed, size and `each` give equal scenes.
+        each: scenes from each clip, evenly spread.
     """
     rng, street = np.random.default_rng(seed), DemoScene()
-    clips = range(-(-count * _EVERY // FRAMES))
-    scenes = (scene for number in clips for scene in _clip(number, street, size, rng))
+    clips, times = range(-(-count // each)), range(FRAMES // each, FRAMES + 1, FRAMES // each)
+    scenes = (scene for number in clips for scene in _clip(number, street, size, rng, times))
     return list(islice(scenes, count))
 
 
-def _clip(number: int, street: DemoScene, size: Size, rng: np.random.Generator) -> list[Scene]:
+def _clip(
+    number: int, street: DemoScene, size: Size, rng: np.random.Generator, times: Sequence[int]
+) -> list[Scene]:
+    """Draws a clip; its scenes are those at `times`, in frames."""
     moment = MOMENTS[number % len(MOMENTS)]
     textured = number % TEXTURE_EVERY == TEXTURE_EVERY - 1
     still = texture(_TEXTURE, rng) if textured else None
@@ -56,7 +59,7 @@ def _clip(number: int, street: DemoScene, size: Size, rng: np.random.Generator) 
         return np.asarray(cv2.LUT(camera(whole, time), levels), np.uint8)
 
     scenes = []
-    for time in range(_EVERY, FRAMES + 1, _EVERY):
+    for time in times:
         before, after = clean(time - 1), clean(time)
         previous = rain.render(before, float(time - 1), strength)
         scenes.append(Scene(rain.render(after, float(time), strength), after, previous))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TypeVar
@@ -67,7 +68,9 @@ def collect_images(
     """
     draw: _Draw = draw_clips if video else draw_scenes
     if data is None or data == "demo":
-        drawn = draw(_FOR_SCALES, sizes[0], _SCALES_SEED) if scales else []
+        # Scales need as many different scenes as possible.
+        various: _Draw = partial(draw_clips, each=1) if video else draw_scenes
+        drawn = various(_FOR_SCALES, sizes[0], _SCALES_SEED) if scales else []
         return ExportImages(_proof([], sizes, draw, seed), drawn)
     pictures = _read(data, scales, video)
     if not scales:
