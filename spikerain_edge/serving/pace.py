@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-SHARE = 0.02
+SHARE = 0.01
 """Share of each core that pictures may take, together for all cameras and viewers."""
 LONGEST = 2.0
 """Seconds of the longest rest."""
