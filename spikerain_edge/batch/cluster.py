@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import logging
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import ray
 
 from spikerain_edge.batch.descendants import descendants, end
+from spikerain_edge.batch.scratch import scratch_folder
 from spikerain_edge.errors import StreamError
 
 _log = logging.getLogger(__name__)
 
 # Bytes of shared memory for results; Ray takes no less.
 _RESULTS = 80 << 20
-# Ray's socket of the object store may not be longer than the system allows.
-_LONGEST_FOLDER = 40
 # Ray gives itself 30 seconds to start, which is short on a machine that is busy.
 _STARTS = 3
 
@@ -39,15 +37,23 @@ def local_ray(cpus: int) -> Iterator[None]:
     Raises:
         StreamError: Ray cannot be started.
     """
-    folder = Path(tempfile.mkdtemp(prefix="spikerain-ray-", dir=_short_folder()))
-    try:
-        _start_here(folder, cpus)
-        if not _on_loopback():
-            _log.warning("Ray listens on all network addresses of this machine")
-        yield
-    finally:
-        _end_here()
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch_folder() as folder, redirect_stdout(_ToLog()):
+        try:
+            _start_here(folder, cpus)
+            if not _on_loopback():
+                _log.warning("Ray listens on all network addresses of this machine")
+            yield
+        finally:
+            _end_here()
+
+
+class _ToLog(io.TextIOBase):
+    """Takes what Ray prints about its processes, which belongs neither to output nor to errors."""
+
+    def write(self, text: str) -> int:
+        for line in filter(None, text.splitlines()):
+            _log.debug("Ray: %s", line)
+        return len(text)
 
 
 def _start_here(folder: Path, cpus: int) -> None:
@@ -92,11 +98,12 @@ def joined_ray(address: str) -> Iterator[None]:
     Raises:
         StreamError: it cannot be reached.
     """
-    try:
-        _initialise(f"check it: ray status --address {address}", address=address)
-        yield
-    finally:
-        ray.shutdown()
+    with redirect_stdout(_ToLog()):
+        try:
+            _initialise(f"check it: ray status --address {address}", address=address)
+            yield
+        finally:
+            ray.shutdown()
 
 
 def _initialise(remedy: str, **options: Any) -> None:
@@ -114,11 +121,6 @@ def _initialise(remedy: str, **options: Any) -> None:
         raise StreamError(f"Ray does not work: {reason}", remedy) from error
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _short_folder() -> str | None:
-    """The folder for temporary files; /tmp where the name of the usual one is too long."""
-    return None if len(tempfile.gettempdir()) <= _LONGEST_FOLDER else "/tmp"  # noqa: S108
 
 
 def cluster_workers(threads: int) -> int:

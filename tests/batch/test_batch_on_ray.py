@@ -214,6 +214,7 @@ def test_a_node_that_dies_half_way_costs_no_output(
         assert cluster.stdin is not None
         assert cluster.stdout is not None
         address = cluster.stdout.readline().strip()
+        assert address, "the cluster does not start"
         batch = launch(output, "--address", address)
         wait_for_a_record(output, batch)
         cluster.stdin.write("\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from batch_parts import Here, scene, settings_for, write_clip
 from typer.testing import CliRunner
 
+from spikerain_edge.batch import scratch
 from spikerain_edge.batch.batch import Batch
 from spikerain_edge.batch.manifest import NAME, Manifest, Origin, Record, origin_of
 from spikerain_edge.batch.tree import find_inputs
@@ -167,6 +169,21 @@ def test_a_second_batch_into_the_same_folder_is_refused(tmp_path: Path) -> None:
             second.__enter__()
     with locked(tmp_path / "out"):
         pass
+
+
+def test_the_folder_of_a_batch_that_was_killed_is_removed_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The real folder for temporary files is shared with other programs.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(scratch, "_LONGEST_PARENT", 4096)
+    with scratch.scratch_folder() as held:
+        abandoned = tmp_path / "spikerain-ray-abandoned"
+        abandoned.mkdir()
+        (abandoned / "lock").touch()
+        with scratch.scratch_folder() as folder:
+            assert sorted(tmp_path.iterdir()) == sorted([held, folder])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_torn_line_of_the_manifest_counts_as_absent(tmp_path: Path) -> None:
