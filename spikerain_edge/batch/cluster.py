@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -14,14 +15,17 @@ import ray
 
 from spikerain_edge.batch.descendants import descendants, end
 from spikerain_edge.batch.scratch import scratch_folder
-from spikerain_edge.errors import StreamError
+from spikerain_edge.errors import InputError, StreamError
 
 _log = logging.getLogger(__name__)
 
 # Bytes of shared memory for results; Ray takes no less.
 _RESULTS = 80 << 20
 # Ray gives itself 30 seconds to start, which is short on a machine that is busy.
-_STARTS = 3
+_STARTS = 4
+# Seconds that the head of a cluster has to answer.
+_ANSWER = 10.0
+_LAST_PORT = 65_535
 
 
 @contextmanager
@@ -96,14 +100,34 @@ def joined_ray(address: str) -> Iterator[None]:
         address: HOST:PORT of its head, or `auto` for the one that this machine is a part of.
 
     Raises:
+        InputError: this is not an address.
         StreamError: it cannot be reached.
     """
+    if address != "auto":
+        _require_answer(address)
     with redirect_stdout(_ToLog()):
         try:
             _initialise(f"check it: ray status --address {address}", address=address)
             yield
         finally:
             ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Checks that something answers at an address, since Ray would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise InputError(
+            f"{address!r} is not the address of a Ray cluster",
+            "give HOST:PORT as ray start --head prints it, or auto",
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER).close()
+    except OSError as error:
+        raise StreamError(
+            f"no Ray cluster answers at {address}: {error.strerror or error}",
+            "start one there: ray start --head",
+        ) from error
 
 
 def _initialise(remedy: str, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""The folder for the files of a local Ray; one that was left behind is removed by the next batch."""
+"""The folder for the files of a local Ray; what a killed batch left is removed by the next."""
 
 from __future__ import annotations
 

@@ -29,8 +29,10 @@ from processes import (
     wait_until,
 )
 from terminal import default_signals
+from typer.testing import CliRunner
 
 from spikerain_edge.batch.manifest import NAME
+from spikerain_edge.cli import app
 from spikerain_edge.images.reading import read_image
 
 pytestmark = [
@@ -98,6 +100,8 @@ def records(output: Path) -> list[dict[str, Any]]:
 def wait_for_a_record(output: Path, batch: subprocess.Popen[str]) -> set[Process]:
     """Waits until the first input is recorded; returns the processes that the batch has started."""
     wait_until(lambda: bool(records(output)) or batch.poll() is not None, "nothing was recorded")
+    if batch.poll() is not None and not records(output):
+        pytest.fail(f"the batch has ended: {batch.communicate(timeout=PATIENCE)[0]}")
     return descendants(batch.pid)
 
 
@@ -189,6 +193,22 @@ def test_ctrl_c_leaves_neither_processes_nor_partial_files(
     assert_ended(processes)
     assert list(output.rglob("*.partial*")) == []
     assert list(Path(environment["TMPDIR"]).glob("spikerain-ray-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "told"),
+    [
+        ("ray://127.0.0.1:10001", 2, "'ray://127.0.0.1:10001' is not the address of a Ray cluster"),
+        ("127.0.0.1:1", 3, "no Ray cluster answers at 127.0.0.1:1: Connection refused"),
+    ],
+)
+def test_an_address_without_a_cluster_is_an_error_at_once(
+    address: str, code: int, told: str, tree: Path, tmp_path: Path
+) -> None:
+    options = ["--output", str(tmp_path / "out"), "--address", address]
+    done = CliRunner().invoke(app, ["batch", str(tree), *options])
+    assert done.exit_code == code, done.output
+    assert told in " ".join(done.output.split())
 
 
 def test_a_node_that_dies_half_way_costs_no_output(
