@@ -1,22 +1,25 @@
 """Measures how much faster `spikerain-edge batch` is with 2 workers than with 1.
 
-Derains images and one long clip of the built-in scene, with either number of workers in turn. The
-time that Ray and the workers take to start is measured with a single image, and subtracted for the
-second table.
+Derains images and one long clip of the built-in scene, with either number of workers in turn, one
+thread each. Frames are counted from the moment at which all workers are ready until the last one
+is derained, so that the time that Ray takes to start is left out; it is printed beside.
 
-    python benchmarks/batch_scaling.py --images 96 --frames 200 --rounds 5
+    python benchmarks/batch_scaling.py --images 200 --frames 400 --rounds 5
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 
@@ -33,28 +36,23 @@ WORKERS = (1, 2)
 def main() -> None:
     """Runs the batches and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=96)
-    parser.add_argument("--frames", type=int, default=200, help="frames of the clip")
+    parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--frames", type=int, default=400, help="frames of the clip")
     parser.add_argument("--side", type=int, default=256, help="side of images in pixels")
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        whole, single = folder / "whole", folder / "single"
-        draw(whole, given.images, given.frames, given.side)
-        draw(single, 1, 0, given.side)
+        tree = Path(name) / "tree"
+        draw(tree, given.images, given.frames, given.side)
         rounds = [
-            {workers: (timed(single, workers), timed(whole, workers)) for workers in WORKERS}
-            for _ in range(given.rounds)
+            {workers: measured(tree, workers) for workers in WORKERS} for _ in range(given.rounds)
         ]
-    work = given.images + given.frames
     print(f"{given.images} images and a clip of {given.frames} frames, {given.side}x{given.side}")
-    print("| | 1 worker, s | 2 workers, s | ratio |\n|---|---|---|---|")
-    table("whole command", [{each: times[each][1] for each in WORKERS} for times in rounds])
-    without = [{each: times[each][1] - times[each][0] for each in WORKERS} for times in rounds]
-    table("without its start", without)
-    rates = [work / times[2] for times in without]
-    print(f"\n{statistics.median(rates):.1f} frames/s with 2 workers")
+    print("| workers | frames/s, median (least to most) | start, s |\n|---|---|---|")
+    for workers in WORKERS:
+        rates, starts = zip(*(times[workers] for times in rounds), strict=True)
+        print(f"| {workers} | {spread(rates)} | {spread(starts)} |")
+    print(f"ratio {spread([times[2][0] / times[1][0] for times in rounds])}")
 
 
 def draw(folder: Path, images: int, frames: int, side: int) -> None:
@@ -88,21 +86,31 @@ def cropped(image: Image, side: int) -> Image:
     return image[top : top + side, left : left + side]
 
 
-def timed(tree: Path, workers: int) -> float:
-    """Seconds that a batch over a tree takes, with one thread in each worker."""
+def measured(tree: Path, workers: int) -> tuple[float, float]:
+    """Frames per second once all workers are ready, and the seconds until then."""
     with tempfile.TemporaryDirectory() as output:
         command = [PROGRAM, "batch", tree, "--output", output, "--workers", str(workers)]
-        start = time.perf_counter()
-        subprocess.run([*command, "--segment-frames", "25"], check=True, capture_output=True)  # noqa: S603
-        return time.perf_counter() - start
+        options = ["--segment-frames", "25", "--verbose", "--log-format", "json"]
+        start = datetime.now(timezone.utc)
+        done = subprocess.run([*command, *options], check=True, capture_output=True, text=True)  # noqa: S603
+    messages = [json.loads(line) for line in done.stderr.splitlines()]
+    ready = [moment(each) for each in messages if each.get("workers") == workers]
+    if not ready:
+        sys.exit("the work was done before all workers were ready: give more --images")
+    derained = [(moment(each), each["frames"]) for each in messages if each.get("frames")]
+    counted = [(when, frames) for when, frames in derained if when > ready[0]]
+    seconds = (counted[-1][0] - ready[0]).total_seconds()
+    return sum(frames for _, frames in counted) / seconds, (ready[0] - start).total_seconds()
 
 
-def table(name: str, rounds: list[dict[int, float]]) -> None:
-    """Prints a row: medians of either number of workers, and their ratio with its spread."""
-    one, two = (statistics.median(times[each] for times in rounds) for each in WORKERS)
-    ratios = sorted(times[1] / times[2] for times in rounds)
-    spread = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-    print(f"| {name} | {one:.1f} | {two:.1f} | {spread} |")
+def moment(message: dict[str, Any]) -> datetime:
+    """When a message was written."""
+    return datetime.fromisoformat(message["time"])
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median, least and most."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 if __name__ == "__main__":

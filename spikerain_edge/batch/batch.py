@@ -131,9 +131,12 @@ class Batch:
             self._begin(result)
         elif task.method == "segment":
             video, number = task.arguments
+            _tell_derained(result)
             self._end_segment(video, number, result)
         else:
             for outcome in result if isinstance(result, list) else [result]:
+                if task.method != "join":
+                    _tell_derained(outcome)
                 self._record(outcome)
 
     def _begin(self, video: CutVideo) -> None:
@@ -225,6 +228,11 @@ class Batch:
         self._unwritable = self._unwritable + 1 if isinstance(error, StreamError) else 0
         if error is not None and self._unwritable == _MOST_UNWRITABLE:
             raise error
+
+
+def _tell_derained(outcome: Outcome) -> None:
+    frames = outcome.frames
+    _log.debug("%d frames of %s derained", frames, outcome.item.key, extra={"frames": frames})
 
 
 def _chunks(stills: Sequence[Still]) -> list[list[Still]]:

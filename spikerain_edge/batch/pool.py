@@ -110,6 +110,7 @@ class Pool:
             raise error
         self._dead = 0
         self._idle.append(worker)
+        _log.debug("a worker is ready", extra={"workers": len(self._idle) + len(self._busy)})
 
     def _ended(self, reference: Any) -> Finished:
         worker, task = self._busy.pop(reference)
