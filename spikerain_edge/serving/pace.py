@@ -9,15 +9,16 @@ from collections.abc import Callable
 SHARE = 0.01
 """Share of each core that pictures may take, together for all cameras and viewers."""
 LONGEST = 2.0
-"""Seconds of the longest rest."""
+"""Seconds of the longest rest after one picture."""
 
 
 class Pace:
     """Makes pictures wait until those before have been paid for.
 
     A picture that took `c` seconds of processor time is followed by a rest of `c / share` seconds,
-    so pictures take at most this share of the time, and one picture. A rest is never longer than
-    `LONGEST`, so viewers of pictures that cost more than `share * LONGEST` still see them.
+    so pictures take at most this share of the time, and one picture. The rest after one picture is
+    never longer than `LONGEST`, so viewers of pictures that cost more than `share * LONGEST` still
+    see them. The rests of several cameras add up.
 
     Args:
         share: processor time that pictures may take, in seconds per second.

@@ -92,6 +92,7 @@ def test_methods_are_compared_on_seeded_clips_and_on_a_film(place: Path, tmp_pat
         (["--video", "--weather", "snow"], "--weather cannot be used with --video"),
         (["--video", "--gallery", "a.html"], "--gallery cannot be used with --video"),
         (["--video", "--model", "."], "is not a checkpoint folder"),
+        (["--video", "--clip", "a.mp4", "--csv", "b.csv"], "--csv holds the scores of photographs"),
     ],
 )
 def test_what_does_not_fit_to_clips_is_refused(

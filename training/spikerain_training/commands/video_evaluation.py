@@ -58,10 +58,15 @@ def evaluate_video(
         json: file for means and scores; `-` for standard output.
 
     Raises:
-        InputError: a model, a photograph or a clip cannot be used, or two methods have one name.
+        InputError: a model, a photograph or a clip cannot be used, two methods have one name, or
+            there are no photographs to write scores of.
         CheckpointError: a checkpoint is damaged.
         ModelError: a model cannot be used.
     """
+    if csv and photographs is None:
+        raise InputError(
+            "--csv holds the scores of photographs, and none are given", "add --data, or use --json"
+        )
     with ExitStack() as stack:
         methods = [stack.enter_context(open_video_method(given)) for given in models]
         names = [RAINY, *(method.name for method in methods)]
