@@ -93,7 +93,8 @@ def derain_tree(
         if pending:
             with _folders(pending):
                 _derain(batch, settings, place, len(pending))
-        if not batch.stopped:
+        # A failed video keeps the segments that are done for the next try.
+        if not batch.stopped and all(record.status != "failed" for record in batch.records):
             remove_work_folder(settings.output)
         return Report(before, batch.records)
 

@@ -80,7 +80,7 @@ class Worker:
         with attached(heard):
             try:
                 found = self._cut(item)
-            except (SpikeRainError, OSError) as error:
+            except (SpikeRainError, OSError, MemoryError) as error:
                 return Outcome(item, error=_told(error), warnings=tuple(heard.warnings))
         if found is None:
             return self._measured(item, self._whole_video)
@@ -118,6 +118,11 @@ class Worker:
         sink = Noted(FolderSink(item.folder))
         error = self._run(self._for_stills, source, sink)
         paths = [item.folder / f"{name}.png" for name in sink.names]
+        if error is not None and not isinstance(error, InputError):
+            # The pages are begun anew with the next try.
+            for path in paths:
+                path.unlink(missing_ok=True)
+            return Outcome(item, error=error)
         return Outcome(item, self._written(paths), len(paths), error=error)
 
     def _whole_video(self, item: Video) -> Outcome:
