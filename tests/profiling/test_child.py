@@ -51,7 +51,7 @@ def test_log_messages_of_the_child_reach_the_parent(caplog: pytest.LogCaptureFix
     with caplog.at_level(logging.DEBUG, "spikerain_edge"), Child() as child:
         child.call(time_frames, Workload("nano", (np.zeros((16, 16, 3), np.uint8),), power=False))
     assert [(one.name, one.levelname) for one in caplog.records] == [
-        ("spikerain_edge.inference.derainer", "DEBUG")
+        ("spikerain_edge.inference.opening", "DEBUG")
     ]
     assert "nano.onnx" in caplog.text
 
