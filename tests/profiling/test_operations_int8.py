@@ -12,6 +12,7 @@ from spikerain_edge.profiling.operations import GraphCount, LayerCount, count_op
 from spikerain_edge.profiling.published import published_count
 from spikerain_export.conversion import Artefact, Request, convert
 from spikerain_export.origin import Origin, open_origin
+from spikerain_export.truth import Scene
 
 HEIGHT, WIDTH = 64, 72
 Noise = Callable[[int, int], npt.NDArray[np.uint8]]
@@ -31,7 +32,7 @@ def full(origin: Origin) -> GraphCount:
 def made(request: pytest.FixtureRequest, origin: Origin, noise: Noise) -> Artefact:
     precision, _, target = request.param.partition(" for ")
     wanted = Request(precision, target or "onnxruntime")
-    return convert(origin, wanted, [noise(HEIGHT, WIDTH)])
+    return convert(origin, wanted, [Scene(noise(HEIGHT, WIDTH))])
 
 
 @pytest.fixture(scope="module")
