@@ -81,7 +81,8 @@ class Worker:
             try:
                 found = self._cut(item)
             except (SpikeRainError, OSError, MemoryError) as error:
-                return Outcome(item, error=_told(error), warnings=tuple(heard.warnings))
+                told, warnings = _told(error), tuple(heard.warnings)
+                return Outcome(item, error=told, warnings=warnings, usable=False)
         if found is None:
             return self._measured(item, self._whole_video)
         seconds = time.perf_counter() - began
