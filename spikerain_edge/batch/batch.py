@@ -170,6 +170,11 @@ class Batch:
             singles = [Task("stills", ([item],), task.tries + 1) for item in task.arguments[0]]
             self._waiting.extendleft(reversed(singles))
             return
+        if task.method in ("segment", "join") and task.arguments[0].item.key not in self._open:
+            # The video is recorded already: another of its segments failed.
+            if task.method == "segment":
+                self._advance(1, 0)
+            return
         task = replace(task, tries=task.tries + 1)
         if task.tries < _MOST_DEATHS:
             self._waiting.appendleft(task)

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from shlex import quote
 from typing import TypeVar
 
 import msgspec
@@ -188,7 +189,7 @@ def saved_segment(folder: Path, number: int) -> Segment:
     if segment is None:
         raise InputError(
             f"{_segment_path(folder, number)} is missing or damaged",
-            f"remove {folder} and start again",
+            f"rm -r {quote(str(folder))}, then start again",
         )
     return segment
 

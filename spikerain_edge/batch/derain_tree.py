@@ -17,7 +17,7 @@ from spikerain_edge.batch.work import (
     make_folders,
     remove_empty,
     remove_partial_outputs,
-    remove_work_folder,
+    remove_work,
 )
 from spikerain_edge.cores import usable_cores
 
@@ -94,8 +94,9 @@ def derain_tree(
             with _folders(pending):
                 _derain(batch, settings, place, len(pending))
         # A failed video keeps the segments that are done for the next try.
-        if not batch.stopped and all(record.status != "failed" for record in batch.records):
-            remove_work_folder(settings.output)
+        if not batch.stopped:
+            failed = [record.input for record in batch.records if record.status == "failed"]
+            remove_work(settings.output, keep=failed)
         return Report(before, batch.records)
 
 

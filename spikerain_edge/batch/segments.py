@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from shlex import quote
 
 import av
 import av.error
@@ -219,7 +220,7 @@ def join(folder: Path, plan: Plan, sink: VideoSink) -> int:
                     sink.copy(CodedFrame(packet, index, moment, duration), video)
         except (av.error.FFmpegError, IndexError, ValueError) as error:
             raise InputError(
-                f"{path} is missing or damaged", f"remove {folder} and start again"
+                f"{path} is missing or damaged", f"rm -r {quote(str(folder))}, then start again"
             ) from error
         joined += segment.length
     return joined

@@ -67,7 +67,7 @@ class Tree:
     Attributes:
         stills: its images, folder by folder in natural order.
         videos: its videos.
-        passed_over: files that are neither.
+        passed_over: files that are neither, and linked folders.
     """
 
     stills: Sequence[Still]
@@ -106,21 +106,22 @@ def find_inputs(tree: Path, output: Path) -> Tree:
             f"{output} holds the input, and the output could overwrite it", "name another folder"
         )
     stills, videos, passed_over = list[Still](), list[Video](), list[Path]()
-    for folder, files in _folders(tree):
+    for folder, files, linked in _folders(tree):
         images = [path for path in files if not _is_video(path) and is_candidate(path)]
         clips = [path for path in files if _is_video(path)]
         stills += _stills(images, root, output / folder.relative_to(root))
         videos += _videos(clips, root, output / folder.relative_to(root))
-        passed_over += sorted(set(files) - set(images) - set(clips), key=natural_order)
+        others = {*files, *linked} - {*images, *clips}
+        passed_over += sorted(others, key=natural_order)
     if not stills and not videos:
         raise InputError(f"{tree} holds no images and no videos", "name another folder")
     return Tree(stills, videos, passed_over)
 
 
-def _folders(tree: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Each folder with its files in natural order, without what is hidden."""
+def _folders(tree: Path) -> Iterator[tuple[Path, list[Path], list[Path]]]:
+    """Each folder with its files in natural order and its linked folders, without hidden ones."""
     if not tree.is_dir():
-        yield tree.parent, [tree]
+        yield tree.parent, [tree], []
         return
 
     def refuse(error: OSError) -> None:
@@ -132,7 +133,8 @@ def _folders(tree: Path) -> Iterator[tuple[Path, list[Path]]]:
         folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
         folder = Path(name)
         paths = [folder / file for file in files if not file.startswith(".")]
-        yield folder, sorted(paths, key=natural_order)
+        linked = [folder / each for each in folders if (folder / each).is_symlink()]
+        yield folder, sorted(paths, key=natural_order), linked
 
 
 def _is_video(path: Path) -> bool:

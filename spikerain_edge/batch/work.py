@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from spikerain_edge.batch.tree import Input, Still
 from spikerain_edge.errors import InputError, StreamError
@@ -35,22 +36,42 @@ def locked(output: Path) -> Iterator[None]:
         InputError: another batch writes into it.
         StreamError: it cannot be written.
     """
-    folder = output / _NAME
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("ab")
+        lock = _lock(output / _NAME)
+    except BlockingIOError as error:
+        raise InputError(
+            f"another batch is writing into {output}", "wait for it, or end it"
+        ) from error
     except OSError as error:
         raise _unwritable(output, error) from error
     with lock:
+        yield
+
+
+def _lock(folder: Path) -> BinaryIO:
+    """Opens and locks the file `lock` of a folder.
+
+    Raises:
+        BlockingIOError: another process holds it.
+        OSError: it cannot be written.
+    """
+    path = folder / "lock"
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = path.open("ab")
+        except FileNotFoundError:
+            continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"another batch is writing into {output}", "wait for it, or end it"
-            ) from error
-        except OSError as error:
-            raise _unwritable(output, error) from error
-        yield
+            # A batch that ended meanwhile has removed its file: a third would lock another one.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+                    return lock
+        except BaseException:
+            lock.close()
+            raise
+        lock.close()
 
 
 def make_folders(inputs: Iterable[Input]) -> list[Path]:
@@ -92,9 +113,20 @@ def remove_partial_outputs(inputs: Iterable[Input]) -> None:
             raise _unwritable(folder, error) from error
 
 
-def remove_work_folder(output: Path) -> None:
-    """Removes the work folder with all segments."""
-    shutil.rmtree(output / _NAME, ignore_errors=True)
+def remove_work(output: Path, keep: Iterable[str] = ()) -> None:
+    """Removes the work folder, but for the segments of some videos.
+
+    Args:
+        output: the output folder.
+        keep: paths of these videos within the tree.
+    """
+    kept = {work_folder(output, key).name for key in keep}
+    with suppress(OSError):
+        found = {path.name for path in (output / _NAME).iterdir() if path.is_dir()}
+        for name in found - kept:
+            shutil.rmtree(output / _NAME / name, ignore_errors=True)
+        if not found & kept:
+            shutil.rmtree(output / _NAME, ignore_errors=True)
 
 
 def remove_empty(folders: Iterable[Path]) -> None:

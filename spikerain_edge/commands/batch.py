@@ -20,6 +20,7 @@ from spikerain_edge.commands.tile_argument import Tiling
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar
 from spikerain_edge.errors import ComputeError, InputError, ModelError, SpikeRainError, StreamError
 from spikerain_edge.logs import LogFormat
+from spikerain_edge.models import IMAGE_MODEL, VIDEO_MODEL, shipped_models
 from spikerain_edge.sizes import parse_size, parse_tile
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def batch(
     ],
     model: Annotated[
         str | None,
-        typer.Option(help="Shipped model, ONNX file or engine file.", show_default="nano"),
+        typer.Option(help="Shipped model, ONNX file or engine file.", show_default=IMAGE_MODEL),
     ] = None,
     address: Annotated[
         str | None,
@@ -101,7 +102,6 @@ def batch(
         from spikerain_edge.batch.outcome import Settings
         from spikerain_edge.batch.tree import find_inputs
         from spikerain_edge.files import resolved
-        from spikerain_edge.models import IMAGE_MODEL, VIDEO_MODEL
 
         settings = Settings(
             (IMAGE_MODEL, VIDEO_MODEL) if model is None else (_anywhere(model),) * 2,
@@ -115,14 +115,14 @@ def batch(
         found = find_inputs(tree, output)
         if found.passed_over:
             names = [path.name for path in found.passed_over]
-            _log.warning("passed over, neither images nor videos: %s", _listed(names))
+            _log.warning(
+                "passed over, neither images nor videos, or linked folders: %s", _listed(names)
+            )
         _run(found.inputs, settings, Place(address, workers, gpus), console)
 
 
 def _anywhere(model: str) -> str:
     """The name of a shipped model, or the path of a file that is valid in every folder."""
-    from spikerain_edge.models import shipped_models
-
     return model if model in shipped_models() else str(Path(model).absolute())
 
 

@@ -29,6 +29,7 @@ from spikerain_edge.commands.tile_argument import Tiling
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar, print_line
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.logs import LogFormat
+from spikerain_edge.models import IMAGE_MODEL
 from spikerain_edge.sizes import parse_size, parse_tile
 from spikerain_edge.stream.capture_options import CaptureOptions, RtspTransport
 from spikerain_edge.stream.gate_mode import GateMode
@@ -67,7 +68,7 @@ def run(
     ] = "mpegts",
     model: Annotated[
         str | None,
-        typer.Option(help="Shipped model, ONNX file or engine file.", show_default="nano"),
+        typer.Option(help="Shipped model, ONNX file or engine file.", show_default=IMAGE_MODEL),
     ] = None,
     size: Annotated[
         str | None,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,15 @@ from typer.testing import CliRunner
 from spikerain_edge.batch import scratch
 from spikerain_edge.batch.batch import Batch
 from spikerain_edge.batch.manifest import NAME, Manifest, Origin, Record, origin_of
+from spikerain_edge.batch.task import Finished, Task
 from spikerain_edge.batch.tree import find_inputs
-from spikerain_edge.batch.work import locked, make_folders, remove_partial_outputs
+from spikerain_edge.batch.work import (
+    locked,
+    make_folders,
+    remove_partial_outputs,
+    remove_work,
+    work_folder,
+)
 from spikerain_edge.batch.worker import Worker
 from spikerain_edge.cli import app
 from spikerain_edge.errors import InputError
@@ -59,6 +68,32 @@ def derain(tree: Path, output: Path, here: Here, tasks: int | None = None) -> Ba
         batch = Batch(pending, settings, digest, manifest, count)
         batch.run(here)
     return batch
+
+
+@dataclass
+class Dying:
+    """Two workers that die of every segment of a video, at the same time."""
+
+    video: Any
+    tasks: list[Task] = field(default_factory=list)
+
+    @property
+    def has_idle(self) -> bool:
+        return len(self.tasks) < 2
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self.tasks)
+
+    def submit(self, task: Task) -> None:
+        self.tasks.append(task)
+
+    def wait(self, seconds: float) -> list[Finished]:
+        tasks, self.tasks = self.tasks, []
+        return [
+            Finished(task, self.video) if task.method == "video" else Finished(task, died=True)
+            for task in tasks
+        ]
 
 
 def records(output: Path) -> list[dict[str, Any]]:
@@ -169,6 +204,65 @@ def test_a_second_batch_into_the_same_folder_is_refused(tmp_path: Path) -> None:
             second.__enter__()
     with locked(tmp_path / "out"):
         pass
+
+
+def test_a_lock_whose_file_was_removed_meanwhile_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with locked(tmp_path):
+        pass
+    file, lock, removed = tmp_path / ".spikerain-batch" / "lock", fcntl.flock, list[int]()
+
+    def flock(held: Any, operation: int) -> None:
+        if not removed:
+            removed.append(file.stat().st_ino)
+            remove_work(tmp_path)
+        lock(held, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with locked(tmp_path):
+        assert removed
+        with pytest.raises(InputError, match="another batch is writing"):
+            locked(tmp_path).__enter__()
+
+
+def test_only_segments_of_failed_videos_are_kept(tmp_path: Path) -> None:
+    for key in ("done.mp4", "failed.mp4"):
+        work_folder(tmp_path, key).mkdir(parents=True)
+    remove_work(tmp_path, keep=["failed.mp4", "failed.png"])
+    assert work_folder(tmp_path, "failed.mp4").exists()
+    assert not work_folder(tmp_path, "done.mp4").exists()
+    remove_work(tmp_path, keep=["failed.png"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_linked_folders_are_named_as_passed_over(tree: Path, tmp_path: Path) -> None:
+    (tree / "link").symlink_to(tree / "sub", target_is_directory=True)
+    found = find_inputs(tree, tmp_path / "out")
+    assert [path.name for path in found.passed_over] == ["link"]
+    assert len(found.stills) == 10
+
+
+def test_a_video_two_of_whose_segments_kill_workers_is_recorded_once(
+    tree: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    [item] = find_inputs(write_clip(tree / "clip.mp4", range(17)), output).inputs
+    video = workers(output).worker.video(item)
+    parts = [1]
+    with Manifest(output) as manifest:
+        settings = settings_for(output)
+        batch = Batch(
+            [item],
+            settings,
+            settings.digest(),
+            manifest,
+            lambda done, added: parts.append(added - done),
+        )
+        batch.run(Dying(video))
+    assert [(record.input, record.status) for record in batch.records] == [("clip.mp4", "failed")]
+    assert sum(parts) == 0
 
 
 def test_the_folder_of_a_batch_that_was_killed_is_removed_by_the_next_one(
