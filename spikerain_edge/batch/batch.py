@@ -162,18 +162,14 @@ class Batch:
 
     def _try_again(self, task: Task) -> None:
         """Gives a task whose worker died to another; a chunk of images one by one."""
-        if task.method == "segment" and task.arguments[0].item.key not in self._open:
-            # Another segment has failed, and the video is recorded.
-            self._advance(1, 0)
-            return
-        if task.method == "stills" and len(task.arguments[0]) > 1:
-            singles = [Task("stills", ([item],), task.tries + 1) for item in task.arguments[0]]
-            self._waiting.extendleft(reversed(singles))
-            return
         if task.method in ("segment", "join") and task.arguments[0].item.key not in self._open:
             # The video is recorded already: another of its segments failed.
             if task.method == "segment":
                 self._advance(1, 0)
+            return
+        if task.method == "stills" and len(task.arguments[0]) > 1:
+            singles = [Task("stills", ([item],), task.tries + 1) for item in task.arguments[0]]
+            self._waiting.extendleft(reversed(singles))
             return
         task = replace(task, tries=task.tries + 1)
         if task.tries < _MOST_DEATHS:

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from spikerain_edge.batch.manifest import Written
+from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.sinks import Sink
@@ -21,17 +22,22 @@ class Noted:
     Attributes:
         names: names of the frames that were written.
         completed: whether the sink was closed without an error and has frames.
+        refused: whether it could not write a frame.
     """
 
     def __init__(self, sink: Sink) -> None:
         self.label, self.separate = sink.label, sink.separate
         self.names: list[str] = []
-        self.completed = False
+        self.completed = self.refused = False
         self._sink = sink
 
     def write(self, frame: Frame, image: Image) -> None:
         """Writes a frame and notes it."""
-        self._sink.write(frame, image)
+        try:
+            self._sink.write(frame, image)
+        except SpikeRainError:
+            self.refused = True
+            raise
         self.names.append(frame.name)
 
     def close(self) -> None:

@@ -35,6 +35,7 @@ class Pool:
 
     def __init__(self, settings: Settings, workers: int, gpus: float = 0.0) -> None:
         self._settings = settings
+        self._digest = settings.digest()
         self._actor: Any = ray.remote(Worker).options(
             num_cpus=settings.threads, num_gpus=gpus, max_restarts=0, max_task_retries=0
         )
@@ -89,7 +90,7 @@ class Pool:
 
     def _start(self) -> None:
         worker = self._actor.remote(self._settings)
-        self._loading[worker.load.remote()] = worker
+        self._loading[worker.load.remote(self._digest)] = worker
 
     def _loaded(self, reference: Any) -> None:
         worker = self._loading.pop(reference)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +23,13 @@ from spikerain_edge.batch.segments import (
 )
 from spikerain_edge.batch.tree import Input, Still, Video
 from spikerain_edge.batch.work import work_folder
-from spikerain_edge.errors import ComputeError, InputError, SpikeRainError, StreamError
+from spikerain_edge.errors import (
+    ComputeError,
+    InputError,
+    ModelError,
+    SpikeRainError,
+    StreamError,
+)
 from spikerain_edge.inference import Derainer
 from spikerain_edge.inference.backends import backend_named
 from spikerain_edge.logs import attached
@@ -51,14 +58,28 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._digest = settings.digest()
+        self._digest = ""
         self._derainers: dict[str, Derainer] = {}
 
-    def load(self) -> SpikeRainError | None:
-        """Loads the models; returns why one cannot be loaded."""
+    def load(self, expected: str | None = None) -> SpikeRainError | None:
+        """Loads the models.
+
+        Args:
+            expected: digest of the settings on the machine that began the batch.
+
+        Returns:
+            Why a model cannot be loaded, or that it is another one than on that machine.
+        """
         settings = self._settings
         cv2.setNumThreads(settings.threads)
         try:
+            self._digest = settings.digest()
+            if expected not in (None, self._digest):
+                raise ModelError(
+                    f"{' or '.join(dict.fromkeys(settings.models))} on {platform.node()} is not "
+                    "the model of the machine that began the batch",
+                    "copy the same file to all nodes: sha256sum FILE",
+                )
             for model in set(settings.models):
                 self._derainers[model] = Derainer.load(
                     model,
@@ -129,12 +150,13 @@ class Worker:
     def _whole_video(self, item: Video) -> Outcome:
         source = open_video(item.path)
         try:
-            sink = Noted(VideoSink(item.output, source.rate, sound_of(source)))
+            sink = Noted(VideoSink(item.output, source.rate, sound_of(source), keep=False))
         except StreamError:
             source.close()
             raise
         error = self._run(self._for_videos, source, sink)
-        if error is not None and not isinstance(error, InputError) and sink.completed:
+        broken = sink.refused or not isinstance(error, InputError)
+        if error is not None and broken and sink.completed:
             # It broke off: only what lacks frames for its source's fault is an output.
             item.output.unlink(missing_ok=True)
             return Outcome(item, error=error)
@@ -182,7 +204,7 @@ class Worker:
             raise InputError(f"{item.path} has changed while it was derained", "start again")
         source = open_video(item.path)
         source.close()
-        sink = VideoSink(item.output, video.plan.rate, sound_of(source))
+        sink = VideoSink(item.output, video.plan.rate, sound_of(source), keep=False)
         try:
             frames = join(video.folder, video.plan, sink)
         except SpikeRainError:

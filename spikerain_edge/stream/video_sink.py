@@ -43,6 +43,7 @@ class VideoSink:
         path: file to write; the suffix chooses container and codec.
         rate: frames per second, nominal.
         sound: a file whose sound is copied, where the container can hold it.
+        keep: if the file cannot be completed, what plays of it is kept and named.
 
     Raises:
         StreamError: its folder cannot be made or written.
@@ -50,11 +51,14 @@ class VideoSink:
 
     separate = False
 
-    def __init__(self, path: Path, rate: float, sound: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, rate: float, sound: Path | None = None, *, keep: bool = True
+    ) -> None:
         self.label = str(path)
         self._path = path
         self._rate = rate
         self._sound = sound
+        self._keep = keep
         self._partial = partial_name(path.absolute())
         self._encoder: Encoder | None = None
         self._frames = 0
@@ -110,7 +114,7 @@ class VideoSink:
         """Completes the file, so that it plays.
 
         Raises:
-            StreamError: it could not be written to its end; what plays of it is kept.
+            StreamError: it could not be written to its end; what plays of it is kept if `keep`.
         """
         try:
             if self._encoder is not None:
@@ -164,6 +168,9 @@ class VideoSink:
             self._discard()
             raise StreamError(f"{self._path} could not be completed, nothing of it plays", _FULL)
         if held != self._frames or not whole or is_cut_off_avi(self._partial):
+            if not self._keep:
+                self._discard()
+                raise StreamError(f"{self._path} could not be completed", _FULL)
             raise StreamError(
                 f"{self._path} could not be completed, {self._partial} holds {held} of "
                 f"{self._frames} frames, the last perhaps cut off",

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
+import cv2
 import numpy as np
 import pytest
-from batch_parts import film, settings_for, write_clip
+from batch_parts import RATE, film, scene, settings_for, write_clip
 
+from spikerain_edge.batch import worker
 from spikerain_edge.batch.cutting import checksum, cut
 from spikerain_edge.batch.outcome import CutVideo, Outcome
 from spikerain_edge.batch.segments import SegmentSource, segment_path
-from spikerain_edge.batch.tree import Video
+from spikerain_edge.batch.tree import Still, Video
 from spikerain_edge.batch.worker import Worker
-from spikerain_edge.errors import InputError
+from spikerain_edge.errors import ComputeError, InputError, ModelError, StreamError
+from spikerain_edge.images import Image
 from spikerain_edge.inference.frame_memory import FrameMemory
 from spikerain_edge.run_options import RunOptions
 from spikerain_edge.session import Session
+from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.image_sinks import FolderSink
 from spikerain_edge.stream.video import open_video
 
 EVEN = range(17)
@@ -178,3 +186,67 @@ def test_a_damaged_video_is_derained_as_far_as_it_goes_and_named(
     assert outcome.usable
     assert 0 < outcome.frames < len(EVEN)
     assert len(film(tmp_path / "out" / "clip.mkv").times) == outcome.frames
+
+
+def test_a_video_whose_frames_change_size_fails(work: Worker, tmp_path: Path) -> None:
+    clip, output = tmp_path / "clip.mkv", tmp_path / "out" / "clip.mkv"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("mjpeg", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for number in range(6):
+            picture = scene(number, *((48, 64) if number < 3 else (64, 96)))
+            packet = av.Packet(cv2.imencode(".jpg", picture)[1].tobytes())
+            packet.stream, packet.pts, packet.dts = stream, number, number
+            packet.time_base = Fraction(1, RATE)
+            container.mux(packet)
+    output.parent.mkdir()
+    outcome = work.video(Video("clip.mkv", clip, output))
+    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome.error, InputError)
+    assert "the video is 64x48" in outcome.error.cause
+    assert not outcome.usable
+    assert list(output.parent.glob("*.mkv")) == []
+
+
+def test_a_worker_that_runs_out_of_memory_while_it_cuts_fails_the_video_alone(
+    work: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(worker, "cut", exhausted)
+    clip = write_clip(tmp_path / "clip.mp4", EVEN)
+    outcome = work.video(Video("clip.mp4", clip, tmp_path / "out" / "clip.mp4"))
+    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome.error, ComputeError)
+    assert not outcome.usable
+
+
+def test_pages_of_an_image_that_breaks_off_are_no_output(
+    work: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, folder = tmp_path / "pages.tiff", tmp_path / "out"
+    cv2.imwritemulti(str(image), [scene(), scene(1)])
+    folder.mkdir()
+    write = FolderSink.write
+
+    def first_only(sink: FolderSink, frame: Frame, derained: Image) -> None:
+        if list(folder.glob("*.png")):
+            raise StreamError("the disk is full", "make room")
+        write(sink, frame, derained)
+
+    monkeypatch.setattr(FolderSink, "write", first_only)
+    [outcome] = work.stills([Still("pages.tiff", image, folder, "pages", ())])
+    assert isinstance(outcome.error, StreamError)
+    assert not outcome.usable
+    assert list(folder.glob("*.png")) == []
+
+
+def test_a_node_with_another_model_or_none_is_told(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    assert Worker(settings).load(settings.digest()) is None
+    other = Worker(settings).load("0123456789abcdef")
+    assert isinstance(other, ModelError)
+    assert "is not the model of the machine" in other.cause
+    absent = str(tmp_path / "absent.onnx")
+    assert isinstance(Worker(replace(settings, models=(absent, absent))).load(), InputError)
