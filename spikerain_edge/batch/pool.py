@@ -10,6 +10,7 @@ import ray
 import ray.exceptions
 
 from spikerain_edge.batch.outcome import Settings
+from spikerain_edge.batch.room import require_room
 from spikerain_edge.batch.task import Finished, Task
 from spikerain_edge.batch.worker import Worker
 from spikerain_edge.errors import SpikeRainError, StreamError
@@ -31,9 +32,13 @@ class Pool:
         settings: what workers derain with.
         workers: how many to keep.
         gpus: share of a GPU that each of them needs.
+
+    Raises:
+        InputError: the cluster has too few cores or GPUs for one worker.
     """
 
     def __init__(self, settings: Settings, workers: int, gpus: float = 0.0) -> None:
+        require_room(ray.cluster_resources(), settings.threads, gpus)
         self._settings = settings
         self._digest = settings.digest()
         self._actor: Any = ray.remote(Worker).options(

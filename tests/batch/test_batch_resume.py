@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from spikerain_edge.batch import scratch
 from spikerain_edge.batch.batch import Batch
 from spikerain_edge.batch.manifest import NAME, Manifest, Origin, Record, origin_of
+from spikerain_edge.batch.room import require_room
 from spikerain_edge.batch.task import Finished, Task
 from spikerain_edge.batch.tree import find_inputs
 from spikerain_edge.batch.work import (
@@ -234,6 +235,14 @@ def test_only_segments_of_failed_videos_are_kept(tmp_path: Path) -> None:
     assert not work_folder(tmp_path, "done.mp4").exists()
     remove_work(tmp_path, keep=["failed.png"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_no_node_has_is_refused_by_the_name_of_its_option() -> None:
+    require_room({"CPU": 4.0, "GPU": 1.0}, 4, 0.5)
+    with pytest.raises(InputError, match="--gpus 1 needs"):
+        require_room({"CPU": 4.0}, 1, 1.0)
+    with pytest.raises(InputError, match="--threads 8 needs"):
+        require_room({"CPU": 4.0}, 8, 0.0)
 
 
 def test_linked_folders_are_named_as_passed_over(tree: Path, tmp_path: Path) -> None:
