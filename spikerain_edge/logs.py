@@ -61,7 +61,12 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        extra = {key: value for key, value in vars(record).items() if key not in _STANDARD_FIELDS}
+        extra = {
+            key: value
+            for key, value in vars(record).items()
+            # Libraries that replace logging's record factory, as Ray does, add fields of their own.
+            if key not in _STANDARD_FIELDS and not key.startswith("_")
+        }
         if record.exc_info:
             extra["exception"] = self.formatException(record.exc_info)
         return json.dumps({**fields, **extra}, default=str)
