@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -111,8 +112,8 @@ class WeatherMix:
         ]
 
 
-class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
-    """Pairs (weathered, clean) of crops, each (3, crop, crop) float32 RGB in [0, 1].
+class RenderedSamples(Dataset[tuple[Tensor, Tensor]]):
+    """Base of samples with weather in front of clean photographs.
 
     Sample `i` depends on `seed` and `i` only, so a resumed run sees the same samples.
 
@@ -151,9 +152,26 @@ class RenderedWeather(Dataset[tuple[Tensor, Tensor]]):
         return self.length
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        rng = np.random.default_rng((self.seed, index))
-        image = self.images[rng.integers(len(self.images))]
-        clean = degrade(random_crop(image, self.crop, rng), rng)
+        return self.sample(np.random.default_rng((self.seed, index)))
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Draws a random sample (weathered, clean)."""
+
+    def photograph(self, rng: np.random.Generator) -> Image:
+        """Draws one of the photographs, (H, W, 3) uint8 BGR."""
+        return self.images[rng.integers(len(self.images))]
+
+
+class RenderedWeather(RenderedSamples):
+    """Pairs (weathered, clean) of crops, each (3, crop, crop) float32 RGB in [0, 1].
+
+    See `RenderedSamples` for the arguments.
+    """
+
+    def sample(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Draws a random pair."""
+        clean = degrade(random_crop(self.photograph(rng), self.crop, rng), rng)
         # No random number is drawn without video; the samples of older recipes depend on that.
         if self.video and rng.random() < self.video:
             weathered, clean = self._compressed_as_video(clean, rng)

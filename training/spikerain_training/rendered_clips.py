@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from spikerain_edge.images import Image
-from spikerain_edge.images.picture import Picture
-from spikerain_edge.images.reading import image_paths
 from spikerain_training.camera import compress, degrade
 from spikerain_training.motion import (
     MARGIN,
@@ -23,7 +18,7 @@ from spikerain_training.motion import (
     passed_by,
     sample_blob,
 )
-from spikerain_training.rendered import DRY, WeatherMix, random_crop
+from spikerain_training.rendered import RenderedSamples, random_crop
 from spikerain_training.tensors import to_tensor
 from spikerain_training.video_compression import compress_clip, sample_crf
 
@@ -35,53 +30,20 @@ _STILL = 0.06
 _JPEG = 0.2
 
 
-class RenderedClips(Dataset[tuple[Tensor, Tensor]]):
+class RenderedClips(RenderedSamples):
     """Clips (weathered, clean) of crops, each (3, 3, crop, crop) float32 RGB in [0, 1].
 
     The first axis is time. The camera is static, pans, zooms or shakes; things may pass by in
     front, at their own speed or as near things do. The exposure may drift. Rain falls from frame
     to frame. A few clips show one picture all the time.
 
-    Sample `i` depends on `seed` and `i` only, so a resumed run sees the same samples.
-
-    Args:
-        folder: folder of clean photographs; they are decoded once and kept in memory.
-        crop: side of the square crops in pixels.
-        length: number of samples.
-        seed: seed of all randomness.
-        weather: weight of each kind of weather, see `WeatherMix`; only rain if None.
-        dry: share of the samples without any weather.
-        video: share of the samples that are compressed as video, 0 to 1.
-
-    Raises:
-        InputError: the folder is missing or holds no image, a file cannot be decoded, or
-            `weather` or `dry` is not valid.
+    See `RenderedSamples` for the arguments.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        crop: int,
-        length: int,
-        seed: int,
-        weather: Mapping[str, float] | None = None,
-        dry: float = DRY,
-        video: float = 0.0,
-    ) -> None:
-        self.video = video
-        self.mix = WeatherMix(weather, dry)
-        self.images = [Picture(path).read() for path in image_paths(folder)]
-        self.crop = crop
-        self.length = length
-        self.seed = seed
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        rng = np.random.default_rng((self.seed, index))
+    def sample(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Draws a random clip with weather and the clean one."""
         if rng.random() < _STILL:
-            clean = degrade(random_crop(self._photograph(rng), self.crop, rng), rng)
+            clean = degrade(random_crop(self.photograph(rng), self.crop, rng), rng)
             cleans, pace = [clean] * FRAMES, 0.0
         else:
             cleans = self._scene(rng)
@@ -90,12 +52,9 @@ class RenderedClips(Dataset[tuple[Tensor, Tensor]]):
         weathered, cleans = self._compressed(self.mix.over(cleans, rng, pace), cleans, rng)
         return clip_tensor(weathered), clip_tensor(cleans)
 
-    def _photograph(self, rng: np.random.Generator) -> Image:
-        return self.images[rng.integers(len(self.images))]
-
     def _look(self, rng: np.random.Generator) -> Image:
         """Returns part of a photograph, with a margin for motion."""
-        return degrade(random_crop(self._photograph(rng), self.crop + 2 * MARGIN, rng), rng)
+        return degrade(random_crop(self.photograph(rng), self.crop + 2 * MARGIN, rng), rng)
 
     def _scene(self, rng: np.random.Generator) -> list[Image]:
         kinds = list(_MOTIONS)
