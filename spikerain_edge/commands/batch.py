@@ -13,10 +13,9 @@ from rich.console import Console
 
 from spikerain_edge.batch.isolation import isolate
 from spikerain_edge.batch.manifest import NAME, counts
-from spikerain_edge.commands.backend_argument import Backend
 from spikerain_edge.commands.extras import extra_required
+from spikerain_edge.commands.graph_arguments import Backend, FrameSize, ModelName, Tiling
 from spikerain_edge.commands.signals import Signals
-from spikerain_edge.commands.tile_argument import Tiling
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar
 from spikerain_edge.errors import ComputeError, InputError, ModelError, SpikeRainError, StreamError
 from spikerain_edge.logs import LogFormat
@@ -45,10 +44,7 @@ def batch(
         Path,
         typer.Option(metavar="TREE", help="Folder that mirrors it; resumes what it holds."),
     ],
-    model: Annotated[
-        str | None,
-        typer.Option(help="Shipped model, ONNX file or engine file.", show_default=IMAGE_MODEL),
-    ] = None,
+    model: ModelName = None,
     address: Annotated[
         str | None,
         typer.Option(
@@ -65,15 +61,7 @@ def batch(
     gpus: Annotated[
         float, typer.Option(min=0, help="Share of a GPU for each worker, such as 0.5 or 1.")
     ] = 0.0,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            "--imgsz",
-            "--size",
-            metavar="N|WxH",
-            help="Scale frames to this size first: width x height, or one number for a square.",
-        ),
-    ] = None,
+    size: FrameSize = None,
     segment: Annotated[
         int,
         typer.Option(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from spikerain_edge.commands.backend_argument import Backend
+from spikerain_edge.commands.graph_arguments import Backend, Threads
+from spikerain_edge.commands.report_arguments import CsvReport, HtmlReport, JsonReport, Power
 from spikerain_edge.commands.variadic import VariadicCommand
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, live_status, print_line
 from spikerain_edge.errors import InputError
@@ -53,13 +54,8 @@ def profile(
     backend: Backend = "auto",
     warmup: Annotated[int, typer.Option(min=0, help="Frames before the timed ones.")] = 5,
     iterations: Annotated[int, typer.Option(min=1, help="Timed frames per size.")] = 50,
-    threads: Annotated[
-        int | None, typer.Option(min=1, max=256, help="CPU threads. Default: all cores.")
-    ] = None,
-    power: Annotated[
-        bool,
-        typer.Option("--power/--no-power", help="Measure power with sensors of the machine."),
-    ] = True,
+    threads: Threads = None,
+    power: Power = True,
     neuron_cost: Annotated[
         bool, typer.Option("--neuron-cost", help="Add 3.7 pJ of energy per emitted spike.")
     ] = False,
@@ -77,16 +73,9 @@ def profile(
     per_layer: Annotated[
         bool, typer.Option("--per-layer", help="Show every convolution and neuron layer.")
     ] = False,
-    json_to: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE|-", help="Write the report as JSON; - is stdout."),
-    ] = None,
-    csv_to: Annotated[
-        str | None, typer.Option("--csv", metavar="FILE|-", help="Write the rows as CSV.")
-    ] = None,
-    html_to: Annotated[
-        str | None, typer.Option("--html", metavar="FILE|-", help="Write a page with plots.")
-    ] = None,
+    json_to: JsonReport = None,
+    csv_to: CsvReport = None,
+    html_to: HtmlReport = None,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,

@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from spikerain_edge.commands.backend_argument import Backend
 from spikerain_edge.commands.camera_arguments import (
     CaptureRate,
     CaptureSize,
@@ -21,15 +20,20 @@ from spikerain_edge.commands.camera_arguments import (
     Transport,
     WaitForCamera,
 )
+from spikerain_edge.commands.graph_arguments import (
+    Backend,
+    FrameSize,
+    ModelName,
+    Threads,
+    Tiling,
+)
 from spikerain_edge.commands.service import Service
 from spikerain_edge.commands.serving import Mqtt, Serve, ServeNames, Watchers, Watching, watched
 from spikerain_edge.commands.signals import Signals
 from spikerain_edge.commands.summary_table import summary_table
-from spikerain_edge.commands.tile_argument import Tiling
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, counting_bar, print_line
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.logs import LogFormat
-from spikerain_edge.models import IMAGE_MODEL
 from spikerain_edge.sizes import parse_size, parse_tile
 from spikerain_edge.stream.capture_options import CaptureOptions, RtspTransport
 from spikerain_edge.stream.gate_mode import GateMode
@@ -66,27 +70,14 @@ def run(
     output_format: Annotated[
         str, typer.Option(metavar="mpegts|mjpeg|raw", help="Format that --output - writes.")
     ] = "mpegts",
-    model: Annotated[
-        str | None,
-        typer.Option(help="Shipped model, ONNX file or engine file.", show_default=IMAGE_MODEL),
-    ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            "--imgsz",
-            "--size",
-            metavar="N|WxH",
-            help="Scale frames to this size first: width x height, or one number for a square.",
-        ),
-    ] = None,
+    model: ModelName = None,
+    size: FrameSize = None,
     max_frames: Annotated[int | None, typer.Option(min=1, help="Stop after N frames.")] = None,
     side_by_side: Annotated[
         bool, typer.Option("--side-by-side", help="Write the rainy image next to the derained one.")
     ] = False,
     backend: Backend = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, max=256, help="CPU threads. Default: all cores.")
-    ] = None,
+    threads: Threads = None,
     json_to: Annotated[
         str | None,
         typer.Option("--json", metavar="FILE|-", help="Write the summary as JSON; - is stdout."),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from spikerain_edge.commands.graph_arguments import Threads
+from spikerain_edge.commands.report_arguments import CsvReport, HtmlReport, JsonReport, Power
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, live_status, print_line
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import write_whole
@@ -58,23 +60,11 @@ def benchmark(
     rounds: Annotated[int, typer.Option(min=1, help="Times that all take their turn.")] = 3,
     iterations: Annotated[int, typer.Option(min=1, help="Timed frames in a round.")] = 5,
     warmup: Annotated[int, typer.Option(min=0, help="Frames before the timed ones.")] = 2,
-    threads: Annotated[
-        int | None, typer.Option(min=1, max=256, help="CPU threads. Default: all cores.")
-    ] = None,
-    power: Annotated[
-        bool,
-        typer.Option("--power/--no-power", help="Measure power with sensors of the machine."),
-    ] = True,
-    json_to: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE|-", help="Write the rows as JSON; - is stdout."),
-    ] = None,
-    csv_to: Annotated[
-        str | None, typer.Option("--csv", metavar="FILE|-", help="Write the rows as CSV.")
-    ] = None,
-    html_to: Annotated[
-        str | None, typer.Option("--html", metavar="FILE|-", help="Write a page with plots.")
-    ] = None,
+    threads: Threads = None,
+    power: Power = True,
+    json_to: JsonReport = None,
+    csv_to: CsvReport = None,
+    html_to: HtmlReport = None,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from spikerain_edge.commands.extras import extra_required
+from spikerain_edge.commands.report_arguments import JsonReport
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope
 from spikerain_edge.logs import LogFormat
 from spikerain_edge.sizes import parse_shape
@@ -104,10 +105,7 @@ def export(
             "--verify/--no-verify", help="Verify the result and write it only if it passes."
         ),
     ] = True,
-    json_to: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE|-", help="Write the report as JSON; - is stdout."),
-    ] = None,
+    json_to: JsonReport = None,
     verbose: Verbose = False,
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
