@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 # What takes these names: a dozen generated photographs, a clip, a picture, a short training, a
-# folder of pairs, the folder of the repository.
+# folder of pairs, the folder of the repository, the graph of the video model.
 PHOTOGRAPHS = ("photos/", "rainy_photos/", "held_out/", "bsds40/")
 CLIPS = ("rain.mp4",)
 PICTURES = ("rainy.jpg",)
 RUNS = ("run/",)
 PAIRS = ("Rain200H/", "Rain100L/", "Rain100H/")
 REPOSITORY = ("training/",)
+VIDEO_MODELS = ("nano-video.onnx",)
 
 # Cameras: a few frames of the demo, and an RTSP server on the loopback interface.
 REPLACED = (
@@ -121,6 +122,7 @@ RULES = (
         says="SpiNNaker",
     ),
     Rule("spikerain-edge export run", output="nano.onnx", leaves=("{stem}.probe.onnx",)),
+    Rule("spikerain-edge export training/checkpoints/nano-video", leaves=("{stem}.probe.onnx",)),
     Rule(
         "spikerain-edge export nano --int8",
         output="nano-int8.onnx",
@@ -205,7 +207,10 @@ RULES = (
 )
 
 # Files that the Python blocks of a document leave, block by block.
-PYTHON = {"README.md": (("clean.png",),), "docs/video.md": (("clean.png",),)}
+PYTHON = {
+    "README.md": (("clean.png",),),
+    "docs/video.md": (("clean_000000.png", "clean_000009.png"),),
+}
 
 
 def rule_for(command: str) -> Rule | None:

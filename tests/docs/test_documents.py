@@ -104,7 +104,7 @@ def test_a_command_does_what_it_says(
 @pytest.mark.parametrize("block", PROGRAMS, ids=lambda block: block.name)
 def test_a_python_block_does_what_it_says(workshop: Workshop, block: Block) -> None:
     session = workshop.session(block)
-    for name in re.findall(r'(?:imread|VideoCapture)\("([^"]+)"', block.text):
+    for name in re.findall(r'(?:imread|VideoCapture|load)\("([^"]+\.\w+)"', block.text):
         workshop.bring(name, session.folder)
     done = execute([sys.executable, "-W", "error", "-c", block.text], session.folder)
     assert done.returncode == 0, done.stderr

@@ -31,7 +31,7 @@ class Clip:
 
 
 def seeded_clip(photograph: Image, camera: str, severity: Severity, seed: int, frames: int) -> Clip:
-    """Films a photograph behind rain.
+    """Moves a virtual camera over a photograph behind rendered rain.
 
     The photograph is shrunk until little more than a frame is seen of it, so that it looks like
     the picture of a small camera. The strength of the rain is set so that the first frame has the

@@ -99,8 +99,8 @@ def evaluate(
         bool,
         typer.Option(
             "--video",
-            help="Measure on clips: clean images are filmed behind falling rain by a camera that "
-            "is static, pans or is held in a hand.",
+            help="Measure on clips: a virtual camera, which is static, pans or is held in a hand, "
+            "moves over each clean image behind rendered rain.",
         ),
     ] = False,
     clip: Annotated[

@@ -49,7 +49,7 @@ def evaluate_video(
 
     Args:
         models: values of `--model`; the others are compared with the first.
-        photographs: folder of clean images, which are filmed; None for real clips only.
+        photographs: folder of clean images, of which clips are made; None for real clips only.
         clips: videos of a static camera without ground truth.
         limit: use only this many photographs.
         seed: seed of the bootstrap.

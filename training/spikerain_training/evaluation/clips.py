@@ -38,7 +38,7 @@ class ClipScene:
     Attributes:
         camera: motion of the camera.
         severity: strength of the rain.
-        photograph: file that is filmed.
+        photograph: file over which the virtual camera moves.
         seed: seed of rain and camera.
     """
 
