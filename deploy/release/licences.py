@@ -26,29 +26,48 @@ _SPDX = {
     "BSD License": "BSD-3-Clause",
     "MIT License": "MIT",
 }
+# The metadata name the licence of the code; the wheels bring libraries under the GPL.
+_BRINGS_GPL = ("av", "pillow-heif")
 # Only older Pythons have it.
 _ABSENT = {"tomli": "MIT"}
 _TEXT = """# Licences
 
 spikerain-edge is under the Apache License 2.0 ([LICENSE](../LICENSE)). It contains no code of the
-packages below: pip installs them beside it. What they depend on is in the list of components (SBOM,
-CycloneDX) of each release.
+packages below: pip installs them beside it. The list of components of each release (SBOM,
+CycloneDX) names what they depend on.
 
-This page is written by `make licences`.
+`make licences` writes this page from the metadata of the installed packages.
 
 {tables}
 ## GPL
 
-PyAV's wheel (`av`) brings FFmpeg's libraries. They are under the LGPL 3, but they come with
-**x264** and **x265**, which are under the GPL 2 or later. Whoever passes on an image or a device
-with that wheel passes on GPL software, and has to offer its source.
+Two wheels bring libraries under the GPL. If you pass on an image or a device with one of these
+wheels, you pass on GPL software, and must offer its source.
 
-To avoid this, build PyAV against an FFmpeg that was configured without them
-(`pip install --no-binary av av`). Recordings then need another encoder, such as NVENC or one of
-GStreamer's (`gst://`).
+**PyAV** (`av`) brings FFmpeg's libraries. They are under the LGPL 3, but they come with **x264**
+and **x265**, which are under the GPL 2 or later. To avoid this, build PyAV against an FFmpeg that
+was configured without them (`pip install --no-binary av av`). Recordings then need another encoder,
+such as NVENC or one of GStreamer's (`gst://`).
+
+**pillow-heif** (extra `heic`) brings libheif and libde265 under the LGPL 3, and **x265** under the
+GPL 2. Its authors name GPL 2 for the wheel as a whole. To avoid this, leave out the extra `heic`:
+HEIC images are then refused, and nothing else changes.
 
 OpenCV's wheel brings parts of FFmpeg under the LGPL 2.1. Debian's GStreamer and its plugins are not
 part of any wheel; `gstreamer1.0-plugins-ugly` has x264 too.
+
+## NVIDIA
+
+No extra installs these two. They are needed to build and run TensorRT engines.
+
+**TensorRT** is proprietary. It comes with JetPack, or from NVIDIA's index, under NVIDIA's software
+licence agreement and its supplement for TensorRT (`LICENSE.txt` in its wheel). You may use it on
+your machines. The supplement allows you to pass on `libnvinfer` and `libnvinfer_plugin` under
+conditions, and says what is allowed on Jetson: read it before you pass on an image.
+
+**cuda-python** and its `cuda-bindings` are under the Apache License 2.0 in versions 12.9.10 and
+13.4.4. Others, such as `cuda-bindings` 13.0.3, are under NVIDIA's software licence:
+`pip show cuda-bindings` says which one is installed.
 """
 
 
@@ -72,12 +91,17 @@ def licence(package: str) -> str:
     return _SPDX.get(text, text)
 
 
+def remark(package: str) -> str:
+    """Returns what the metadata of a package leaves out; empty for most packages."""
+    return "; its wheel brings [GPL libraries](#gpl)" if package in _BRINGS_GPL else ""
+
+
 def page() -> str:
     """Returns the whole page."""
     tables = []
     for extra, packages in requirements().items():
         title = f"With the extra `{extra}`" if extra else "Always"
-        rows = [f"| {name} | {licence(name)} |" for name in sorted(packages)]
+        rows = [f"| {name} | {licence(name)}{remark(name)} |" for name in sorted(packages)]
         tables.append("\n".join([f"## {title}\n", "| package | licence |", "|---|---|", *rows, ""]))
     return _TEXT.format(tables="\n".join(tables))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import re
@@ -116,18 +117,26 @@ def test_the_licences_of_all_dependencies_are_listed() -> None:
     assert [name for name, licence in rows.items() if "unknown" in licence.lower()] == []
 
 
-def test_gpl_libraries_of_the_wheels_are_named_in_the_licences() -> None:
-    import av
-
-    libraries = Path(str(av.__file__)).parents[1] / "av.libs"
+@pytest.mark.parametrize(
+    ("module", "name", "encoders"),
+    [("av", "PyAV", {"x264", "x265"}), ("pillow_heif", "pillow-heif", {"x265"})],
+)
+def test_gpl_libraries_of_the_wheels_are_named_in_the_licences(
+    module: str, name: str, encoders: set[str]
+) -> None:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        pytest.skip(f"{module} is not installed")
+    libraries = Path(spec.origin).parents[1] / f"{module}.libs"
     if not libraries.is_dir():
-        pytest.skip("this PyAV is not from a wheel and brings no libraries")
-    page = (ROOT / "docs/licences.md").read_text()
+        pytest.skip(f"this {module} is not from a wheel and brings no libraries")
     brought = {
         match[1] for path in libraries.iterdir() if (match := re.match(r"lib(x26\d)", path.name))
     }
-    assert brought == {"x264", "x265"}
-    assert all(f"**{name}**" in page for name in brought)
+    assert brought == encoders
+    gpl = (ROOT / "docs/licences.md").read_text().split("## GPL")[1]
+    (paragraph,) = [each for each in gpl.split("\n\n") if each.startswith(f"**{name}**")]
+    assert all(f"**{encoder}**" in paragraph for encoder in brought)
 
 
 def python(version: str) -> str:
