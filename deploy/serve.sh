@@ -25,11 +25,19 @@ build() {
     fi
 }
 
+# An engine is used as it is.
+case $SPIKERAIN_MODEL in *.engine) SPIKERAIN_ENGINE=off ;; esac
+
 model=$SPIKERAIN_MODEL
 if [ "$SPIKERAIN_ENGINE" = auto ] && tensorrt=$(python3 -c \
     'import tensorrt; print(tensorrt.__version__)' 2>/dev/null); then
+    name=$(basename "$SPIKERAIN_MODEL" .onnx)
+    # Another file of this name, or a newer one, must not run with the engine of this one.
+    if [ -f "$SPIKERAIN_MODEL" ]; then
+        name=$name-$(sha256sum "$SPIKERAIN_MODEL" | cut -c 1-12)
+    fi
     # An engine works with the version that built it only.
-    engine=$SPIKERAIN_ENGINES/$SPIKERAIN_MODEL-$SPIKERAIN_SIZE-$tensorrt.engine
+    engine=$SPIKERAIN_ENGINES/$name-$SPIKERAIN_SIZE-$tensorrt.engine
     if [ -e "$engine" ]; then
         model=$engine
     else

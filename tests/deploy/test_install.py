@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -91,6 +92,31 @@ def test_an_engine_of_another_version_is_not_used(board: Path) -> None:
     with serving(board) as process:
         process.communicate(timeout=60)
     assert (board / "engines/nano-640x480-10.7.0.engine").exists()
+
+
+def test_a_model_given_by_its_path_gets_an_engine_for_each_content_of_the_file(board: Path) -> None:
+    tensorrt(board, "10.3.0")
+    model = board / "models/mine.onnx"
+    model.parent.mkdir()
+    for content in ("first", "second"):
+        model.write_text(content)
+        (board / "running").unlink(missing_ok=True)
+        with serving(board, SPIKERAIN_MODEL=str(model)) as process:
+            process.communicate(timeout=60)
+        assert process.returncode == 129
+    built = sorted(path.name for path in (board / "engines").iterdir())
+    digests = [hashlib.sha256(content).hexdigest()[:12] for content in (b"first", b"second")]
+    assert built == sorted(f"mine-{digest}-640x480-10.3.0.engine" for digest in digests)
+    assert any(call.startswith(f"export {model} ") for call in calls(board))
+
+
+def test_a_given_engine_is_run_as_it_is(board: Path) -> None:
+    tensorrt(board, "10.3.0")
+    with serving(board, SPIKERAIN_MODEL="/data/mine.engine") as process:
+        while not (board / "running").exists():
+            assert process.poll() is None
+    assert "--model /data/mine.engine " in calls(board)[0]
+    assert not (board / "engines").exists()
 
 
 @pytest.mark.parametrize("reason", ["no TensorRT", "off", "fails"])

@@ -116,6 +116,13 @@ RULES = (
         says="Table 1",
     ),
     Rule(
+        "spikerain-edge profile --model nano-720p.engine",
+        FEW_FRAMES,
+        output="nano-720p.engine",
+        # The engine could not be built.
+        refusal="nano-720p.engine",
+    ),
+    Rule(
         "spikerain-edge profile --model nano --imgsz 16 32 256 --neuromorphic",
         FEW_FRAMES,
         replaced=("16 32 256", "16"),
@@ -172,6 +179,7 @@ RULES = (
     Rule("gst-inspect-1.0", not_run="tests/stream/test_gstreamer_element.py loads the element"),
     Rule("sudo apt-get", not_run="installs packages of the system; .ci/run installs the same"),
     Rule("export GST_PLUGIN_PATH", not_run="sets a variable of the shell"),
+    Rule("export PATH", not_run="sets a variable of the shell"),
     Rule("python3 -m venv", not_run="tests/deploy makes such an environment"),
     Rule(".venv/bin/pip install", not_run="tests/deploy installs into an environment"),
     Rule("spikerain-edge info nano-int8.onnx", says="int8"),
