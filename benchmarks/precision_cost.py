@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
-from onnx import TensorProto, helper
 
 from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import psnr
@@ -52,12 +51,10 @@ def outcome(described: Described, images: list[Image]) -> Outcome:
     """Returns the output images and the spikes (B, C, H, W) of a graph for all images."""
     model, spec = described
     names = [name for layer in spec.neurons for name in layer.spikes]
-    made_by = {output: node for node in model.graph.node for output in node.output}
     tapped = onnx.ModelProto()
     tapped.CopyFrom(model)
-    kinds = {name: helper.get_node_attr_value(made_by[name], "to") for name in names}
-    for name, kind in kinds.items():
-        tapped.graph.output.append(helper.make_tensor_value_info(name, kind, None))
+    # Without a type, which depends on the precision: ONNX Runtime infers it.
+    tapped.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     session = onnxruntime.InferenceSession(
         tapped.SerializeToString(), providers=["CPUExecutionProvider"]
     )
@@ -65,7 +62,7 @@ def outcome(described: Described, images: list[Image]) -> Outcome:
     for image in images:
         picture, *steps = session.run([spec.image_output, *names], {spec.image_input: image[None]})
         pictures.append(picture[0])
-        last = set(kinds.values()) == {TensorProto.UINT8}
+        last = steps[0].dtype == np.uint8
         fired: list[Any] = [np.asarray(step) > 0 for step in steps]
         spikes.append([np.moveaxis(step, 3, 1) if last else step for step in fired])
     return pictures, spikes

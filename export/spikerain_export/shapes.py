@@ -77,8 +77,12 @@ def infer_tensors(
 def _standard(node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
     """Yields a node in ONNX's own operators: `onnx` cannot infer the shapes of other operators.
 
-    The only other operator in exported graphs is ONNX Runtime's QLinearConv, channels last.
+    The only other operators in exported graphs are ONNX Runtime's QLinearConv, channels last, and
+    QLinearAdd, whose shape and type are those of a maximum of both inputs.
     """
+    if (node.domain, node.op_type) == ("com.microsoft", "QLinearAdd"):
+        yield helper.make_node("Max", [node.input[0], node.input[3]], list(node.output))
+        return
     if (node.domain, node.op_type) != ("com.microsoft", "QLinearConv"):
         yield node
         return

@@ -11,6 +11,7 @@ from onnx import helper, numpy_helper
 from spikerain_edge.errors import InputError
 from spikerain_edge.images import Image
 from spikerain_edge.spec import ModelSpec
+from spikerain_export.precision.byte_neurons import ByteLayer
 from spikerain_export.precision.dense import SpikingConvolution
 from spikerain_export.precision.scales import (
     Floats,
@@ -32,17 +33,20 @@ def calibrate(
     model: onnx.ModelProto,
     spec: ModelSpec,
     convolutions: Sequence[SpikingConvolution],
+    layers: Sequence[ByteLayer],
     scenes: Sequence[Scene],
 ) -> dict[str, OutputScale]:
-    """Chooses the output scale of every convolution, by layer.
+    """Chooses the scale of every output and current that is rounded, by layer.
 
-    Scales of outputs that only neurons read minimise the number of flipped spikes; all others
+    Scales of values that only neurons read minimise the number of flipped spikes; all others
     minimise the mean square error. Only the central 256x256 pixels of larger images are used.
 
     Args:
         model: FP32 graph.
         spec: its description.
         convolutions: the convolutions whose outputs are rounded, one per timestep.
+        layers: the neuron layers that are computed in bytes. Those that read features have a scale
+            of their own.
         scenes: rainy scenes.
 
     Raises:
@@ -62,18 +66,23 @@ def calibrate(
     steps: dict[str, list[str]] = {}
     for convolution in convolutions:
         steps.setdefault(convolution.layer, []).append(convolution.output)
-    sampled = _sampled(model, [name for names in steps.values() for name in names])
+    only_neurons = {found.layer: found.only_neurons for found in convolutions}
+    direct = {found.output for found in convolutions if found.only_neurons}
+    for layer in layers:
+        if not direct.issuperset(layer.currents):
+            steps[layer.name] = list(layer.currents)
+            only_neurons[layer.name] = True
+    sampled = _sampled(model, sorted({name for names in steps.values() for name in names}))
     middles = [[_middle(frame, spec.stride) for frame in scene.frames] for scene in scenes]
     seen = [sampled(*frames) for frames in middles]
-    only_neurons = {found.layer: found.only_neurons for found in convolutions}
     neuron = Neuron(1 - 1 / spec.tau, spec.threshold)
     scales = {}
-    for layer, names in steps.items():
+    for owner, names in steps.items():
         values = _thinned(
             np.stack([np.concatenate([found[name].ravel() for found in seen]) for name in names])
         )
-        scales[layer] = (
-            scale_for_neurons(values, neuron) if only_neurons[layer] else scale_for_features(values)
+        scales[owner] = (
+            scale_for_neurons(values, neuron) if only_neurons[owner] else scale_for_features(values)
         )
     return scales
 

@@ -2,10 +2,11 @@
 
 ONNX Runtime's own quantisation tool makes a graph that is no faster than FP32: it quantises spikes
 that are already 0 or 1, concatenates in float32, and transposes around every integer convolution,
-whose kernels need channels last. This writer avoids all three:
+whose kernels need channels last. This writer avoids all that:
 
 * spikes are unsigned bytes 0 and 1 and are concatenated as bytes;
 * every spiking convolution is one `QLinearConv` (see `qlinear`);
+* neurons of at most two timesteps compute in bytes (see `byte_neurons`);
 * all feature maps are (1, H, W, C), like the image, so that only the few analogue convolutions
   larger than 1x1 need transposing.
 """
@@ -22,6 +23,7 @@ from spikerain_edge.spec import ModelSpec
 from spikerain_export.builder import GraphBuilder
 from spikerain_export.precision.dense import SpikingConvolutions
 from spikerain_export.precision.graph import SourceGraph, attributes, unknown_operator
+from spikerain_export.precision.layers_in_bytes import LayersInBytes
 from spikerain_export.precision.qlinear import IntegerConvolutionWriter
 from spikerain_export.precision.scales import OutputScale
 
@@ -43,7 +45,8 @@ class ChannelsLastWriter:
         source: FP32 graph.
         spec: its description.
         convolutions: its convolutions on spikes.
-        scales: the output scale of each convolution, by layer.
+        scales: the output scale of each convolution, by layer, and of the currents of each neuron
+            layer that reads features.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class ChannelsLastWriter:
         self._convolutions = convolutions
         self._builder = GraphBuilder()
         self._integer = IntegerConvolutionWriter(self._builder, scales)
+        self._neurons = LayersInBytes(source, spec, self._builder, self._integer, scales)
         self._spikes = {name for layer in spec.neurons for name in layer.spikes}
         self._picture = source.ancestors(spec.image_output)
         # Tensors of the new graph by their name in the source: channels last, channels first,
@@ -70,13 +74,16 @@ class ChannelsLastWriter:
         unread = self._spike_concatenations()
         for node in self._source.nodes:
             for convolution in self._convolutions.at.get(node.name, ()):
-                self._last[convolution.output] = self._integer.write(convolution)
+                if not self._neurons.take(convolution):
+                    self._last[convolution.output] = self._integer.write(convolution)
             if node.name in self._convolutions.replaced or node.name in unread:
                 continue
-            if node.name in self._picture:
-                self._node(node)
-            else:
+            if node.name not in self._picture:
                 self._probe(node)
+            elif node.name in self._neurons.replaced:
+                self._last |= self._neurons.write(node, self._read)
+            else:
+                self._node(node)
         return self._source.finish(self._builder, _DOMAINS)
 
     def _spike_concatenations(self) -> set[str]:

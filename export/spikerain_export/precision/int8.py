@@ -26,6 +26,7 @@ import onnx
 
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.counting import counted
+from spikerain_export.precision.byte_neurons import byte_layers
 from spikerain_export.precision.calibrate import calibrate
 from spikerain_export.precision.channels_last import ChannelsLastWriter
 from spikerain_export.precision.dense import SpikingConvolutions
@@ -78,9 +79,9 @@ def to_int8(
     if target == "tensorrt":
         rewritten = with_pairs(source, spec)
         return rewritten, counted(rewritten, described)
-    convolutions = SpikingConvolutions(source, spec)
     if scales is None:
-        scales = calibrate(model, spec, convolutions.all, scenes)
+        scales = output_scales(model, spec, scenes)
+    convolutions = SpikingConvolutions(source, spec)
     rewritten = ChannelsLastWriter(source, spec, convolutions, scales).write()
     return rewritten, counted(rewritten, described)
 
@@ -88,7 +89,7 @@ def to_int8(
 def output_scales(
     model: onnx.ModelProto, spec: ModelSpec, scenes: Sequence[Scene]
 ) -> dict[str, OutputScale]:
-    """Chooses the output scales of ONNX Runtime's integer convolutions, by layer.
+    """Chooses the scales of what ONNX Runtime's integer convolutions and neurons round, by layer.
 
     The same scales serve the graph and its probe graph.
 
@@ -100,4 +101,6 @@ def output_scales(
     Raises:
         InputError: there are no images, or an image is too small.
     """
-    return calibrate(model, spec, SpikingConvolutions(SourceGraph(model), spec).all, scenes)
+    source = SourceGraph(model)
+    convolutions = SpikingConvolutions(source, spec).all
+    return calibrate(model, spec, convolutions, byte_layers(source, spec), scenes)

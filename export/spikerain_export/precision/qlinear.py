@@ -36,14 +36,25 @@ class IntegerConvolutionWriter:
         Returns:
             The name of its output, float32 (1, H, W, C).
         """
+        output = self._scales[convolution.layer]
+        inputs = [self.write_bytes(convolution, output), *self._step(convolution.layer, output)]
+        return self._builder.node("DequantizeLinear", inputs, convolution.output)
+
+    def write_bytes(self, convolution: SpikingConvolution, output: OutputScale) -> str:
+        """Emits a convolution from bytes to bytes.
+
+        Args:
+            convolution: the convolution.
+            output: how its output is rounded.
+
+        Returns:
+            The name of its output, uint8 (1, H, W, C).
+        """
         builder, layer = self._builder, convolution.layer
         levels, steps = quantise_weight(convolution.weight, convolution.bias)
-        output = self._scales[layer]
         # The accumulators count in steps of the weights, and so must the bias.
         bias = np.rint(convolution.bias.astype(np.float64) / steps).astype(np.int32)
-        step = builder.constant(f"{layer}/output/scale", np.float32(output.scale))
-        zero = builder.constant(f"{layer}/output/zero", np.uint8(output.zero))
-        quantised = builder.node(
+        return builder.node(
             "QLinearConv",
             [
                 self._concatenate(convolution.spikes),
@@ -52,8 +63,7 @@ class IntegerConvolutionWriter:
                 builder.constant(f"{layer}/weight", levels),
                 builder.constant(f"{layer}/weight/scale", steps),
                 builder.constant(f"{layer}/weight/zero", np.zeros(len(levels), np.int8)),
-                step,
-                zero,
+                *self._step(layer, output),
                 builder.constant(f"{layer}/bias", bias),
             ],
             f"{layer}/{convolution.output.rpartition('/')[2]}/bytes",
@@ -61,7 +71,13 @@ class IntegerConvolutionWriter:
             channels_last=1,
             **convolution.settings,
         )
-        return builder.node("DequantizeLinear", [quantised, step, zero], convolution.output)
+
+    def _step(self, layer: str, output: OutputScale) -> tuple[str, str]:
+        """Returns the constants of a scale. Timesteps may represent 0 by different bytes."""
+        return (
+            self._builder.constant(f"{layer}/output/scale", np.float32(output.scale)),
+            self._builder.constant(f"level/{output.zero}", np.uint8(output.zero)),
+        )
 
     def _concatenate(self, spikes: tuple[str, ...]) -> str:
         """Concatenates spikes over channels; extends the longest concatenation that exists."""

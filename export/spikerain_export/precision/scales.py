@@ -125,7 +125,10 @@ def _scale(low: float, high: float) -> OutputScale:
 
 
 def _align(scale: OutputScale, threshold: float) -> OutputScale:
-    """Moves a scale so that the threshold is in its range, half-way between two levels."""
-    steps = min(max(round(threshold / scale.scale - 0.5), 0), _LEVELS - 1) + 0.5
+    """Moves a scale so that the threshold is in its range, half-way between two levels.
+
+    At most 127 levels lie below the threshold: neurons in bytes count in half levels.
+    """
+    steps = min(max(round(threshold / scale.scale - 0.5), 0), _LARGEST) + 0.5
     room = int(steps + 0.5)
     return OutputScale(float(np.float32(threshold / steps)), min(scale.zero, _LEVELS - room))
