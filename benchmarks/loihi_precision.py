@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +22,7 @@ from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import psnr_luma
 from spikerain_training.blocks import DSRB, ConvNorm
 from spikerain_training.checkpoint import load_network
+from spikerain_training.evaluation.summary import bootstrap
 from spikerain_training.network import SpikeRain
 from spikerain_training.neuron import LIF
 from spikerain_training.restore import restore
@@ -90,7 +92,11 @@ def middle(image: Image, side: int) -> Image:
 
 
 def main() -> None:
-    """Prints PSNR on luma, mean over images and severities, and the loss."""
+    """Prints PSNR on luma, mean over images and severities, and the difference with its interval.
+
+    The interval is the 95 % bootstrap over photographs, each the mean of its severities: pictures
+    of one photograph are not independent.
+    """
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", type=Path, default=Path("training/checkpoints/nano"))
     parser.add_argument("--data", type=Path, required=True, help="folder of clean photographs")
@@ -110,15 +116,18 @@ def main() -> None:
         "both": lambda network: fix_neurons(round_weights(network)),
     }
     print(f"{options.model.name}, {len(paths)} photographs in {len(levels)} strengths of rain")
-    reference = 0.0
+    reference: npt.NDArray[np.float64] | None = None
     for name, make in makers.items():
         changed = make(network)
         values = [psnr_luma(restore(changed, rainy), clean) for rainy, clean in scenes]
-        mean = float(np.mean(values))
-        reference = reference or mean
+        of_photographs = np.reshape(values, (len(levels), -1)).mean(axis=0)
+        reference = of_photographs if reference is None else reference
+        (gain,) = bootstrap((of_photographs - reference)[:, None])
         layers = [each for each in changed.modules() if isinstance(each, FixedPoint)]
         beyond = sum(each.beyond for each in layers) / max(1, sum(each.all for each in layers))
-        print(f"{name:<16}{mean:>8.3f} dB{mean - reference:>+8.3f} dB{beyond:>10.1e} beyond")
+        interval = f"({gain.low:+.3f} to {gain.high:+.3f})"
+        difference = f"{gain.mean:>+8.3f} dB {interval}"
+        print(f"{name:<16}{np.mean(values):>8.3f} dB{difference}{beyond:>10.1e} beyond")
 
 
 if __name__ == "__main__":
