@@ -126,7 +126,7 @@ def require_writable(path: Path) -> None:
     if not target.parent.is_dir():
         missing = target.parent if path.is_symlink() else path.parent
         raise InputError(
-            f"cannot write {path}: there is no folder {missing}",
+            f"cannot write {path}: the folder {missing} does not exist",
             f"create it: mkdir -p {quote(str(missing))}",
         )
     if _is_device(path):

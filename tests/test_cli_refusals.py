@@ -66,7 +66,7 @@ def spoil(folder: Path, image: Image) -> None:
     ("code", "arguments", "said"),
     [
         (2, "--camera|nowhere.png|--output|out/", "nowhere.png"),
-        (2, "--camera||--output|out/", "no file or folder ''"),
+        (2, "--camera||--output|out/", "'' does not exist"),
         (2, "--camera|cut.png|--output|out/", "cut.png"),
         (2, "--camera|cut.jpg|--output|out.mp4", "cut.jpg"),
         (2, "--camera|text.png|--output|out/", "text.png"),

@@ -85,8 +85,11 @@ def test_several_files_are_written_together_or_not_at_all(tmp_path: Path) -> Non
     ("place", "cause"),
     [
         (".", "it is a folder"),
-        ("nowhere/report.json", "there is no folder .*nowhere; create it: mkdir -p .*nowhere"),
-        ("broken", "there is no folder .*gone"),
+        (
+            "nowhere/report.json",
+            "the folder .*nowhere does not exist; create it: mkdir -p .*nowhere",
+        ),
+        ("broken", "the folder .*gone does not exist"),
     ],
 )
 def test_a_path_that_cannot_be_written_is_refused_before_any_work(

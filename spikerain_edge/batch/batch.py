@@ -1,4 +1,4 @@
-"""Works through the inputs of a tree: what waits, what is worked on, what is recorded."""
+"""Derains the inputs of a tree: queues their tasks and records the results."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ _POLL = 0.2
 
 
 class Workers(Protocol):
-    """What works on tasks; see `cluster.Pool`."""
+    """Runs tasks on workers; implemented by `pool.Pool`."""
 
     @property
     def has_idle(self) -> bool:
-        """Whether a worker has no task."""
+        """Tells whether a worker has no task."""
         ...
 
     @property
     def is_busy(self) -> bool:
-        """Whether a task is being worked on."""
+        """Tells whether a task is running."""
         ...
 
     def submit(self, task: Task) -> None:
-        """Gives a task to a worker that has none."""
+        """Gives a task to an idle worker."""
         ...
 
     def wait(self, seconds: float) -> list[Finished]:
-        """Waits for the ends of tasks."""
+        """Waits for tasks to end."""
         ...
 
 
 @dataclass
 class _Open:
-    """A video that is worked on in segments.
+    """A video that is derained in segments.
 
     Attributes:
         video: how it is cut.
@@ -67,7 +67,7 @@ class _Open:
 
 
 class Batch:
-    """Derains inputs and records what became of them.
+    """Derains inputs and records the result of each.
 
     Args:
         inputs: what to derain.
@@ -107,7 +107,7 @@ class Batch:
         )
 
     def stop(self) -> None:
-        """Asks for an early end; safe in a signal handler."""
+        """Requests an early end; safe in a signal handler."""
         self.stopped = True
 
     def run(self, workers: Workers) -> None:
@@ -161,7 +161,7 @@ class Batch:
             self._waiting.appendleft(Task("join", (video,)))
 
     def _try_again(self, task: Task) -> None:
-        """Gives a task whose worker died to another; a chunk of images one by one."""
+        """Queues the task of a dead worker again; a chunk of images is split into single images."""
         if task.method in ("segment", "join") and task.arguments[0].item.key not in self._open:
             # The video is recorded already: another of its segments failed.
             if task.method == "segment":
@@ -217,7 +217,7 @@ class Batch:
         self._give_up_if_useless(error)
 
     def _drop(self, opened: _Open) -> None:
-        """Drops the segments that wait, of a video that is recorded."""
+        """Drops the queued segments of a video whose result is recorded."""
         kept = [
             task
             for task in self._waiting
@@ -227,7 +227,7 @@ class Batch:
         self._waiting = deque(kept)
 
     def _give_up_if_useless(self, error: SpikeRainError | None) -> None:
-        """Raises an error that all further inputs would fail with too."""
+        """Raises an error with which all further inputs would fail too."""
         if isinstance(error, ModelError):
             raise error
         self._unwritable = self._unwritable + 1 if isinstance(error, StreamError) else 0

@@ -1,4 +1,4 @@
-"""Starts a Ray cluster on this machine, or joins one that runs."""
+"""Starts a Ray cluster on this machine, or connects to a running one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def local_ray(cpus: int) -> Iterator[None]:
 
 
 class _ToLog(io.TextIOBase):
-    """Takes what Ray prints about its processes, which belongs neither to output nor to errors."""
+    """Captures what Ray prints about its processes, and logs it."""
 
     def write(self, text: str) -> int:
         for line in filter(None, text.splitlines()):
@@ -82,7 +82,7 @@ def _start_here(folder: Path, cpus: int) -> None:
 
 
 def _end_here() -> None:
-    """Ends Ray on this machine, with what it leaves running when it is held up or failed."""
+    """Stops Ray on this machine, and kills processes that it leaves running."""
     started = descendants()
     ray.shutdown()
     end(started)
@@ -94,7 +94,7 @@ def _on_loopback() -> bool:
 
 @contextmanager
 def joined_ray(address: str) -> Iterator[None]:
-    """Connects to a Ray cluster that runs, and leaves it again.
+    """Connects to a running Ray cluster, and disconnects at the end.
 
     Args:
         address: HOST:PORT of its head, or `auto` for the one that this machine is a part of.
@@ -114,7 +114,7 @@ def joined_ray(address: str) -> Iterator[None]:
 
 
 def _require_answer(address: str) -> None:
-    """Checks that something answers at an address, since Ray would wait for minutes."""
+    """Checks that an address answers, because Ray would wait for minutes."""
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdecimal() or int(port) > _LAST_PORT:
         raise InputError(
@@ -131,7 +131,7 @@ def _require_answer(address: str) -> None:
 
 
 def _initialise(remedy: str, **options: Any) -> None:
-    """Calls `ray.init`, which would otherwise take over a signal and standard error.
+    """Calls `ray.init`, and restores the handler of SIGTERM that it replaces.
 
     Raises:
         StreamError: Ray cannot be started or reached.
@@ -148,6 +148,6 @@ def _initialise(remedy: str, **options: Any) -> None:
 
 
 def cluster_workers(threads: int) -> int:
-    """How many workers with so many threads fit on the nodes of the cluster, at least one."""
+    """Returns how many workers with `threads` cores each fit on the nodes; at least one."""
     alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     return max(1, sum(int(resources.get("CPU", 0) // threads) for resources in alive))

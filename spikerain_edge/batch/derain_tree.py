@@ -1,4 +1,4 @@
-"""Derains a tree: leaves out what is done, starts workers, and cleans up behind them."""
+"""Derains a tree: skips finished inputs, starts workers and cleans up after them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Progress:
-    """Who is told of the progress of a batch.
+    """Callbacks that report the progress of a batch.
 
     Attributes:
         began: called with the number of inputs to derain and a function that asks for an early end.
@@ -52,7 +52,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a tree.
+    """Result of a batch.
 
     Attributes:
         before: records of the inputs that were finished before.
@@ -66,7 +66,7 @@ class Report:
 def derain_tree(
     inputs: Sequence[Input], settings: Settings, place: Place, progress: Progress
 ) -> Report:
-    """Derains all inputs that the output folder does not hold already.
+    """Derains all inputs whose outputs are missing or outdated.
 
     Args:
         inputs: what to derain.
@@ -116,7 +116,7 @@ def _derain(batch: Batch, settings: Settings, place: Place, inputs: int) -> None
 
 @contextmanager
 def _folders(inputs: Sequence[Input]) -> Iterator[None]:
-    """Makes the folders of outputs; in the end removes what is incomplete or empty."""
+    """Creates the output folders; at the end removes incomplete files and empty folders."""
     made = make_folders(inputs)
     remove_partial_outputs(inputs)
     try:

@@ -1,4 +1,4 @@
-"""Processes that this one has started, directly or not, from Linux's /proc."""
+"""Finds and kills the descendants of this process, using Linux's /proc."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Process = tuple[int, str]
 
 
 def descendants() -> set[Process]:
-    """All processes below this one; none where there is no /proc."""
+    """Returns all descendants of this process; none on systems without /proc."""
     parents = dict(_parents())
     found, level = set[Process](), {os.getpid()}
     while level:
@@ -24,14 +24,14 @@ def descendants() -> set[Process]:
 
 
 def end(processes: set[Process]) -> None:
-    """Kills those of some processes that still run."""
+    """Kills the given processes that still run."""
     for number, _ in processes & {process for process, _ in _parents()}:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(number, signal.SIGKILL)
 
 
 def _parents() -> Iterator[tuple[Process, int]]:
-    """Each process of the system with the number of its parent."""
+    """Yields every process of the system with the id of its parent."""
     for entry in Path("/proc").glob("[0-9]*"):
         # A process may end meanwhile.
         with suppress(OSError, IndexError, ValueError):

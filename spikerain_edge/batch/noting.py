@@ -1,4 +1,4 @@
-"""What workers note about their work: files, frames, warnings."""
+"""Notes the files, frames and warnings of a worker's task."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spikerain_edge.stream.sinks import Sink
 
 
 class Noted:
-    """A sink that notes which frames it has written, and whether it was completed.
+    """A sink that notes which frames it has written, and whether it is complete.
 
     Args:
         sink: what writes them.

@@ -1,4 +1,4 @@
-"""What workers are asked for and what they return."""
+"""Settings of workers, and the results that they return."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spikerain_edge.sizes import Tile
 
 @dataclass(frozen=True)
 class Settings:
-    """What workers derain with.
+    """Settings with which workers derain.
 
     Attributes:
         models: names of shipped models or paths of model files, for images and for videos.
@@ -51,7 +51,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an input, or of a segment of it.
+    """Result of an input, or of a segment of it.
 
     Attributes:
         item: the input.

@@ -54,22 +54,22 @@ class Pool:
 
     @property
     def has_idle(self) -> bool:
-        """Whether a worker has no task."""
+        """Tells whether a worker has no task."""
         return bool(self._idle)
 
     @property
     def is_busy(self) -> bool:
-        """Whether a task is being worked on."""
+        """Tells whether a task is running."""
         return bool(self._busy)
 
     def submit(self, task: Task) -> None:
-        """Gives a task to a worker that has none."""
+        """Gives a task to an idle worker."""
         worker = self._idle.pop()
         reference = getattr(worker, task.method).remote(*task.arguments)
         self._busy[reference] = worker, task
 
     def wait(self, seconds: float) -> list[Finished]:
-        """Waits for the ends of tasks, and for workers that load the model.
+        """Waits for tasks to end, and for workers to load the model.
 
         Args:
             seconds: return after this time even if nothing ended.

@@ -1,4 +1,4 @@
-"""The folder for the files of a local Ray; what a killed batch left is removed by the next."""
+"""The temporary folder of a local Ray; a later batch removes what a killed batch left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_PARENT = 40
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Makes a temporary folder with a short name, and removes it in the end.
+    """Creates a temporary folder with a short name, and removes it at the end.
 
     Raises:
         OSError: it cannot be made.
@@ -36,7 +36,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Removes folders that no process holds any more."""
+    """Removes folders that no process locks any more."""
     for folder in parent.glob(f"{_PREFIX}*"):
         # It may belong to another user, or be held.
         with suppress(OSError), (folder / _LOCK).open("rb+") as lock:

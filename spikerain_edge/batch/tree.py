@@ -92,9 +92,7 @@ def find_inputs(tree: Path, output: Path) -> Tree:
     """
     tree, output = resolved(tree), resolved(output)
     if not tree.exists():
-        raise InputError(
-            f"there is no file or folder {tree}", f"check the path: ls {quote(str(tree.parent))}"
-        )
+        raise InputError(f"{tree} does not exist", f"check the path: ls {quote(str(tree.parent))}")
     root = tree if tree.is_dir() else tree.parent
     if tree.is_dir() and (output.is_relative_to(tree) or tree.is_relative_to(output)):
         raise InputError(

@@ -1,4 +1,4 @@
-"""The work folder of a batch: what is needed to resume it, and a lock against a second batch."""
+"""The work folder of a batch: the state needed to resume, and a lock against a second batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAME = ".spikerain-batch"
 
 
 def work_folder(output: Path, key: str) -> Path:
-    """Where the segments of a video are kept.
+    """Returns the folder for the segments of a video.
 
     Args:
         output: the output folder.
@@ -30,7 +30,7 @@ def work_folder(output: Path, key: str) -> Path:
 
 @contextmanager
 def locked(output: Path) -> Iterator[None]:
-    """Holds the output folder, which is made if it is missing, against other batches.
+    """Creates the output folder if it is missing, and locks it against other batches.
 
     Raises:
         InputError: another batch writes into it.
@@ -75,7 +75,7 @@ def _lock(folder: Path) -> BinaryIO:
 
 
 def make_folders(inputs: Iterable[Input]) -> list[Path]:
-    """Makes the folders of all outputs; returns those that were missing, the inner ones first.
+    """Creates the folders of all outputs; returns the new ones, the innermost first.
 
     Workers must not make folders: one that fails would remove a folder that others use.
 
@@ -94,7 +94,7 @@ def make_folders(inputs: Iterable[Input]) -> list[Path]:
 
 
 def remove_partial_outputs(inputs: Iterable[Input]) -> None:
-    """Removes what an interrupted batch or a worker that died began to write.
+    """Removes incomplete files of an interrupted batch or a dead worker.
 
     Raises:
         StreamError: a folder cannot be read or written.
@@ -114,7 +114,7 @@ def remove_partial_outputs(inputs: Iterable[Input]) -> None:
 
 
 def remove_work(output: Path, keep: Iterable[str] = ()) -> None:
-    """Removes the work folder, but for the segments of some videos.
+    """Removes the work folder, except the segments of some videos.
 
     Args:
         output: the output folder.
@@ -130,7 +130,7 @@ def remove_work(output: Path, keep: Iterable[str] = ()) -> None:
 
 
 def remove_empty(folders: Iterable[Path]) -> None:
-    """Removes those of some folders that are empty."""
+    """Removes the given folders that are empty."""
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()

@@ -104,7 +104,7 @@ def batch(
         if found.passed_over:
             names = [path.name for path in found.passed_over]
             _log.warning(
-                "passed over, neither images nor videos, or linked folders: %s", _listed(names)
+                "skipped, neither images nor videos, or linked folders: %s", _listed(names)
             )
         _run(found.inputs, settings, Place(address, workers, gpus), console)
 

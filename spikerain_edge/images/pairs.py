@@ -109,7 +109,7 @@ def find_pairing(folder: Path, rainy_half: Half | None = None) -> Pairing | None
     """
     if not folder.is_dir():
         raise InputError(
-            f"there is no folder {folder}", f"check the path: ls {quote(str(folder.parent))}"
+            f"the folder {folder} does not exist", f"check the path: ls {quote(str(folder.parent))}"
         )
     if rainy_half is not None:
         return _side_by_side(folder, rainy_half)

@@ -41,7 +41,7 @@ def image_paths(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise InputError(
-            f"there is no folder {folder}", f"check the path: ls {quote(str(folder.parent))}"
+            f"the folder {folder} does not exist", f"check the path: ls {quote(str(folder.parent))}"
         )
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:

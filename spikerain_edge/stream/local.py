@@ -47,7 +47,7 @@ def open_files(path: str) -> ImageSource | VideoSource:
             f"{path} is a pipe or a device, not a file", "write what it sends into a file first"
         )
     raise InputError(
-        f"there is no file or folder {path or repr(path)}",
+        f"{path or repr(path)} does not exist",
         "give demo, a camera number, /dev/videoN, a video, an image, a folder, a glob or a URL",
     )
 

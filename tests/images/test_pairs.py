@@ -220,7 +220,7 @@ def test_missing_and_empty_folders_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"no images in .*target"):
         find_pairs(tmp_path)
-    with pytest.raises(InputError, match="no folder"):
+    with pytest.raises(InputError, match="does not exist"):
         find_pairs(tmp_path / "missing")
 
 

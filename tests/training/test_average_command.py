@@ -134,7 +134,7 @@ def test_a_missing_data_folder_is_refused_and_nothing_is_written(tmp_path: Path)
     arguments = ["average", str(first), str(second), "--output", str(tmp_path / "mean")]
     done = CliRunner().invoke(app, [*arguments, "--data", str(tmp_path / "none")])
     assert done.exit_code == 2
-    assert "no folder" in done.stderr
+    assert "does not exist" in done.stderr
     assert not (tmp_path / "mean").exists()
 
 

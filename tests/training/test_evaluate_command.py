@@ -186,7 +186,11 @@ def test_the_files_that_are_written_are_named(photographs: Path, tmp_path: Path)
         (["--model", "part"], 2, "no result for <1> in part; name the file like the rainy image"),
         (["--model", "small"], 2, "<0>.png is 9x9, but its rainy image is 64x48; save the results"),
         (["--model", "nano", "--model", "nano"], 2, "two columns have the same name"),
-        (["--csv", "none/scores.csv"], 2, "no folder none; create it: mkdir -p none"),
+        (
+            ["--csv", "none/scores.csv"],
+            2,
+            "the folder none does not exist; create it: mkdir -p none",
+        ),
         (["--model", "broken.onnx"], 4, "broken.onnx"),
     ],
 )

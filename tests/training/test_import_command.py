@@ -253,7 +253,7 @@ def test_an_existing_checkpoint_is_not_overwritten(run: Run, state: dict[str, Te
     ("options", "message"),
     [
         (["s.pth", "--json", "s.pth"], "s.pth is read"),
-        (["s.pth", "--json", "nowhere/report.json"], "no folder nowhere"),
+        (["s.pth", "--json", "nowhere/report.json"], "the folder nowhere does not exist"),
         (["missing.pth"], "the file missing.pth does not exist"),
     ],
 )

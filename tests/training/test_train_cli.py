@@ -179,7 +179,7 @@ def test_a_damaged_image_found_while_training_is_reported_in_one_line(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["fit", "--data", "missing", "--output", "run"], "no folder missing"),
+        (["fit", "--data", "missing", "--output", "run"], "the folder missing does not exist"),
         (["fit", "--output", "run"], "no training data given; name a folder: --data FOLDER"),
         (
             ["fit", "--output", "run", "--resume"],
