@@ -65,10 +65,7 @@ def _sources(root: Path) -> list[Path]:
 def _exit_codes(trees: Iterable[ast.Module]) -> dict[str, int]:
     """Exit code of each class of the family, inherited where a class does not set its own."""
     classes = {
-        node.name: node
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef)
+        node.name: node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)
     }
     codes = {_BASE: _own_code(classes[_BASE]) or 0}
     while True:

@@ -253,6 +253,7 @@ def test_every_exit_code_is_in_the_help(program: Run) -> None:
     assert all(code in shown for code in ("0 done", "129 terminal", "130 stopped", "143 stopped"))
 
 
+@pytest.mark.slow
 def test_the_device_needs_neither_torch_nor_onnx() -> None:
     program = (
         "import sys, spikerain_edge, spikerain_edge.cli, spikerain_edge.session;"

@@ -50,6 +50,7 @@ def test_the_help_of_training_does_not_need_torch() -> None:
     assert all(name in done.stdout for name in TRAINING)
 
 
+@pytest.mark.slow
 def test_training_without_torch_names_the_command_that_installs_it() -> None:
     done = in_python(
         "import sys; sys.modules['torch'] = None\n"
@@ -77,6 +78,7 @@ def test_a_missing_extra_is_reported_with_the_command_that_installs_it() -> None
     )
 
 
+@pytest.mark.slow
 def test_a_module_of_ours_that_is_missing_is_a_bug() -> None:
     done = in_python(
         "import sys; sys.modules['spikerain_export.commands.work'] = None\n"

@@ -127,9 +127,13 @@ def test_a_script_asks_for_its_three_folders(script: str) -> None:
     assert "PHOTOS HELD_OUT OUTPUT" in done.stderr
 
 
+@pytest.mark.slow
 def test_kubernetes_knows_every_field_of_the_training_job() -> None:
     checked = run("kubernetes-validate", "--strict", TRAINING / "job.yaml")
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_pods_of_a_training_job_find_each_other() -> None:
     service, job = yaml.safe_load_all((TRAINING / "job.yaml").read_text())
     pod, name = job["spec"]["template"]["spec"], job["metadata"]["name"]
     (container,) = pod["containers"]

@@ -29,6 +29,8 @@ Arrays = dict[str, npt.NDArray[Any]]
 PLACES = {"Conv": (0, 1), "MatMul": (0, 1), "QLinearConv": (0, 3)}
 SIZES = [(64, 64), (32, 72)]
 MADE = ["fp32", "fp16", "int8 for onnxruntime", "int8 for tensorrt"]
+EVERY = [*shipped_models(), "of two frames", *MADE]
+QUICK = ["nano", "of two frames", "int8 for tensorrt"]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,12 @@ def origin() -> Origin:
     return open_origin("nano")
 
 
-@pytest.fixture(scope="module", params=[*shipped_models(), "of two frames", *MADE])
+@pytest.fixture(
+    scope="module",
+    params=[
+        *(each if each in QUICK else pytest.param(each, marks=pytest.mark.slow) for each in EVERY)
+    ],
+)
 def described(request: pytest.FixtureRequest, origin: Origin) -> Described:
     """A shipped graph, a graph of two frames, or a graph converted from nano by this test."""
     if request.param == "of two frames":

@@ -61,6 +61,7 @@ def test_data_after_the_description_is_rejected(nano: SpikeRain, tmp_path: Path)
         Derainer.load(str(made.graph))
 
 
+@pytest.mark.slow
 def test_the_probe_graph_of_another_network_is_rejected(
     nano: SpikeRain, published: SpikeRain, tmp_path: Path
 ) -> None:

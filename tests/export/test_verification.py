@@ -79,6 +79,7 @@ def test_agreement_is_the_psnr_at_each_size(
     assert proofs[1].worst == pytest.approx(min(singles))
 
 
+@pytest.mark.slow
 def test_the_loss_is_the_difference_of_both_scores_against_the_clean_image(
     full: Artefact, bytes8: Artefact, proofs: tuple[Proof, ...]
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_worse_graph_has_a_loss_and_a_better_graph_a_gain(
     assert same.psnr_loss.mean == 0
 
 
+@pytest.mark.slow
 def test_without_a_network_the_fp32_graph_is_its_own_reference(
     proofs: tuple[Proof, ...], full: Artefact
 ) -> None:
@@ -179,6 +181,7 @@ def test_an_fp32_graph_that_is_worse_than_its_network_fails(full: Artefact) -> N
         require(proof)
 
 
+@pytest.mark.slow
 def test_the_table_shows_no_agreement_for_a_graph_without_a_reference(
     proofs: tuple[Proof, ...],
 ) -> None:
@@ -199,7 +202,7 @@ def test_scenes_without_a_clean_image_give_no_loss(full: Artefact) -> None:
     require(proof)
 
 
-def test_latencies_are_measured_in_alternating_rounds(full: Artefact, bytes8: Artefact) -> None:
+def test_latencies_are_measured_in_alternating_rounds() -> None:
     called: list[int] = []
 
     def derain(number: int) -> Derainer:

@@ -134,9 +134,9 @@ def test_a_wrong_weight_of_the_previous_frame_is_noticed(
     "request_",
     [
         pytest.param(Request("fp16"), id="fp16"),
-        pytest.param(Request("int8"), id="onnxruntime"),
+        pytest.param(Request("int8"), id="onnxruntime", marks=pytest.mark.slow),
         pytest.param(Request("int8", "openvino"), id="openvino", marks=pytest.mark.slow),
-        pytest.param(Request("int8", "tensorrt"), id="tensorrt"),
+        pytest.param(Request("int8", "tensorrt"), id="tensorrt", marks=pytest.mark.slow),
     ],
 )
 def test_every_precision_reads_both_frames(

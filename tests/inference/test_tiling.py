@@ -119,9 +119,9 @@ def test_away_from_other_tiles_a_tile_is_as_the_network_makes_it(
 def test_an_image_that_fits_one_tile_is_derained_whole(
     derainer: Derainer, picture: Draw, tile: tuple[int, int]
 ) -> None:
-    for height, width in ((48, 64), (49, 63), (16, 17)):
-        image = picture(1, height, width)
-        with Derainer.load("nano", threads=1, tile=tile) as tiled:
+    with Derainer.load("nano", threads=1, tile=tile) as tiled:
+        for height, width in ((48, 64), (49, 63), (16, 17)):
+            image = picture(1, height, width)
             np.testing.assert_array_equal(tiled(image), derainer(image))
             assert tiled.padded_size(image) == derainer.padded_size(image)
 

@@ -27,6 +27,7 @@ def test_functions_run_in_another_process() -> None:
         assert child.call(os.getpid) == child.call(os.getpid)
 
 
+@pytest.mark.slow
 def test_the_child_process_has_its_own_memory() -> None:
     here = bytearray(200_000_000)
     here[::4096] = b"\1" * len(here[::4096])

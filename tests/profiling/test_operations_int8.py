@@ -28,7 +28,14 @@ def full(origin: Origin) -> GraphCount:
     return count_operations(origin.graph.spec, HEIGHT, WIDTH)
 
 
-@pytest.fixture(scope="module", params=["fp16", "int8 for onnxruntime", "int8 for tensorrt"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "fp16",
+        "int8 for onnxruntime",
+        pytest.param("int8 for tensorrt", marks=pytest.mark.slow),
+    ],
+)
 def made(request: pytest.FixtureRequest, origin: Origin, noise: Noise) -> Artefact:
     precision, _, target = request.param.partition(" for ")
     wanted = Request(precision, target or "onnxruntime")

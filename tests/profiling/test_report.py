@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import jsonschema
+import jsonschema_rs
 import msgspec
 import numpy as np
 import pytest
@@ -98,7 +98,7 @@ def cramped(nano: Any) -> Document:
 @pytest.mark.slow
 def test_reports_follow_the_schema(report: Document, cramped: Document) -> None:
     for each in (report, cramped):
-        jsonschema.validate(json.loads(json.dumps(each, allow_nan=False)), SCHEMA)
+        jsonschema_rs.validate(SCHEMA, json.loads(json.dumps(each, allow_nan=False)))
 
 
 def test_rows_report_latency_percentiles_stages_and_memory(report: Document) -> None:
@@ -153,6 +153,7 @@ def test_padded_sizes_are_reported_as_padded(report: Document) -> None:
     assert odd["problem"] is None
 
 
+@pytest.mark.slow
 def test_the_report_says_which_frames_were_used(report: Document, cramped: Document) -> None:
     assert NOTE in report["notes"]
     assert "" not in cramped["notes"]
@@ -189,6 +190,7 @@ def test_unmeasured_energy_says_why(report: Document) -> None:
     assert "--no-power" in measured["reason"]
 
 
+@pytest.mark.slow
 def test_a_size_that_does_not_fit_only_loses_its_row(cramped: Document) -> None:
     large, small = cramped["rows"]
     assert large["problem"]
@@ -200,6 +202,7 @@ def test_a_size_that_does_not_fit_only_loses_its_row(cramped: Document) -> None:
     assert small["latency_ms"]["mean"] > 0
 
 
+@pytest.mark.slow
 def test_without_a_probe_graph_only_spikes_are_unknown(cramped: Document) -> None:
     row = cramped["rows"][1]
     assert row["spikes_reason"] == "the model has no probe graph"
@@ -221,7 +224,7 @@ def fixed(tmp_path_factory: pytest.TempPathFactory) -> Document:
 
 
 def test_a_model_of_fixed_size_is_profiled_at_that_size(fixed: Document) -> None:
-    jsonschema.validate(fixed, SCHEMA)
+    jsonschema_rs.validate(SCHEMA, fixed)
     its_own, other = fixed["rows"]
     assert its_own["problem"] is None
     assert its_own["gmacs"]["dense"] > 0
@@ -239,6 +242,7 @@ def test_figures_of_table_1_need_its_image_size(fixed: Document) -> None:
     assert len(list(csv.DictReader(io.StringIO(rows_as_csv(parsed(fixed)))))) == 2
 
 
+@pytest.mark.slow
 def test_a_model_of_that_fixed_size_has_figures_of_table_1(
     tmp_path: Path, report: Document
 ) -> None:
@@ -251,11 +255,12 @@ def test_a_model_of_that_fixed_size_has_figures_of_table_1(
     assert fixed["model"]["weight_mb"] == report["model"]["weight_mb"]
 
 
+@pytest.mark.slow
 def test_a_model_that_could_not_be_counted_has_no_weight_figures(tmp_path: Path) -> None:
     path = tmp_path / "fixed.onnx"
     path.write_bytes(convert(open_origin("nano"), Request(size=(32, 48))).content)
     report = profiled(options(path, (64, 64)), frames)
-    jsonschema.validate(report, SCHEMA)
+    jsonschema_rs.validate(SCHEMA, report)
     assert report["model"]["weight_mb"] is None
     assert "<!doctype html>" in render(parsed(report)).lower()
 
@@ -280,6 +285,7 @@ def test_no_number_is_cut_off_on_80_columns(report: Document) -> None:
     assert len(re.findall("^ 1920x1080 +12346 +23457 .* 12345 *$", text, re.MULTILINE)) == 3
 
 
+@pytest.mark.slow
 def test_the_tables_fit_100_columns(report: Document, cramped: Document) -> None:
     lines = shown(report, table1=True, per_layer=True)
     assert max(len(line) for line in lines) <= 100
@@ -292,6 +298,7 @@ def test_the_tables_fit_100_columns(report: Document, cramped: Document) -> None
     assert "encoder1.0.merge" not in plain
 
 
+@pytest.mark.slow
 def test_the_spreadsheet_has_a_line_per_size(report: Document, cramped: Document) -> None:
     rows = list(csv.DictReader(io.StringIO(rows_as_csv(parsed(report)))))
     assert [row["imgsz.width"] for row in rows] == ["64", "32", "50"]
@@ -303,12 +310,16 @@ def test_the_spreadsheet_has_a_line_per_size(report: Document, cramped: Document
     assert float(full["latency_ms.p50"]) > 0
 
 
+@pytest.mark.slow
 def test_every_report_can_be_shown_as_a_page(report: Document, cramped: Document) -> None:
     for each in (report, cramped):
         assert render(parsed(each)).startswith("<!DOCTYPE html>")
 
 
-@pytest.mark.parametrize("error", [MemoryError(), cv2.error("Insufficient memory")])
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), pytest.param(cv2.error("Insufficient memory"), marks=pytest.mark.slow)],
+)
 def test_frames_that_do_not_fit_only_lose_their_row(nano: Any, error: Exception) -> None:
     def some(height: int, width: int) -> Sequence[Image]:
         if height > 64:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 from serving_parts import Served
 
@@ -17,7 +17,7 @@ SCHEMA = Path(__file__).parents[2] / "docs" / "status.schema.json"
 @pytest.fixture(scope="module")
 def schema() -> Any:
     loaded = json.loads(SCHEMA.read_text())
-    jsonschema.Draft202012Validator.check_schema(loaded)
+    jsonschema_rs.meta.validate(loaded)
     return loaded
 
 
@@ -39,7 +39,7 @@ def test_the_status_of_a_run_is_its_summary_and_follows_the_schema(
     served.wait_until(lambda: {**status_now(), "live": None} == {**summary, "live": None})
     after = status_now()
     for status in (before, after):
-        jsonschema.validate(status, schema)
+        jsonschema_rs.validate(schema, status)
     live = after["live"]
     assert live[0]["firing_rates"][0]["layer"] == "encoder1.0.neurons.0"
 

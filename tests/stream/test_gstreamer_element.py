@@ -88,6 +88,7 @@ def test_frames_are_those_of_the_derainer(
             assert not np.array_equal(clean, rainy)
 
 
+@pytest.mark.slow
 def test_caps_are_negotiated_and_time_stamps_kept(launch: Launch) -> None:
     done = launch(
         "-v videotestsrc num-buffers=3 timestamp-offset=5000000000 ! videoconvert ! "

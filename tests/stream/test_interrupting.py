@@ -52,7 +52,7 @@ def test_a_function_that_is_quick_enough_is_not_interrupted(shades: ImageSource)
     assert interrupted == []
 
 
-@pytest.mark.parametrize("probe", [False, True])
+@pytest.mark.parametrize("probe", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_computation_ends_when_it_is_interrupted(probe: bool) -> None:
     image = np.zeros((1600, 1600, 3), np.uint8)
     with Derainer.load("nano", probe=probe) as derainer:

@@ -65,8 +65,18 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("name", VIDEOS)
-@pytest.mark.parametrize("rate", [25.0, 3.0])
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [
+        ("out.mp4", 25.0),
+        *(
+            pytest.param(name, rate, marks=pytest.mark.slow)
+            for name in VIDEOS
+            for rate in (25.0, 3.0)
+            if (name, rate) != ("out.mp4", 25.0)
+        ),
+    ],
+)
 def test_a_killed_program_loses_two_seconds_at_most(
     tmp_path: Path, read_video: ReadVideo, name: str, rate: float
 ) -> None:

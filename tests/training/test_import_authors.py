@@ -150,8 +150,12 @@ def test_the_batch_count_of_batch_norms_is_imported(state: dict[str, Tensor]) ->
     ("variant", "parameters", "last"),
     [
         ("s", 1_589_888, "encoder_level3.3.layers.3.1.weight"),
-        ("m", 4_434_392, "encoder_level3.7.layers.3.1.weight"),
-        ("l", 8_048_576, "decoder_level1.3.attn.spatial_conv.0.weight"),
+        pytest.param(
+            *("m", 4_434_392, "encoder_level3.7.layers.3.1.weight"), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            *("l", 8_048_576, "decoder_level1.3.attn.spatial_conv.0.weight"), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_every_tensor_of_a_published_network_has_a_unique_authors_name(
