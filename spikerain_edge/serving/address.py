@@ -15,7 +15,9 @@ _LOOPBACK = "127.0.0.1"
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 # Bytes that the kernel holds for a viewer, so that a slow one sees old pictures only briefly.
 _SEND_BUFFER = 256 << 10
-_BACKLOG = 64
+# Bytes of requests that it holds for each connection.
+_RECEIVE_BUFFER = 16 << 10
+_BACKLOG = 128
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def listen(address: Address) -> socket.socket:
         ) from None
     opened.setblocking(False)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return opened
 

@@ -1,77 +1,84 @@
-"""Connections of viewers, with limits to their number and their slowness."""
+"""Connections of viewers, whose requests take turns and whose slowness has limits."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from typing import Any
 
-import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from spikerain_edge.serving.rates import RateLimit
+from spikerain_edge.serving.turns import Turn, Turns
 
-MOST_CONNECTIONS = 64
-"""Connections at a time; further ones are closed at once."""
-MOST_OF_ONE_ADDRESS = 24
-"""Connections at a time from one other machine."""
 # Seconds that a client has to send the head of a request, or to take what was sent to it.
 _PATIENCE = 10.0
-# New connections that are taken at once, and in a second; others wait in the system's queue.
-_BURST, _PER_SECOND = 150, 30
-# Seconds after which to go on where the system has no connection to give.
-_PAUSE = 0.05
+# Bytes that are read for one turn.
+_PART = 4096
 
 
-async def accept(listening: socket.socket, server: uvicorn.Server) -> None:
-    """Takes connections for a server, at a bounded rate, until it is cancelled."""
-    loop = asyncio.get_running_loop()
-    pace = RateLimit(_BURST, _PER_SECOND, loop.time)
+class BoundedConnection(H11Protocol, asyncio.BufferedProtocol):
+    """A connection that reads a part or begins a request when it is its turn.
 
-    def connected() -> BoundedConnection:
-        return BoundedConnection(server.config, server.server_state, {})
+    While it waits it reads nothing, so that its client has to wait too. It is closed when its
+    client is too slow.
 
-    while True:
-        if not pace.take(""):
-            await asyncio.sleep(_PAUSE)
-            continue
-        try:
-            connection, _ = await loop.sock_accept(listening)
-            await loop.connect_accepted_socket(connected, connection)
-        except OSError:
-            # The client has left, or no file descriptor is free.
-            await asyncio.sleep(_PAUSE)
+    Args:
+        peer: address of the client.
+        turns: where it waits for its turn.
+    """
 
-
-class BoundedConnection(H11Protocol):
-    """A connection that is closed when its client is too slow, or when there are too many."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, peer: str, turns: Turns, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.peer = peer
+        self._turns = turns
+        self._turn: Turn | None = None
+        self._part = bytearray(_PART)
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._since = self.loop.time()
+
+    @property
+    def idle(self) -> float:
+        """Seconds since its latest answer or its beginning; none while it waits or is answered."""
+        if self._turn is not None or not self._answered:
+            return 0.0
+        return self.loop.time() - self._since
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Accepts a client, unless there are too many."""
+        """Accepts a client."""
         super().connection_made(transport)
-        if self._too_many():
-            transport.abort()
-            return
         self._limit("request", transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the client."""
         for name in tuple(self._timers):
             self._relax(name)
+        if self._turn is not None:
+            self._turn.given_up = True
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """Where the next part of a request is read to."""
+        return self._part
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Takes a part of a request; its head must be complete in time."""
-        super().data_received(data)
-        if self.cycle is None or self.cycle.response_complete:
-            self._limit("request", self.transport.abort)
-        else:
-            self._relax("request")
+        self._limit("request", self.transport.abort)
+        self.data_received(bytes(self._part[:nbytes]))
+
+    def handle_events(self) -> None:
+        """Parses what was read, when it is its turn; begins one request at most."""
+        if self._turn is not None:
+            self.transport.pause_reading()
+        elif self.conn.trailing_data[0]:
+            turn = self._turns.enter(self.peer, self._parse)
+            if not turn.came:
+                self._turn = turn
+                self.transport.pause_reading()
+
+    def on_response_complete(self) -> None:
+        """Goes on to the next request of the client."""
+        self._since = self.loop.time()
+        super().on_response_complete()
 
     def pause_writing(self) -> None:
         """The client does not take what was sent: it has a while to do so."""
@@ -83,15 +90,17 @@ class BoundedConnection(H11Protocol):
         super().resume_writing()
         self._relax("response")
 
-    def _too_many(self) -> bool:
-        if len(self.connections) > MOST_CONNECTIONS:
-            return True
-        host = self.client[0] if self.client else ""
-        if host in ("127.0.0.1", "::1", ""):
-            return False
-        others: list[Any] = [one for one in self.connections if one is not self]
-        same = [one for one in others if one.client and one.client[0] == host]
-        return len(same) >= MOST_OF_ONE_ADDRESS
+    def _parse(self) -> None:
+        self._turn = None
+        super().handle_events()
+        if not self._answered:
+            self._relax("request")
+        if not self.flow.read_paused:
+            self.transport.resume_reading()
+
+    @property
+    def _answered(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def _limit(self, name: str, end: Callable[[], None]) -> None:
         if name not in self._timers and not self.transport.is_closing():

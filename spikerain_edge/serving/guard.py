@@ -16,6 +16,8 @@ from spikerain_edge.serving.token import Token
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login", "/style.css", "/icon.svg"})
 """What is answered without a token: nothing about the pictures."""
 LONGEST_BODY = 4096
+# Requests that one client may make at once, and in a second.
+_BURST, _PER_SECOND = 60, 15
 # Seconds that a client which asks too often waits for its answer.
 _PAUSE = 1.0
 _HEADERS = {
@@ -44,7 +46,7 @@ class Guard:
         self._app = app
         self._names = names
         self._token = token
-        self._requests = RateLimit(burst=200, per_second=30)
+        self._requests = RateLimit(_BURST, _PER_SECOND)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request (ASGI)."""

@@ -15,17 +15,19 @@ import uvicorn
 from spikerain_edge.cores import usable_cores
 from spikerain_edge.serving.address import Address, HostNames, listen
 from spikerain_edge.serving.application import application
-from spikerain_edge.serving.connections import accept
+from spikerain_edge.serving.door import Door
 from spikerain_edge.serving.feed import Feed
 from spikerain_edge.serving.pace import SHARE, Pace
 from spikerain_edge.serving.pictures import Pictures
 from spikerain_edge.serving.priority import give_way
+from spikerain_edge.serving.rates import Bucket
 from spikerain_edge.serving.status import HISTORY_STEP, Status, Watched
 from spikerain_edge.serving.token import Token
+from spikerain_edge.serving.turns import BURST, PER_SECOND, Turns
 
 _log = logging.getLogger(__name__)
 # Bytes that the head of a request may have.
-_LONGEST_HEAD = 16 << 10
+_LONGEST_HEAD = 8 << 10
 # Seconds that open answers have when the run ends, and that the thread has.
 _GRACE = 1
 _END = 2.0
@@ -113,7 +115,9 @@ class LivePage:
         )
         self._server = server
         watching = asyncio.create_task(_watch(server, pictures, self._status))
-        accepting = asyncio.create_task(accept(opened, server))
+        loop = asyncio.get_running_loop()
+        turns = Turns(Bucket(BURST, PER_SECOND, loop.time), loop.call_later)
+        accepting = asyncio.create_task(Door(server, turns).open(opened))
         # It is given its connections one by one, so it needs no socket.
         await server.serve(sockets=[])
         for task in (watching, accepting):

@@ -1,0 +1,140 @@
+"""The door of the live page: who gets in, and who is turned away before anything is parsed."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections import Counter
+from contextlib import suppress
+from http import HTTPStatus
+
+import uvicorn
+
+from spikerain_edge.serving.connections import BoundedConnection
+from spikerain_edge.serving.rates import Bucket, RateLimit
+from spikerain_edge.serving.turns import Turns
+
+MOST_CONNECTIONS = 64
+"""Connections at a time. For a further one, the one that has been silent longest is closed."""
+MOST_OF_ONE_ADDRESS = 24
+"""Connections at a time from one other machine."""
+# New connections that are looked at, at once and in a second; others wait in the system's queue.
+_BURST, _PER_SECOND = 100, 50
+# The same of one other machine; others are turned away.
+_BURST_OF_ONE, _PER_SECOND_OF_ONE = 60, 10
+# Seconds for which a connection may be silent though another one wants its place.
+_SILENT = 1.0
+# Seconds after which to go on where the system has no connection to give.
+_PAUSE = 0.05
+_LOOPBACK = "loopback"
+_IPV6_NETWORK = 64
+
+
+class Door:
+    """Lets clients in, in turn, as long as there are not too many.
+
+    Args:
+        server: serves those who are in.
+        turns: where newcomers wait.
+    """
+
+    def __init__(self, server: uvicorn.Server, turns: Turns) -> None:
+        self._server = server
+        self._turns = turns
+        self._loop = asyncio.get_running_loop()
+        self._newcomers = RateLimit(_BURST_OF_ONE, _PER_SECOND_OF_ONE, self._loop.time)
+        self._arriving: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self, listening: socket.socket) -> None:
+        """Takes connections until it is cancelled."""
+        pace = Bucket(_BURST, _PER_SECOND, self._loop.time)
+        try:
+            while True:
+                if not pace.take():
+                    await asyncio.sleep(max(pace.wait, _PAUSE))
+                    continue
+                try:
+                    connection, (host, *_) = await self._loop.sock_accept(listening)
+                except OSError:
+                    # The client has left, or no file descriptor is free.
+                    await asyncio.sleep(_PAUSE)
+                else:
+                    self._answer(connection, network(host))
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    def _answer(self, connection: socket.socket, peer: str) -> None:
+        refusal = self._refusal(peer)
+        if refusal is not None:
+            turn_away(connection, refusal)
+            return
+
+        def end(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._arriving[peer] -= 1
+            if task.cancelled():
+                connection.close()
+
+        self._arriving[peer] += 1
+        task = self._loop.create_task(self._let_in(connection, peer))
+        self._tasks.add(task)
+        task.add_done_callback(end)
+
+    def _refusal(self, peer: str) -> HTTPStatus | None:
+        """Why an address gets no connection now."""
+        if peer != _LOOPBACK:
+            same = sum(one.peer == peer for one in self._connections) + self._arriving[peer]
+            if same >= MOST_OF_ONE_ADDRESS or not self._newcomers.take(peer):
+                return HTTPStatus.TOO_MANY_REQUESTS
+        if len(self._connections) + len(self._tasks) >= MOST_CONNECTIONS:
+            silent = max(self._connections, key=lambda one: one.idle, default=None)
+            if silent is None or silent.idle < _SILENT:
+                return HTTPStatus.SERVICE_UNAVAILABLE
+            self._connections.discard(silent)
+            silent.transport.abort()
+        return None
+
+    async def _let_in(self, connection: socket.socket, peer: str) -> None:
+        """Waits for a client's turn, and gives it to the server."""
+        came = asyncio.Event()
+        turn = self._turns.enter(peer, came.set)
+        try:
+            await came.wait()
+            await self._loop.connect_accepted_socket(lambda: self._connection(peer), connection)
+        except OSError:
+            connection.close()
+        finally:
+            turn.given_up = True
+
+    def _connection(self, peer: str) -> BoundedConnection:
+        server = self._server
+        return BoundedConnection(
+            server.config, server.server_state, {}, peer=peer, turns=self._turns
+        )
+
+    @property
+    def _connections(self) -> set[BoundedConnection]:
+        return self._server.server_state.connections  # type: ignore[return-value]
+
+
+def network(host: str) -> str:
+    """Whom an address counts as: itself, the network of 64 bits of IPv6, or this machine."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            if address.is_loopback:
+                return _LOOPBACK
+            return str(ipaddress.ip_network((address, _IPV6_NETWORK), strict=False))
+        address = address.ipv4_mapped
+    return _LOOPBACK if address.is_loopback else str(address)
+
+
+def turn_away(connection: socket.socket, status: HTTPStatus) -> None:
+    """Answers a client whose request is not read, and closes its connection."""
+    head = f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+    answer = f"{head}Retry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    with connection, suppress(OSError):
+        connection.send(answer.encode())
