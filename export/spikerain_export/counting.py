@@ -18,15 +18,16 @@ from spikerain_edge.parts import Elements, Operation, Pooling
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.shapes import TensorType, infer_tensors
 
-# Position of the weight among the inputs. MatMul is a 1x1 convolution of features whose channels
-# come last.
-_WEIGHTS = {"Conv": 1, "QLinearConv": 3, "MatMul": 1}
+# Position of the weight among the inputs. MatMul and Gemm are 1x1 convolutions of features whose
+# channels come last.
+_WEIGHTS = {"Conv": 1, "QLinearConv": 3, "MatMul": 1, "Gemm": 1}
 _BIASES = {"Conv": 2, "QLinearConv": 8}
+_MATRICES = ("MatMul", "Gemm")
 # Other operators that multiply or contain subgraphs: their cost would be missing from the count.
 _UNCOUNTED = frozenset(
     (
         *("ConvInteger", "ConvTranspose"),
-        *("Einsum", "Gemm", "MatMulInteger", "QLinearMatMul"),
+        *("Einsum", "MatMulInteger", "QLinearMatMul"),
         *("GRU", "If", "Loop", "LSTM", "RNN", "Scan"),
     )
 )
@@ -137,7 +138,7 @@ class _Graph:
         """Returns the names of the constants that hold the weight and the bias, if there is one."""
         kind = convolution.op_type
         weight = self._held(convolution, _WEIGHTS[kind])
-        if kind == "MatMul":
+        if kind in _MATRICES:
             return [weight, *self._added(convolution.output[0])]
         return [weight, *convolution.input[_BIASES[kind] :]]
 
@@ -204,5 +205,5 @@ class _Graph:
 def _macs(convolution: onnx.NodeProto, tensors: Mapping[str, TensorType]) -> int:
     # A matrix has shape (inputs, outputs), a kernel (outputs, inputs, k, k).
     shape = tensors[convolution.input[_WEIGHTS[convolution.op_type]]].shape
-    per_output = shape[:1] if convolution.op_type == "MatMul" else shape[1:]
+    per_output = shape[:1] if convolution.op_type in _MATRICES else shape[1:]
     return tensors[convolution.output[0]].elements * math.prod(per_output)

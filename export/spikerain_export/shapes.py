@@ -59,7 +59,7 @@ def infer_tensors(
             dimension.dim_value = side
     del graph.value_info[:], graph.node[:]
     graph.node.extend(node for original in model.graph.node for node in _standard(original))
-    inferred = onnx.shape_inference.infer_shapes(sized, strict_mode=True).graph
+    inferred = onnx.shape_inference.infer_shapes(sized, strict_mode=True, data_prop=True).graph
     tensors = {
         initializer.name: TensorType(tuple(initializer.dims), _bytes(initializer.data_type))
         for initializer in graph.initializer

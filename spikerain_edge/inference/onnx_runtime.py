@@ -52,6 +52,10 @@ class OnnxRuntimeEngine(GraphEngine):
         options.log_severity_level = 3
         if provider == CPU:
             save_memory(options, probe=self.spec.probe)
+        if self.spec.target == "onnxruntime":
+            # The graph has its integer operators already. ONNX Runtime would look for more, and
+            # first convert bytes to float32 once for each operator that reads them.
+            options.add_session_config_entry("session.disable_quant_qdq", "1")
         session = _open(content, origin, options, provider)
         _require_tensors(session, self.spec, origin)
         self._run_options = onnxruntime.RunOptions()

@@ -13,17 +13,18 @@ whose kernels need channels last. This writer avoids all that:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-import numpy as np
 import onnx
 from onnx import TensorProto
 
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.builder import GraphBuilder
 from spikerain_export.precision.dense import SpikingConvolutions
+from spikerain_export.precision.gating import GateWriter
 from spikerain_export.precision.graph import SourceGraph, attributes, unknown_operator
 from spikerain_export.precision.layers_in_bytes import LayersInBytes
+from spikerain_export.precision.pointwise import PointwiseWriter
 from spikerain_export.precision.qlinear import IntegerConvolutionWriter
 from spikerain_export.precision.scales import OutputScale
 
@@ -61,6 +62,8 @@ class ChannelsLastWriter:
         self._builder = GraphBuilder()
         self._integer = IntegerConvolutionWriter(self._builder, scales)
         self._neurons = LayersInBytes(source, spec, self._builder, self._integer, scales)
+        self._gating = GateWriter(source, self._builder)
+        self._pointwise = PointwiseWriter(source, self._builder)
         self._spikes = {name for layer in spec.neurons for name in layer.spikes}
         self._picture = source.ancestors(spec.image_output)
         # Tensors of the new graph by their name in the source: channels last, channels first,
@@ -68,10 +71,21 @@ class ChannelsLastWriter:
         self._last: dict[str, str] = {}
         self._first: dict[str, str] = {}
         self._floats: dict[str, str] = {}
+        self._writers: dict[str, Callable[[onnx.NodeProto], None]] = {
+            "Cast": self._cast,
+            "Concat": self._along_channels,
+            "Conv": self._analogue_convolution,
+            "DepthToSpace": self._depth_to_space,
+            "GlobalAveragePool": self._mean,
+            "ReduceMean": lambda node: self._reduce(node, self._read(node.input[0])),
+            "Resize": self._resize,
+            "Split": self._along_channels,
+            "Transpose": self._transpose,
+        }
 
     def write(self) -> onnx.ModelProto:
         """Returns the rewritten model."""
-        unread = self._spike_concatenations()
+        unread = self._spike_concatenations() | self._feature_concatenations()
         for node in self._source.nodes:
             for convolution in self._convolutions.at.get(node.name, ()):
                 if not self._neurons.take(convolution):
@@ -94,33 +108,40 @@ class ChannelsLastWriter:
             if node.op_type == "Concat" and self._convolutions.leaves(node.output[0])
         }
 
+    def _feature_concatenations(self) -> set[str]:
+        """Returns the nodes that concatenate features for one 1x1 convolution alone."""
+        joined = (
+            node.input[0]
+            for node in self._source.nodes
+            if node.op_type == "Conv" and self._is_pointwise(node) and self._pointwise.joined(node)
+        )
+        return {self._source.made_by[name].name for name in joined}
+
+    def _is_pointwise(self, node: onnx.NodeProto) -> bool:
+        weight = self._source.constants[node.input[1]]
+        return weight.shape[2:] == (1, 1) and attributes(node)["strides"] == [1, 1]
+
     def _node(self, node: onnx.NodeProto) -> None:
         kind = node.op_type
-        if kind in _ELEMENTWISE:
+        if self._gating.is_product(node):
+            self._made(node, self._gating.product(node, self._read, self._integer.levels))
+        elif kind in _ELEMENTWISE:
             self._require_scalars(node)
             self._made(node, self._builder.copy(node, [self._read(name) for name in node.input]))
-        elif kind == "Cast":
-            self._cast(node)
-        elif kind == "Transpose":
-            self._transpose(node)
-        elif kind == "Conv":
-            self._analogue_convolution(node)
-        elif kind == "DepthToSpace":
-            self._first[node.output[0]] = self._builder.copy(
-                node, [self._channels_first(node.input[0])]
-            )
-        elif kind in {"Concat", "Split"}:
-            inputs = [self._read(name) for name in node.input]
-            axis = _MOVED[attributes(node)["axis"]]
-            self._made(node, self._builder.copy(node, inputs, axis=axis))
-        elif kind == "ReduceMean":
-            self._reduce(node, self._read(node.input[0]))
-        elif kind == "GlobalAveragePool":
-            self._mean(node)
-        elif kind == "Resize":
-            self._resize(node)
+        elif kind in self._writers:
+            self._writers[kind](node)
         else:
             raise unknown_operator(node, "int8 for onnxruntime")
+
+    def _depth_to_space(self, node: onnx.NodeProto) -> None:
+        self._first[node.output[0]] = self._builder.copy(
+            node, [self._channels_first(node.input[0])]
+        )
+
+    def _along_channels(self, node: onnx.NodeProto) -> None:
+        inputs = [self._read(name) for name in node.input]
+        axis = _MOVED[attributes(node)["axis"]]
+        self._made(node, self._builder.copy(node, inputs, axis=axis))
 
     def _made(self, node: onnx.NodeProto, first: str) -> None:
         """Records that the outputs of a node have channels last."""
@@ -172,22 +193,16 @@ class ChannelsLastWriter:
             raise unknown_operator(node, "int8 for onnxruntime")
 
     def _analogue_convolution(self, node: onnx.NodeProto) -> None:
-        weight = self._source.constants[node.input[1]]
-        settings = attributes(node)
-        pointwise = weight.shape[2:] == (1, 1) and settings["strides"] == [1, 1]
-        if not pointwise:
+        if not self._is_pointwise(node):
             inputs = [self._channels_first(node.input[0]), *map(self._constant, node.input[1:])]
             self._first[node.output[0]] = self._builder.copy(node, inputs)
             return
-        # With channels last, a 1x1 convolution is a matrix product, without transposing.
-        matrix = self._builder.constant(
-            f"{node.input[1]}/matrix", np.ascontiguousarray(weight[:, :, 0, 0].T)
-        )
-        product = self._builder.node(
-            "MatMul", [self._read(node.input[0]), matrix], f"{node.output[0]}/product"
-        )
-        name = self._builder.node("Add", [product, self._constant(node.input[2])], node.output[0])
-        self._made(node, name)
+        parts = self._pointwise.joined(node)
+        if parts:
+            made = self._pointwise.products(node, parts, self._gating.gates, self._read)
+        else:
+            made = self._pointwise.product(node, self._read)
+        self._made(node, made)
 
     def _reduce(self, node: onnx.NodeProto, read: str) -> None:
         settings = attributes(node)

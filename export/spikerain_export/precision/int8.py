@@ -83,7 +83,14 @@ def to_int8(
         scales = output_scales(model, spec, scenes)
     convolutions = SpikingConvolutions(source, spec)
     rewritten = ChannelsLastWriter(source, spec, convolutions, scales).write()
-    return rewritten, counted(rewritten, described)
+    return rewritten, _as_in_full_precision(counted(rewritten, described), spec)
+
+
+def _as_in_full_precision(made: ModelSpec, spec: ModelSpec) -> ModelSpec:
+    """Counts analogue layers as in FP32, also where their products are written more cheaply."""
+    known = {operation.name: operation for operation in spec.operations if not operation.spiking}
+    operations = (known.get(operation.name, operation) for operation in made.operations)
+    return replace(made, operations=tuple(operations))
 
 
 def output_scales(

@@ -20,6 +20,9 @@ from spikerain_export.precision.scales import OutputScale, quantise_weight
 class IntegerConvolutionWriter:
     """Emits spiking convolutions in integers, and the concatenations of spikes that they read.
 
+    Attributes:
+        levels: the bytes of the outputs in float32, by their names.
+
     Args:
         builder: builder that receives the nodes.
         scales: the output scale of each convolution, by layer.
@@ -28,6 +31,7 @@ class IntegerConvolutionWriter:
     def __init__(self, builder: GraphBuilder, scales: Mapping[str, OutputScale]) -> None:
         self._builder = builder
         self._scales = scales
+        self.levels: dict[str, str] = {}
         self._joined: dict[tuple[str, ...], str] = {}
 
     def write(self, convolution: SpikingConvolution) -> str:
@@ -37,7 +41,9 @@ class IntegerConvolutionWriter:
             The name of its output, float32 (1, H, W, C).
         """
         output = self._scales[convolution.layer]
-        inputs = [self.write_bytes(convolution, output), *self._step(convolution.layer, output)]
+        levels = self.write_bytes(convolution, output)
+        self.levels[convolution.output] = levels
+        inputs = [levels, *self._step(convolution.layer, output)]
         return self._builder.node("DequantizeLinear", inputs, convolution.output)
 
     def write_bytes(self, convolution: SpikingConvolution, output: OutputScale) -> str:
