@@ -30,10 +30,10 @@ def messages() -> list[Message]:
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (["profile", "--model", "absent"], 2),
+        pytest.param(["profile", "--model", "absent"], 2, marks=pytest.mark.slow),
         (["run", "--camera", "absent.mp4", "--output", "out.mp4"], 2),
         (["run", "--camera", "demo", "--output", "out.mp4", "--imgsz", "huge"], 2),
-        (["profile", "--board", "abacus", "--imgsz", "16"], 2),
+        pytest.param(["profile", "--board", "abacus", "--imgsz", "16"], 2, marks=pytest.mark.slow),
         (["info", "mkdocs.yml"], 4),
     ],
 )

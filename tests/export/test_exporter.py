@@ -23,7 +23,9 @@ def test_graph_and_probe_graph_are_written_with_descriptions(
         assert derainer.can_probe
 
 
-@pytest.mark.parametrize("opset", [17, 18, 21])
+@pytest.mark.parametrize(
+    "opset", [17, *(pytest.param(each, marks=pytest.mark.slow) for each in (18, 21))]
+)
 def test_the_written_graphs_have_the_requested_operator_set(
     published: SpikeRain, tmp_path: Path, opset: int
 ) -> None:

@@ -83,12 +83,19 @@ def test_a_damaged_jpeg_is_refused(tmp_path: Path, picture: Draw, kind: str) -> 
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-@pytest.mark.parametrize("kind", JPEGS)
-def test_a_picture_of_one_colour_is_not_damaged(tmp_path: Path, level: int, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        *(pytest.param(".jpg", options, id=kind) for kind, options in JPEGS.items()),
+        pytest.param(".webp", [cv2.IMWRITE_WEBP_QUALITY, 101], id="webp"),
+    ],
+)
+def test_a_picture_of_one_colour_is_not_damaged(
+    tmp_path: Path, level: int, suffix: str, options: list[int]
+) -> None:
     flat = np.full((800, 1200, 3), level, np.uint8)
-    for suffix, options in ((".jpg", JPEGS[kind]), (".webp", [cv2.IMWRITE_WEBP_QUALITY, 101])):
-        read = read_image(save(tmp_path / f"flat{suffix}", packed(suffix, flat, options)))
-        np.testing.assert_allclose(read, flat, atol=1)
+    read = read_image(save(tmp_path / f"flat{suffix}", packed(suffix, flat, options)))
+    np.testing.assert_allclose(read, flat, atol=1)
 
 
 def test_a_few_extra_bytes_before_the_end_of_a_jpeg_are_not_damage(
