@@ -11,6 +11,7 @@ import numpy as np
 
 from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.sinks import Sink
 
 
 class Recorder:
@@ -87,3 +88,16 @@ def fail(error: BaseException, at: int) -> Callable[[int], None]:
             raise error
 
     return check
+
+
+def send(sink: Sink, *images: Image, first: int = 0) -> None:
+    """Sends images as frames that are numbered from `first`, without times of their own."""
+    for number, image in enumerate(images, first):
+        sink.write(Frame(image, number, 0.0, f"shot {number}"), image)
+
+
+def repeat(sink: Sink, image: Image, count: int, pace: float = 0.0) -> None:
+    """Sends an image again and again: 25 frames a second by their times, `pace` seconds apart."""
+    for number in range(count):
+        sink.write(Frame(image, number, 0.0, "shot", number / 25), image)
+        time.sleep(pace)
