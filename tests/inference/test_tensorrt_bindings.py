@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from real_bindings import Documented, jetpack_bindings, parameters, takes
-from tensorrt_hardware import Hardware, cuda, engine_file, library
+from tensorrt_hardware import Hardware, cuda
+from tensorrt_stand_in import engine_file, library
 
 import spikerain_edge.inference
 import spikerain_export.tensorrt

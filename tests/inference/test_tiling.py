@@ -29,11 +29,6 @@ Draw = Callable[..., Image]
 quick = settings(max_examples=40, deadline=None)
 
 
-@pytest.fixture(scope="session")
-def spec(derainer: Derainer) -> ModelSpec:
-    return derainer.spec
-
-
 @quick
 @given(
     length=st.integers(16, 3000),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tensorrt_hardware import INPUTS, Hardware, cuda, engine_file, library
+from tensorrt_hardware import Hardware, cuda
+from tensorrt_stand_in import INPUTS, engine_file, library
 from video_graph import video_file, video_spec
 
 from spikerain_edge.engine_header import Profile
