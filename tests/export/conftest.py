@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 from networks import randomised
+from tensorrt_graphs import real_library
 
+from spikerain_edge.inference.tensorrt_library import Library
 from spikerain_training.config import NetworkConfig, variants
 from spikerain_training.network import SpikeRain
 
@@ -29,3 +31,9 @@ def published() -> SpikeRain:
             "small", 16, growth=8, units=2, timesteps=3, encoder=(2, 1, 1), decoder=(1, 1, 1)
         )
     )
+
+
+@pytest.fixture(scope="session")
+def library() -> Library:
+    """NVIDIA's builder; skips the test if it is not installed."""
+    return real_library()

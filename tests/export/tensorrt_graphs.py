@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +12,16 @@ import pytest
 from descriptions import operation
 from onnx import TensorProto, helper, numpy_helper
 
+from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import InputError
 from spikerain_edge.inference.tensorrt_library import TENSORRT_RTX, Library, find_library
 from spikerain_edge.parts import NeuronLayer
 from spikerain_edge.spec import ModelSpec, Precision
 from spikerain_export.artefact import seal
+from spikerain_export.tensorrt import BuildSettings
 
 LAYER = "layer"
+FIXED = Profile.fixed_at((16, 24))
 
 
 def real_library() -> Library:
@@ -26,6 +30,11 @@ def real_library() -> Library:
         return find_library(TENSORRT_RTX)
     except InputError as error:
         pytest.skip(f"no engine can be built: {error}")
+
+
+def settings(*profiles: Profile, **changed: Any) -> BuildSettings:
+    """Settings of a build ahead of time, for one fixed size unless told otherwise."""
+    return BuildSettings(profiles or (FIXED,), **{"capability": "8.6", **changed})
 
 
 def small_spec(precision: Precision, full_precision: tuple[str, ...] = ()) -> ModelSpec:

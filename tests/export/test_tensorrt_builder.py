@@ -9,34 +9,20 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tensorrt_graphs import real_library, reopened, small_graph, small_spec
+from tensorrt_graphs import FIXED, reopened, settings, small_graph, small_spec
 
 from spikerain_edge.engine_file import parse_engine_file
-from spikerain_edge.engine_header import AHEAD_OF_TIME, MAX_PROFILES, Profile
+from spikerain_edge.engine_header import AHEAD_OF_TIME, Profile
 from spikerain_edge.errors import InputError, ModelError
-from spikerain_edge.inference.tensorrt_library import TENSORRT, TENSORRT_RTX, Library
-from spikerain_export.tensorrt import BuildSettings, build_engine, target
-from spikerain_export.tensorrt.requirements import check_profiles
-from spikerain_export.tensorrt.target import find_target, workspace_bytes
-from spikerain_export.tensorrt.timing import load_timings, save_timings
+from spikerain_edge.inference.tensorrt_library import TENSORRT_RTX, Library
+from spikerain_export.tensorrt import build_engine
 
-FIXED = Profile.fixed_at((16, 24))
 FREE = Profile((8, 8), (16, 16), (32, 32))
 GIB = 1 << 30
-
-
-@pytest.fixture(scope="module")
-def library() -> Library:
-    return real_library()
-
-
-def settings(*profiles: Profile, **changed: Any) -> BuildSettings:
-    return BuildSettings(profiles or (FIXED,), **{"capability": "8.6", **changed})
 
 
 @pytest.mark.slow
@@ -196,57 +182,6 @@ def test_a_graph_with_other_tensors_than_its_description_is_rejected(library: Li
         build_engine(content, replace(spec, image_output="x"), settings(), library=library)
 
 
-def test_a_probe_graph_is_rejected() -> None:
-    content, spec = small_graph("fp32")
-    with pytest.raises(InputError, match="is a probe graph"):
-        build_engine(content, replace(spec, probe=True), settings())
-
-
-def test_a_graph_for_onnx_runtime_is_rejected() -> None:
-    content, spec = small_graph("fp32")
-    with pytest.raises(InputError, match="was made for ONNX Runtime"):
-        build_engine(content, replace(spec, target="onnxruntime"), settings())
-
-
-@pytest.mark.parametrize(
-    ("profiles", "reason"),
-    [
-        ((), "1 to 16 profiles, not 0"),
-        ((FIXED,) * (MAX_PROFILES + 1), "1 to 16 profiles"),
-        ((Profile.fixed_at((20, 24)),), "cannot take images of 24x20; use multiples of 8"),
-        ((Profile((8, 8), (16, 16), (36, 32)),), "cannot take images of 32x36"),
-        ((Profile((32, 32), (16, 16), (8, 8)),), "out of order"),
-        ((Profile((8, 8), (64, 8), (32, 32)),), "out of order"),
-        ((Profile.fixed_at((0, 8)),), "out of order"),
-    ],
-)
-def test_impossible_sizes_are_rejected(profiles: tuple[Profile, ...], reason: str) -> None:
-    with pytest.raises(InputError, match=reason):
-        check_profiles(small_spec("fp32"), profiles)
-
-
-def test_a_graph_of_fixed_size_can_only_be_built_for_that_size() -> None:
-    spec = replace(small_spec("fp32"), height=16, width=24)
-    check_profiles(spec, (FIXED,))
-    with pytest.raises(InputError, match="only takes 24x16, not 8x8 to 32x32"):
-        check_profiles(spec, (FREE,))
-
-
-def test_the_workspace_defaults_to_half_of_the_free_memory() -> None:
-    assert workspace_bytes(None, 6 * GIB) == 3 * GIB
-    assert workspace_bytes(None, None) is None
-    assert workspace_bytes(1.5, 6 * GIB) == 3 * GIB // 2
-    assert workspace_bytes(2, None) == 2 * GIB
-
-
-@pytest.mark.parametrize(
-    ("gib", "free"), [(0, None), (-1, None), (8, 6 * GIB), (float("nan"), None)]
-)
-def test_an_impossible_workspace_is_rejected(gib: float, free: int | None) -> None:
-    with pytest.raises(InputError, match="is not possible"):
-        workspace_bytes(gib, free)
-
-
 @pytest.mark.slow
 def test_tensorrt_receives_the_workspace(library: Library) -> None:
     content, spec = small_graph("fp32")
@@ -268,82 +203,3 @@ def test_tensorrt_receives_the_workspace(library: Library) -> None:
     watched = Library(module, library.name, library.version)
     build_engine(content, spec, settings(workspace=0.5), library=watched)
     assert limits == [GIB // 2]
-
-
-@pytest.mark.slow
-def test_the_error_about_an_unknown_capability_lists_the_known_ones(
-    library: Library,
-) -> None:
-    with pytest.raises(InputError, match=r"capability 3\.0; choose one of .*8\.6, 8\.9, 12\.0"):
-        find_target(library, "3.0")
-
-
-@pytest.mark.slow
-def test_the_error_about_a_missing_gpu_mentions_ahead_of_time_builds(
-    library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def absent(device: int) -> None:
-        raise InputError("CUDA finds no GPU here", "run where one is")
-
-    monkeypatch.setattr(target, "open_cuda", absent)
-    with pytest.raises(InputError, match=r"no GPU here; run where one is, or .*--capability X\.Y"):
-        find_target(library, None)
-
-
-def test_tensorrt_itself_does_not_build_ahead_of_time() -> None:
-    with pytest.raises(InputError, match="cannot build engines ahead of time"):
-        find_target(Library(SimpleNamespace(), TENSORRT, "10.3.0"), "8.7")
-
-
-class Config:
-    """Stands in for the builder configuration of TensorRT itself, which is not installed here."""
-
-    def __init__(self, refused: bytes | None = None) -> None:
-        self.given: bytes | None = None
-        self._refused = refused
-
-    def create_timing_cache(self, serialized_timing_cache: bytes) -> bytes:
-        return serialized_timing_cache
-
-    def set_timing_cache(self, cache: bytes, ignore_mismatch: bool) -> bool:
-        assert not ignore_mismatch
-        if cache == self._refused:
-            return False
-        self.given = cache
-        return True
-
-    def get_timing_cache(self) -> Any:
-        return SimpleNamespace(serialize=lambda: b"times")
-
-
-def test_timings_of_one_build_are_used_by_the_next(tmp_path: Path) -> None:
-    kept = tmp_path / "kept" / "x.timings"
-    first, second, refusing = Config(), Config(), Config(refused=b"times")
-    load_timings(first, kept)
-    assert first.given == b"", "the first build has no timings"
-    save_timings(first, kept)
-    load_timings(second, kept)
-    assert second.given == b"times"
-    load_timings(refusing, kept)
-    assert refusing.given == b"", "timings of another GPU are not used"
-
-
-@pytest.mark.parametrize("damage", [b"", b"short", b"0" * 100])
-def test_damaged_timings_are_ignored(tmp_path: Path, damage: bytes) -> None:
-    kept, config = tmp_path / "x.timings", Config()
-    kept.write_bytes(damage)
-    load_timings(config, kept)
-    assert config.given == b""
-
-
-def test_timings_that_cannot_be_written_do_not_fail_the_build(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    save_timings(Config(), tmp_path / "file" / "x.timings")
-    assert (tmp_path / "file").read_bytes() == b""
-
-
-@pytest.mark.slow
-def test_tensorrt_for_rtx_writes_no_timings(library: Library, tmp_path: Path) -> None:
-    content, spec = small_graph("fp32")
-    build_engine(content, spec, settings(timings=tmp_path / "x.timings"), library=library)
-    assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tensorrt_graphs import real_library, small_graph, small_spec
+from tensorrt_graphs import small_graph, small_spec
 
 from spikerain_edge.caches import cache_folder
 from spikerain_edge.engine_file import EngineFile
@@ -120,11 +120,6 @@ def test_an_error_names_an_unwritable_cache_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"cannot write .*; set XDG_CACHE_HOME"):
         kept(EngineCache(tmp_path / "file" / "engines"))
-
-
-@pytest.fixture(scope="module")
-def library() -> Library:
-    return real_library()
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx
 import pytest
 import torch
-from tensorrt_graphs import real_library, reopened
+from tensorrt_graphs import reopened
 
 from spikerain_edge.engine_file import EngineFile, parse_engine_file
 from spikerain_edge.engine_header import Profile
@@ -39,11 +39,6 @@ class Graph:
 
     content: bytes
     spec: ModelSpec
-
-
-@pytest.fixture(scope="module")
-def library() -> Library:
-    return real_library()
 
 
 @pytest.fixture(scope="module", params=["nano", "tiny", "s", "nano-video"])

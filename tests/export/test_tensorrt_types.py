@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from descriptions import operation
-from tensorrt_graphs import LAYER, real_library, small_graph, small_spec
+from tensorrt_graphs import LAYER, small_graph, small_spec
 
 from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import ModelError
@@ -18,11 +18,6 @@ from spikerain_export.tensorrt.typed import check_layers, convolutions
 
 SETTINGS = BuildSettings((Profile.fixed_at((16, 16)),), capability="8.6")
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
-
-
-@pytest.fixture(scope="module")
-def library() -> Library:
-    return real_library()
 
 
 def refusal(library: Library, content: bytes, spec: ModelSpec) -> str:
