@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
 from graph_files import write_network
+from report_parts import NOTE, Cramped, Document, frames, options, profiled
 from torch import nn
 
 from spikerain_edge.spec import ModelSpec
@@ -68,3 +71,26 @@ def noise() -> Callable[[int, int], npt.NDArray[np.uint8]]:
     return lambda height, width: np.random.default_rng(0).integers(
         0, 256, (height, width, 3), np.uint8
     )
+
+
+@pytest.fixture(scope="session")
+def report(nano: Any) -> Document:
+    sizes = ((64, 64), (32, 32), (33, 50))
+    return profiled(
+        options(
+            nano.graph,
+            *sizes,
+            board="orin-nano",
+            neuron_cost=True,
+            images="noise",
+            frames_note=NOTE,
+        ),
+        frames,
+    )
+
+
+@pytest.fixture(scope="session")
+def cramped(nano: Any) -> Document:
+    """A report of a model without a probe graph, with one size that does not fit into memory."""
+    alone = shutil.copy(nano.graph, nano.graph.with_name("alone.onnx"))
+    return profiled(options(alone, (2048, 4096), (32, 32)), frames, start=Cramped)

@@ -1,98 +1,25 @@
 from __future__ import annotations
 
-import copy
 import csv
 import io
 import json
-import re
-import resource
-import shutil
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import cv2
 import jsonschema_rs
-import msgspec
-import numpy as np
 import pytest
-from rich.console import Console
+from report_parts import NOTE, Document, frames, options, parsed, profiled, shown
 
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
-from spikerain_edge.profiling.child import Child
-from spikerain_edge.profiling.document import Report, as_json
-from spikerain_edge.profiling.examination import ProfileOptions
 from spikerain_edge.profiling.html import render
-from spikerain_edge.profiling.report import profile
 from spikerain_edge.profiling.spreadsheet import rows_as_csv
-from spikerain_edge.profiling.tables import report_tables
 from spikerain_export.conversion import Request, convert
 from spikerain_export.origin import open_origin
 
-Document = dict[str, Any]
-NOTE = "Measured on noise."
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/profile.schema.json").read_text())
-
-
-class Cramped(Child):
-    """A process with little memory."""
-
-    def __enter__(self) -> Child:
-        child = super().__enter__()
-        child.call(resource.setrlimit, resource.RLIMIT_AS, (1 << 30, 1 << 30))
-        return child
-
-
-def frames(height: int, width: int) -> Sequence[Image]:
-    rng = np.random.default_rng(height)
-    return [rng.integers(0, 256, (height, width, 3), np.uint8) for _ in range(2)]
-
-
-def options(model: Path | str, *sizes: tuple[int, int], **settings: Any) -> ProfileOptions:
-    return ProfileOptions(
-        str(model), sizes, threads=1, warmup=0, iterations=3, power=False, **settings
-    )
-
-
-def profiled(*args: Any, **kwargs: Any) -> Document:
-    """The JSON document, as users' scripts read it."""
-    document: Document = json.loads(as_json(profile(*args, **kwargs)))
-    return document
-
-
-def parsed(document: Document) -> Report:
-    return msgspec.convert(document, Report)
-
-
-def shown(report: Document, width: int = 100, **what: bool) -> list[str]:
-    text = StringIO()
-    Console(file=text, width=width).print(report_tables(parsed(report), **what))
-    return text.getvalue().splitlines()
-
-
-@pytest.fixture(scope="module")
-def report(nano: Any) -> Document:
-    sizes = ((64, 64), (32, 32), (33, 50))
-    return profiled(
-        options(
-            nano.graph,
-            *sizes,
-            board="orin-nano",
-            neuron_cost=True,
-            images="noise",
-            frames_note=NOTE,
-        ),
-        frames,
-    )
-
-
-@pytest.fixture(scope="module")
-def cramped(nano: Any) -> Document:
-    """A report of a model without a probe graph, with one size that does not fit into memory."""
-    alone = shutil.copy(nano.graph, nano.graph.with_name("alone.onnx"))
-    return profiled(options(alone, (2048, 4096), (32, 32)), frames, start=Cramped)
 
 
 @pytest.mark.slow
@@ -271,49 +198,6 @@ def test_a_model_for_several_images_per_call_is_rejected(tmp_path: Path) -> None
     with pytest.raises(ModelError, match=r"^nano takes 2 images per call, .*--batch 1") as raised:
         profiled(options(path, (32, 32)), frames)
     assert "\n" not in str(raised.value)
-
-
-def test_no_number_is_cut_off_on_80_columns(report: Document) -> None:
-    large = copy.deepcopy(report)
-    for row in large["rows"]:
-        row["imgsz"], row["peak_memory_mb"] = [1080, 1920], 12345.0
-        row["latency_ms"] |= {"p50": 12345.6, "p95": 23456.7}
-    lines = shown(large, 80, table1=True, per_layer=True)
-    assert max(map(len, lines)) <= 80
-    text = "\n".join(lines)
-    assert "…" not in text
-    assert len(re.findall("^ 1920x1080 +12346 +23457 .* 12345 *$", text, re.MULTILINE)) == 3
-
-
-@pytest.mark.slow
-def test_the_tables_fit_100_columns(report: Document, cramped: Document) -> None:
-    lines = shown(report, table1=True, per_layer=True)
-    assert max(len(line) for line in lines) <= 100
-    text = "\n".join(lines)
-    for expected in ("50x33", "GSOPs", "as ANN", "encoder1.0.merge", "limited by", "Table 1"):
-        assert expected in text
-    plain = "\n".join(shown(cramped))
-    assert "4096x2048: " in plain
-    assert "has no probe graph" in plain
-    assert "encoder1.0.merge" not in plain
-
-
-@pytest.mark.slow
-def test_the_spreadsheet_has_a_line_per_size(report: Document, cramped: Document) -> None:
-    rows = list(csv.DictReader(io.StringIO(rows_as_csv(parsed(report)))))
-    assert [row["imgsz.width"] for row in rows] == ["64", "32", "50"]
-    assert float(rows[0]["energy_mj.cmos45"]) == report["rows"][0]["energy_mj"]["cmos45"]
-    empty, full = csv.DictReader(io.StringIO(rows_as_csv(parsed(cramped))))
-    assert empty["latency_ms.p50"] == ""
-    whole = csv.DictReader(io.StringIO(rows_as_csv(parsed(report)))).fieldnames or []
-    assert set(empty) <= set(whole), "a size that failed adds columns of its own"
-    assert float(full["latency_ms.p50"]) > 0
-
-
-@pytest.mark.slow
-def test_every_report_can_be_shown_as_a_page(report: Document, cramped: Document) -> None:
-    for each in (report, cramped):
-        assert render(parsed(each)).startswith("<!DOCTYPE html>")
 
 
 @pytest.mark.parametrize(
