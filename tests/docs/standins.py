@@ -108,7 +108,11 @@ RULES = (
         not_run="needs a Ray cluster; tests/batch starts one of two nodes",
     ),
     Rule("spikerain-edge doctor", says="nano-int8"),
-    Rule("spikerain-edge profile", FEW_FRAMES),
+    Rule(
+        "spikerain-edge profile",
+        FEW_FRAMES,
+        replaced=(r"--imgsz (256 512 720|640x480)", "--imgsz 64"),
+    ),
     Rule(
         "spikerain-edge profile --model m",
         FEW_FRAMES,
