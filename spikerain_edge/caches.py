@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -15,3 +16,21 @@ def cache_folder(name: str = "") -> Path:
     root = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(root) if root.startswith("/") else Path.home() / ".cache"
     return base / "spikerain-edge" / name
+
+
+def forget_oldest(folder: Path, pattern: str, count: int, keep: Path) -> None:
+    """Deletes the files that were used longest ago; files that cannot be deleted stay.
+
+    Args:
+        folder: folder of the cache.
+        pattern: glob of the files that count.
+        count: number of files that may stay.
+        keep: file that stays in any case.
+    """
+    aged = []
+    for path in folder.glob(pattern):
+        with suppress(OSError):  # another process may delete it at the same time
+            aged.append((path != keep, -path.stat().st_mtime, path))
+    for _, _, path in sorted(aged)[count:]:
+        with suppress(OSError):
+            path.unlink()

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from spikerain_edge.caches import cache_folder
+from spikerain_edge.caches import cache_folder, forget_oldest
 from spikerain_edge.files import write_whole
 
 MAX_FILES = 32
@@ -86,13 +86,4 @@ class CompiledCache:
         except OSError as error:
             _log.debug("the compiled graph was not kept: %s", error)
             return
-        self._forget(keep=path)
-
-    def _forget(self, keep: Path) -> None:
-        aged = []
-        for path in self.folder.glob(f"*{_SUFFIX}"):
-            with suppress(OSError):  # another process may delete it at the same time
-                aged.append((path != keep, -path.stat().st_mtime, path))
-        for _, _, path in sorted(aged)[MAX_FILES:]:
-            with suppress(OSError):
-                path.unlink()
+        forget_oldest(self.folder, f"*{_SUFFIX}", MAX_FILES, keep=path)

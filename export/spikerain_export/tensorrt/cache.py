@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from spikerain_edge.caches import cache_folder
+from spikerain_edge.caches import cache_folder, forget_oldest
 from spikerain_edge.engine_file import SUFFIX, EngineFile, read_engine_file
 from spikerain_edge.engine_header import HEADER_VERSION, EngineHeader
 from spikerain_edge.errors import InputError, ModelError, SpikeRainError
@@ -79,7 +79,7 @@ class EngineCache:
                 f"cannot write {path.parent}: {error.strerror}",
                 "set XDG_CACHE_HOME to a folder that you can write to",
             ) from error
-        self._forget(keep=path)
+        forget_oldest(self.folder, f"*{SUFFIX}", MAX_ENGINES, keep=path)
         return path
 
     def path(self, key: str) -> Path:
@@ -90,15 +90,6 @@ class EngineCache:
         """Returns the path of the kernel timings for a library and a GPU."""
         name = f"{library.name} {library.version} {target.gpu} {target.capability}"
         return self.folder / f"{re.sub(r'[^A-Za-z0-9.]+', '-', name)}.timings"
-
-    def _forget(self, keep: Path) -> None:
-        aged = []
-        for path in self.folder.glob(f"*{SUFFIX}"):
-            with suppress(OSError):  # another process may delete it at the same time
-                aged.append((path != keep, -path.stat().st_mtime, path))
-        for _, _, path in sorted(aged)[MAX_ENGINES:]:
-            with suppress(OSError):
-                path.unlink()
 
 
 def build_cached(
