@@ -62,17 +62,9 @@ def from_torch(options: argparse.Namespace) -> Derain:
     if options.kind == "compiled":
         network.compile()
         return lambda image: restore(network, image)
-    from spikingjelly_network import SpikingJellySpikeRain, copy_weights, reset_net
+    from spikingjelly_network import published_form
 
-    published = SpikingJellySpikeRain(network.config).eval()
-    copy_weights(network, published)
-
-    def derain(image: Image) -> Image:
-        restored = restore(published, image)
-        reset_net(published)
-        return restored
-
-    return derain
+    return published_form(network)
 
 
 if __name__ == "__main__":

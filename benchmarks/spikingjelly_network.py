@@ -10,6 +10,7 @@ every call.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import torch
 from spikingjelly.activation_based import layer, neuron, surrogate
@@ -17,9 +18,12 @@ from spikingjelly.activation_based.functional import reset_net
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spikerain_edge.images import Image
 from spikerain_training.config import NetworkConfig
+from spikerain_training.network import SpikeRain
+from spikerain_training.restore import restore
 
-__all__ = ["SpikingJellySpikeRain", "copy_weights", "reset_net"]
+__all__ = ["SpikingJellySpikeRain", "copy_weights", "published_form", "reset_net"]
 
 
 class SpikingJellySpikeRain(nn.Module):
@@ -212,3 +216,19 @@ def copy_weights(ours: nn.Module, theirs: SpikingJellySpikeRain) -> None:
         theirs.load_state_dict(state, strict=True)
     except RuntimeError as error:
         raise ValueError(str(error)) from error
+
+
+def published_form(network: SpikeRain) -> Callable[[Image], Image]:
+    """Returns a function that derains with the weights of a network in its published form.
+
+    The function takes and returns images (H, W, 3) uint8 BGR, and resets the neurons after each.
+    """
+    published = SpikingJellySpikeRain(network.config).eval()
+    copy_weights(network, published)
+
+    def derain(image: Image) -> Image:
+        restored = restore(published, image)
+        reset_net(published)
+        return restored
+
+    return derain

@@ -27,8 +27,7 @@ from spikerain_export.delivery import write
 from spikerain_export.origin import origin_of
 from spikerain_training.config import variants
 from spikerain_training.network import SpikeRain
-from spikerain_training.restore import restore
-from spikingjelly_network import SpikingJellySpikeRain, copy_weights, reset_net
+from spikingjelly_network import published_form
 
 Derain = Callable[[Image], Image]
 
@@ -36,19 +35,6 @@ Derain = Callable[[Image], Image]
 def export_untrained(network: SpikeRain, path: Path) -> None:
     """Exports the network as an ONNX graph."""
     write(make(origin_of(network), Request()), path)
-
-
-def spikingjelly_side(network: SpikeRain) -> Derain:
-    """Returns a function that derains in PyTorch and then resets the neurons."""
-    published = SpikingJellySpikeRain(network.config).eval()
-    copy_weights(network, published)
-
-    def derain(image: Image) -> Image:
-        restored = restore(published, image)
-        reset_net(published)
-        return restored
-
-    return derain
 
 
 def onnx_side(network: SpikeRain, threads: int) -> Derain:
@@ -75,7 +61,7 @@ def main() -> int:
     network = SpikeRain(variants()[options.variant]).eval()
     shape = (options.side, options.side, 3)
     image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    published, unrolled = spikingjelly_side(network), onnx_side(network, options.threads)
+    published, unrolled = published_form(network), onnx_side(network, options.threads)
 
     # An untrained network amplifies rounding: at 256x256, float32 and float64 give different
     # outputs even in the same implementation. The outputs are therefore compared on a small image.
