@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from file_tree import tree
 
 from spikerain_edge.system import available_memory, total_memory
 
@@ -54,11 +55,3 @@ resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 assert 0 < available_memory() < 1 << 30, available_memory()
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
-
-
-def tree(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root

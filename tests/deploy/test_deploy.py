@@ -69,6 +69,13 @@ def test_a_container_is_confined_and_passed_its_devices_explicitly(machine: str)
     assert "\nUSER 1000\n" in dockerfile(machine)
 
 
+def test_both_images_run_the_program_in_the_same_way() -> None:
+    jetson, x86 = (
+        dockerfile(machine).partition("install --directory")[2] for machine in ("jetson", "x86")
+    )
+    assert jetson == x86 != ""
+
+
 def dockerfile(machine: str) -> str:
     return (DEPLOY / machine / "Dockerfile").read_text()
 

@@ -9,6 +9,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from file_tree import tree
 
 import spikerain_edge
 from spikerain_edge.diagnosis.finding import Finding, Status
@@ -29,13 +30,6 @@ JETSON = {
     "var/lib/dpkg/status": "Package: curl\nVersion: 1\n\nPackage: nvidia-jetpack\n"
     "Status: install ok installed\nVersion: 6.2+b77\n\nPackage: zsh\nVersion: 5\n",
 }
-
-
-def tree(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
 
 
 def by_name(findings: list[Finding]) -> dict[str, Finding]:

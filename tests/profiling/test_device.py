@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from file_tree import tree
 
 from spikerain_edge.profiling.device import (
     Health,
@@ -36,14 +37,6 @@ JETSON = {
     "sys/class/hwmon/hwmon1/oc1_event_cnt": "2\n",
     "sys/class/hwmon/hwmon1/oc3_event_cnt": "1\n",
 }
-
-
-def tree(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
 
 
 def test_the_settings_of_a_jetson_are_read(tmp_path: Path) -> None:

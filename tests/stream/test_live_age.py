@@ -103,7 +103,7 @@ def test_what_is_too_old_is_derained_only_if_asked(drop: Drop, numbers: list[int
     taken: list[int] = []
 
     def take(image: Image) -> Image:
-        camera.ended.wait()
+        assert camera.ended.wait(60)
         taken.append(int(image[0, 0, 0]))
         return image
 

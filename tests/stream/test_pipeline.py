@@ -105,17 +105,22 @@ def test_frames_written_are_reported(shades: ImageSource) -> None:
     assert reported == [f"{number:02d}" for number in range(40)]
 
 
+def until_the_end(camera: Camera, begun: threading.Event) -> Callable[[Image], Image]:
+    """Takes for its first image as long as the camera has frames."""
+
+    def slow(image: Image) -> Image:
+        begun.set()
+        assert camera.ended.wait(60)
+        return image
+
+    return slow
+
+
 def test_a_live_source_is_not_waited_for() -> None:
     busy = threading.Event()
     camera = Camera(20, wait(busy, since=1))
-
-    def slow(image: Image) -> Image:
-        busy.set()
-        camera.ended.wait()
-        return image
-
     sink = Recorder()
-    traffic = Pipeline(camera, slow, [sink]).run()
+    traffic = Pipeline(camera, until_the_end(camera, busy), [sink]).run()
 
     assert sink.numbers == [0, 16, 17, 18, 19]
     assert (traffic.frames, traffic.dropped) == (5, 15)
@@ -125,14 +130,8 @@ def test_a_live_source_is_not_waited_for() -> None:
 def test_of_a_live_source_dropped_frames_do_not_count_for_the_limit() -> None:
     busy = threading.Event()
     camera = Camera(20, wait(busy, since=1))
-
-    def slow(image: Image) -> Image:
-        busy.set()
-        camera.ended.wait()
-        return image
-
     sink = Recorder()
-    Pipeline(camera, slow, [sink], max_frames=4).run()
+    Pipeline(camera, until_the_end(camera, busy), [sink], max_frames=4).run()
     assert sink.numbers == [0, 16, 17, 18]
 
 
