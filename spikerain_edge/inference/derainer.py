@@ -8,6 +8,7 @@ import numpy as np
 
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
+from spikerain_edge.images.alignment import align
 from spikerain_edge.inference.backends import open_graph
 from spikerain_edge.inference.engine import (
     Activity,
@@ -143,8 +144,9 @@ class Derainer(Closing):
 
         Args:
             image: uint8 (H, W, 3) BGR as OpenCV reads it, at least 16x16 pixels.
-            previous: the frame before it, of the same shape, which video models read. Without it,
-                they derain the image as a still picture. Models for single images ignore it.
+            previous: the frame before it, of the same shape, which video models read. It is aligned
+                if the camera has moved (see `align`). Without it, they derain the image as a still
+                picture. Models for single images ignore it.
 
         Returns:
             A new uint8 array of the same shape.
@@ -233,7 +235,7 @@ class Derainer(Closing):
         return derained[0, :height, :width]
 
     def _read(self, image: Image, previous: Image | None) -> Image | None:
-        """Returns the previous frame if the model reads it.
+        """Returns the previous frame, aligned with the image, if the model reads it.
 
         Raises:
             InputError: it does not have the type and shape of the image.
@@ -248,7 +250,7 @@ class Derainer(Closing):
                 f"{image.shape[1]}x{image.shape[0]}",
                 "give frames of one size, or leave the previous frame out",
             )
-        return previous
+        return align(previous, image)
 
     def _prepared(self, image: Image, previous: Image | None) -> list[Images]:
         frames = [image] if previous is None else [image, previous]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from spikerain_training.batches import collate
+from spikerain_training.batches import Batch, collate
 from spikerain_training.datasets import training_samples
-from spikerain_training.rendered_clips import FRAMES, RenderedClips
+from spikerain_training.rendered_clips import RenderedClips
 from spikerain_training.seeded_clips import CAMERAS, seeded_clip
 from spikerain_training.seeded_rain import severities
 
@@ -32,8 +32,7 @@ def test_a_clip_depends_on_seed_and_index_only(folder: Path) -> None:
     backwards = [again[index] for index in reversed(range(8))][::-1]
 
     for one, same in zip(in_order, backwards, strict=True):
-        assert torch.equal(one[0], same[0])
-        assert torch.equal(one[1], same[1])
+        assert all(map(torch.equal, one, same))
     assert not torch.equal(in_order[0][1], other[0][1])
     assert not torch.equal(in_order[0][1], in_order[1][1])
 
@@ -42,8 +41,8 @@ def test_clips_are_static_or_move_and_rain_falls_through_them(folder: Path) -> N
     clips = RenderedClips(folder, 32, 60, 1, dry=0.0)
     moving = raining = still = 0
     for index in range(len(clips)):
-        rainy, clean = clips[index]
-        assert rainy.shape == clean.shape == (FRAMES, 3, 32, 32)
+        rainy, clean, before = clips[index]
+        assert rainy.shape == clean.shape == before.shape == (2, 3, 32, 32)
         assert 0 <= rainy.min() <= rainy.max() <= 1
         moving += not torch.equal(clean[0], clean[1])
         raining += not torch.equal(rainy[0] - clean[0], rainy[1] - clean[1])
@@ -57,7 +56,7 @@ def test_clips_are_static_or_move_and_rain_falls_through_them(folder: Path) -> N
 def test_dry_clips_have_no_rain(folder: Path) -> None:
     clips = RenderedClips(folder, 32, 40, 1, dry=0.5)
 
-    dry = sum(torch.equal(*clips[index]) for index in range(40))
+    dry = sum(torch.equal(*clips[index][:2]) for index in range(40))
 
     assert 12 <= dry <= 28
 
@@ -67,7 +66,7 @@ def test_all_frames_of_a_compressed_clip_are_compressed(folder: Path) -> None:
         RenderedClips(folder, 32, 10, 1, dry=0.99, video=share) for share in (1.0, 0.0)
     )
     for index in range(10):
-        rainy, clean = compressed[index]
+        rainy, clean, _ = compressed[index]
         assert torch.equal(rainy, clean)
     changed = [not torch.equal(compressed[index][1], plain[index][1]) for index in range(10)]
     assert all(changed)
@@ -77,21 +76,40 @@ def test_two_frames_of_every_clip_are_restored(folder: Path) -> None:
     clips = RenderedClips(folder, 32, 4, 1)
     pairs = [clips[0], clips[1]]
 
-    rainy, clean, previous = collate([*pairs])  # type: ignore[misc]
+    batch = collate([*pairs])
 
-    assert previous is not None
-    for clip, (shown, truth) in enumerate(pairs):
-        assert torch.equal(rainy[2 * clip : 2 * clip + 2], shown[1:])
-        assert torch.equal(previous[2 * clip : 2 * clip + 2], shown[:-1])
-        assert torch.equal(clean[2 * clip : 2 * clip + 2], truth[1:])
+    assert isinstance(batch, Batch)
+    for clip, images in enumerate(pairs):
+        restored = slice(2 * clip, 2 * clip + 2)
+        assert all(
+            torch.equal(each[restored], image)
+            for each, image in zip(batch, images, strict=True)
+            if each is not None
+        )
+    assert batch.previous is not None
+
+
+def test_the_frames_before_are_aligned_with_those_of_a_camera_that_moves(folder: Path) -> None:
+    clips = RenderedClips(folder, 32, 60, 1, dry=0.99)
+    better = worse = 0
+    for index in range(len(clips)):
+        _, clean, before = clips[index]
+        inner = (..., slice(4, -4), slice(4, -4))
+        aligned = float((before[1] - clean[1])[inner].abs().mean())
+        apart = float((clean[0] - clean[1])[inner].abs().mean())
+        better += aligned < 0.7 * apart
+        worse += aligned > 1.1 * apart + 0.004
+    assert better >= 20
+    assert worse <= 2
 
 
 def test_pairs_become_clips_that_stand_still(pairs: Path) -> None:
     images = training_samples({pairs: 1.0}, 32, 4, 0)
     clips = training_samples({pairs: 1.0}, 32, 4, 0, frames=2)
 
-    for image, clip in zip(images[1], clips[1], strict=True):
-        assert clip.shape == (FRAMES, 3, 32, 32)
+    rainy, clean = images[1]
+    for image, clip in zip((rainy, clean, rainy), clips[1], strict=True):
+        assert clip.shape == (2, 3, 32, 32)
         assert all(torch.equal(frame, image) for frame in clip)
 
 

@@ -15,13 +15,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from spikerain_edge.errors import SpikeRainError
-from spikerain_training.datasets import training_samples
+from spikerain_training.datasets import Sample, training_samples
 from spikerain_training.hardware import ignore_interrupts
 from spikerain_training.recipe import Recipe
 from spikerain_training.record import Data
 from spikerain_training.step_sampler import BatchShare, StepSampler
-
-Sample = tuple[Tensor, Tensor]
 
 
 class Batch(NamedTuple):
@@ -30,7 +28,7 @@ class Batch(NamedTuple):
     Attributes:
         rainy: the rainy images. Restored frames of a clip follow each other.
         clean: ground truth.
-        previous: the rainy frames before `rainy`; None for single images.
+        previous: the rainy frames before `rainy`, aligned with them; None for single images.
     """
 
     rainy: Tensor
@@ -117,19 +115,18 @@ def load(
 def collate(samples: list[Sample | SpikeRainError]) -> Batch | SpikeRainError:
     """Stacks samples to a batch; the rainy images are channels-last.
 
-    All frames of a clip but the first are restored. If a sample is an error, returns the error
-    instead.
+    If a sample is an error, returns the error instead.
     """
-    pairs: list[Sample] = []
+    usable: list[Sample] = []
     for sample in samples:
         if isinstance(sample, SpikeRainError):
             return sample
-        pairs.append(sample)
-    rainy, clean = (torch.stack(images) for images in zip(*pairs, strict=True))
-    if rainy.ndim == 4:
-        return Batch(_channels_last(rainy), clean)
-    restored, before = rainy[:, 1:].flatten(0, 1), rainy[:, :-1].flatten(0, 1)
-    return Batch(_channels_last(restored), clean[:, 1:].flatten(0, 1), _channels_last(before))
+        usable.append(sample)
+    stacked = [torch.stack(images) for images in zip(*usable, strict=True)]
+    if stacked[0].ndim == 5:  # clips
+        stacked = [clips.flatten(0, 1) for clips in stacked]
+    rainy, clean, *previous = stacked
+    return Batch(_channels_last(rainy), clean, *map(_channels_last, previous))
 
 
 def _channels_last(images: Tensor) -> Tensor:

@@ -15,10 +15,11 @@ from spikerain_edge.images import Image
 from spikerain_edge.images.pairs import find_pairs
 from spikerain_edge.images.picture import Half, Pair
 from spikerain_training.rendered import DRY, RenderedWeather, WeatherMix
-from spikerain_training.rendered_clips import FRAMES, RenderedClips
+from spikerain_training.rendered_clips import RenderedClips
 from spikerain_training.tensors import to_tensor
 
-Sample = tuple[Tensor, Tensor]
+Sample = tuple[Tensor, ...]
+"""Images (rainy, clean), or frames of a clip (rainy, clean, rainy before)."""
 
 
 class PairedFolder(Dataset[Sample]):
@@ -63,8 +64,8 @@ class StillClips(Dataset[Sample]):
         self.pairs = pairs
 
     def __getitem__(self, index: int) -> Sample:
-        rainy, clean = self.pairs[index]
-        return rainy.expand(FRAMES, *rainy.shape), clean.expand(FRAMES, *clean.shape)
+        rainy, clean = (image.expand(2, *image.shape) for image in self.pairs[index])
+        return rainy, clean, rainy
 
 
 class Mixture(Dataset[Sample]):
@@ -114,8 +115,8 @@ def training_samples(
 ) -> Dataset[Sample]:
     """Returns the data set of one folder, or a mixture of several.
 
-    For a network of two frames, samples are clips (FRAMES, 3, crop, crop): rendered ones of clean
-    images, or the pairs as pictures that stand still.
+    For a network of two frames, samples are clips, (2, 3, crop, crop) each: rendered ones of clean
+    images (see `RenderedClips`), or the pairs as pictures that stand still.
 
     Args:
         folders: weight of each folder. A folder holds pairs in a known layout, or clean images;

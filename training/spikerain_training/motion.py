@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -140,6 +141,21 @@ def sample_blob(size: int, share: float, rng: np.random.Generator) -> _Mask:
 
 
 _INVERSE = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+
+
+def motions(size: Sequence[int], motion: Motion, side: int) -> list[Floats]:
+    """Returns where the frame before saw the places of each frame but the first.
+
+    Args:
+        size: height and width of the picture that is filmed.
+        motion: motion of the camera.
+        side: height and width of the frames in pixels.
+
+    Returns:
+        Matrices (2, 3) that map places (x, y, 1) in a frame to places in the frame before.
+    """
+    matrices = [np.vstack([matrix, [0, 0, 1]]) for matrix in _matrices(size, motion, side)]
+    return [(np.linalg.inv(before) @ now)[:2] for before, now in pairwise(matrices)]
 
 
 def _viewed(picture: Image, matrix: Floats, side: int, interpolation: int) -> Image:

@@ -112,7 +112,7 @@ class WeatherMix:
         ]
 
 
-class RenderedSamples(Dataset[tuple[Tensor, Tensor]]):
+class RenderedSamples(Dataset[tuple[Tensor, ...]]):
     """Base of samples with weather in front of clean photographs.
 
     Sample `i` depends on `seed` and `i` only, so a resumed run sees the same samples.
@@ -151,12 +151,12 @@ class RenderedSamples(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         return self.sample(np.random.default_rng((self.seed, index)))
 
     @abstractmethod
-    def sample(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Draws a random sample (weathered, clean)."""
+    def sample(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        """Draws a random sample: weathered, clean, and what else it has."""
 
     def photograph(self, rng: np.random.Generator) -> Image:
         """Draws one of the photographs, (H, W, 3) uint8 BGR."""

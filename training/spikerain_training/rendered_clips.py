@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from spikerain_edge.images import Image
+from spikerain_edge.images.alignment import moved
 from spikerain_training.camera import compress, degrade
 from spikerain_training.motion import (
     MARGIN,
     MOTIONS,
     Motion,
     filmed,
+    motions,
     passed_by,
     sample_blob,
+    static,
 )
 from spikerain_training.rendered import RenderedSamples, random_crop
 from spikerain_training.tensors import to_tensor
@@ -28,35 +32,42 @@ FRAMES = 3
 _MOTIONS = {"static": 0.38, "panning": 0.25, "hand-held": 0.27, "zooming": 0.1}
 _STILL = 0.06
 _JPEG = 0.2
+# Pixels by which estimates of the motion are wrong.
+_MISJUDGED = 0.1
+# Clips whose motion is not found.
+_LOST = 0.12
 
 
 class RenderedClips(RenderedSamples):
-    """Clips (weathered, clean) of crops, each (3, 3, crop, crop) float32 RGB in [0, 1].
+    """Clips of crops: two successive frames with weather, without, and the frames before them.
 
-    The first axis is time. The camera is static, pans, zooms or shakes; things may pass by in
-    front, at their own speed or as near things do. The exposure may drift. Rain falls from frame
-    to frame. A few clips show one picture all the time.
+    Each is (2, 3, crop, crop) float32 RGB in [0, 1]; the first axis is time. The camera is static,
+    pans, zooms or shakes; things may pass by in front, at their own speed or as near things do. The
+    exposure may drift. Weather falls from frame to frame. A few clips show one picture all the
+    time. The frames before are aligned as `align` does, with errors of its size and now and then
+    not at all; from the known motion, because crops show too little to find it.
 
     See `RenderedSamples` for the arguments.
     """
 
-    def sample(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Draws a random clip with weather and the clean one."""
+    def sample(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        """Draws a random clip: frames with weather, without, and the frames before."""
         if rng.random() < _STILL:
             clean = degrade(random_crop(self.photograph(rng), self.crop, rng), rng)
-            cleans, pace = [clean] * FRAMES, 0.0
+            cleans, camera, pace = [clean] * FRAMES, static(FRAMES, rng), 0.0
         else:
-            cleans = self._scene(rng)
+            cleans, camera = self._scene(rng)
             # Cameras differ in the time between two frames, and frames get lost.
             pace = float(np.exp(rng.normal(0, 0.4)))
         weathered, cleans = self._compressed(self.mix.over(cleans, rng, pace), cleans, rng)
-        return clip_tensor(weathered), clip_tensor(cleans)
+        before = self._aligned(weathered, camera, rng)
+        return clip_tensor(weathered[1:]), clip_tensor(cleans[1:]), clip_tensor(before)
 
     def _look(self, rng: np.random.Generator) -> Image:
         """Returns part of a photograph, with a margin for motion."""
         return degrade(random_crop(self.photograph(rng), self.crop + 2 * MARGIN, rng), rng)
 
-    def _scene(self, rng: np.random.Generator) -> list[Image]:
+    def _scene(self, rng: np.random.Generator) -> tuple[list[Image], Motion]:
         kinds = list(_MOTIONS)
         motion = MOTIONS[rng.choice(kinds, p=list(_MOTIONS.values()))](FRAMES, rng)
         frames = filmed(self._look(rng), motion, self.crop)
@@ -71,7 +82,7 @@ class RenderedClips(RenderedSamples):
             frames = _exposed(frames, rng.normal(0, 0.025))
         if rng.random() < 0.3:
             frames = _with_noise(frames, rng.uniform(0, 0.012), rng)
-        return frames
+        return frames, motion
 
     def _with_thing(
         self, frames: list[Image], motion: Motion, share: float, rng: np.random.Generator
@@ -79,6 +90,21 @@ class RenderedClips(RenderedSamples):
         look = self._look(rng)
         mask = sample_blob(len(look), share * rng.uniform(0.3, 1.7), rng)
         return passed_by(frames, look, mask, motion, self.crop)
+
+    def _aligned(
+        self, frames: list[Image], camera: Motion, rng: np.random.Generator
+    ) -> list[Image]:
+        """Returns all frames but the last, each aligned with the one after it."""
+        if camera.still or rng.random() < _LOST:
+            return frames[:-1]
+        size = (self.crop + 2 * MARGIN,) * 2
+        aligned = []
+        for (before, image), between in zip(
+            pairwise(frames), motions(size, camera, self.crop), strict=True
+        ):
+            between[:, 2] += rng.normal(0, _MISJUDGED, 2)
+            aligned.append(moved(before, image, between))
+        return aligned
 
     def _compressed(
         self, weathered: list[Image], cleans: list[Image], rng: np.random.Generator

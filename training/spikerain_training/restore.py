@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
 
 from spikerain_edge.images import Image
+from spikerain_edge.images.alignment import align
 from spikerain_training.tensors import to_image, to_tensor
 
 
@@ -17,19 +19,15 @@ def restore_clip(network: nn.Module, frames: Sequence[Image]) -> list[Image]:
 
     Args:
         network: a SpikeRain network of two frames in evaluation mode, on any device. It sees the
-            first frame as a still picture.
+            first frame as a still picture, and each other with the aligned frame before it.
         frames: the rainy frames.
 
     Returns:
         The derained frames, (H, W, 3) uint8 BGR.
     """
-    device = next(network.parameters()).device
-    restored = []
-    previous = None
-    for frame in frames:
-        image = to_tensor(frame)[None].to(device)
-        restored.append(to_image(network(image, previous)[0].cpu()))
-        previous = image
+    restored = [restore(network, frame) for frame in frames[:1]]
+    for before, frame in pairwise(frames):
+        restored.append(restore(network, frame, align(before, frame)))
     return restored
 
 
@@ -40,7 +38,8 @@ def restore(network: nn.Module, image: Image, previous: Image | None = None) -> 
     Args:
         network: a SpikeRain network in evaluation mode, on any device.
         image: the rainy image.
-        previous: the rainy frame before it, of the same shape, for a network of two frames.
+        previous: the rainy frame before it, aligned with it (see `align`), for a network of two
+            frames.
 
     Returns:
         The derained image, (H, W, 3) uint8 BGR.
