@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.images import Image
+from spikerain_edge.images.alignment import align
 from spikerain_edge.images.scaling import crop_and_scale
 from spikerain_edge.sizes import Size
 from spikerain_edge.stream.demo import DemoScene
@@ -26,7 +27,7 @@ _FASTEST = 3.0
 
 
 def draw_clips(count: int, size: Size, seed: int = 0, *, each: int = 2) -> list[Scene]:
-    """Generates scenes with the frame before each, from clips of 16 frames.
+    """Generates scenes with the aligned frame before each, from clips of 16 frames.
 
     Rain falls from frame to frame, and cars move in the street. Half of the cameras stand still,
     half of them pan. Every fourth clip shows a texture.
@@ -62,7 +63,8 @@ def _clip(
     for time in times:
         before, after = clean(time - 1), clean(time)
         previous = rain.render(before, float(time - 1), strength)
-        scenes.append(Scene(rain.render(after, float(time), strength), after, previous))
+        rainy = rain.render(after, float(time), strength)
+        scenes.append(Scene(rainy, after, align(previous, rainy)))
     return scenes
 
 

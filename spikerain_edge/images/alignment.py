@@ -15,17 +15,27 @@ Affine = npt.NDArray[np.float64]
 
 # Rows or columns, whichever are fewer, of the grey copies in which motion is found.
 _ENOUGH = 240
+# Pixels of these copies: bright streaks that are narrower are not looked at.
+_STREAK = 7
 _CORNERS = 150
 _LEAST_CORNER = 0.01
 _BETWEEN_CORNERS = 8
-_WINDOW = (15, 15)
+_WINDOW = (21, 21)
 _LEVELS = 3
 _NEAR = 2.0
 # Motion is trusted if so many corners, and this share of them, follow it.
 _LEAST_FOLLOWERS = 8
 _LEAST_SHARE = 0.2
-# Pixels by which a camera that stands still may seem to move.
+# Things that fall may be rain: so many of the corners must then follow.
+_LEAST_SHARE_FALLING = 0.7
+# The camera stands still if corners do not move by this many pixels; a quarter of those that
+# follow another motion are enough.
+_STILL_CORNER = 0.3
+_STILL_SHARE = 0.25
+# Pixels by which a camera that stands still may seem to move, and the share of the frame by which
+# none moves.
 _STILL = 0.15
+_FAR = 0.125
 # What is aligned must differ from the frame by less than this share of what is not.
 _BETTER = 0.95
 _NEW: Any = None  # OpenCV then allocates the points
@@ -79,7 +89,9 @@ def camera_motion(previous: Image, image: Image) -> Affine | None:
     step = max(1, round(min(image.shape[:2]) / _ENOUGH))
     before, now = (_grey(frame, step) for frame in (previous, image))
     motion = _similarity(before, now)
-    if motion is None or _is_still(motion, now.shape) or not _explains(motion, before, now):
+    if motion is None or _is_still(motion, now.shape) or _is_far(motion, now.shape):
+        return None
+    if not _explains(motion, before, now):
         return None
     # A pixel of the copies is the middle of `step` pixels.
     middle = (step - 1) / 2
@@ -88,6 +100,7 @@ def camera_motion(previous: Image, image: Image) -> Affine | None:
 
 
 def _similarity(before: _Pixels, now: _Pixels) -> Affine | None:
+    """Returns the motion that most corners follow; None if few of them follow any."""
     corners: Any = cv2.goodFeaturesToTrack(now, _CORNERS, _LEAST_CORNER, _BETWEEN_CORNERS)
     if corners is None:
         return None
@@ -95,15 +108,31 @@ def _similarity(before: _Pixels, now: _Pixels) -> Affine | None:
         now, before, corners, _NEW, winSize=_WINDOW, maxLevel=_LEVELS
     )
     kept = seen[:, 0] == 1
-    if np.count_nonzero(kept) < _LEAST_FOLLOWERS:
+    corners, found = corners[kept, 0], found[kept, 0]
+    if len(corners) < _LEAST_FOLLOWERS:
         return None
-    motion, follow = cv2.estimateAffinePartial2D(
-        corners[kept], found[kept], method=cv2.RANSAC, ransacReprojThreshold=_NEAR
+    fitted, follow = cv2.estimateAffinePartial2D(
+        corners, found, method=cv2.RANSAC, ransacReprojThreshold=_NEAR
     )
-    followers = np.count_nonzero(follow)
-    if motion is None or followers < max(_LEAST_FOLLOWERS, _LEAST_SHARE * len(corners)):
+    if fitted is None:
         return None
-    return np.asarray(motion, np.float64)
+    motion, followers = np.asarray(fitted, np.float64), np.count_nonzero(follow)
+    still = np.count_nonzero(np.abs(found - corners).max(axis=1) < _STILL_CORNER)
+    share = _LEAST_SHARE_FALLING if _falls(motion, now.shape) else _LEAST_SHARE
+    trusted = followers >= max(_LEAST_FOLLOWERS, share * len(corners))
+    return motion if trusted and still < _STILL_SHARE * followers else None
+
+
+def _falls(motion: Affine, size: tuple[int, ...]) -> bool:
+    """Whether the middle of the picture moves downwards, more than to a side, as rain does."""
+    x, y = _shift(motion, size)
+    return bool(-y > max(2 * abs(x), _NEAR))
+
+
+def _shift(motion: Affine, size: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Where the previous frame saw the middle of the picture (x, y), from the middle, in pixels."""
+    middle = np.array([size[1] - 1, size[0] - 1]) / 2
+    return np.asarray(motion[:, :2] @ middle + motion[:, 2] - middle)
 
 
 def _is_still(motion: Affine, size: tuple[int, ...]) -> bool:
@@ -111,6 +140,10 @@ def _is_still(motion: Affine, size: tuple[int, ...]) -> bool:
     bottom, right = size[0] - 1, size[1] - 1
     ends = np.array([[0, 0, 1], [right, 0, 1], [0, bottom, 1], [right, bottom, 1]], float)
     return bool(np.abs(ends @ motion.T - ends[:, :2]).max() < _STILL)
+
+
+def _is_far(motion: Affine, size: tuple[int, ...]) -> bool:
+    return bool(np.abs(_shift(motion, size)).max() > _FAR * min(size))
 
 
 def _explains(motion: Affine, before: _Pixels, now: _Pixels) -> bool:
@@ -131,9 +164,11 @@ def _moved(frame: _Pixels, behind: _Pixels, motion: Affine, interpolation: int) 
 
 
 def _grey(frame: Image, step: int) -> _Pixels:
+    """Returns a small grey copy without narrow bright streaks."""
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
     if step > 1:
         height, width = (length // step for length in grey.shape)
         whole = grey[: height * step, : width * step]
         grey = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(grey, np.uint8)
+    # Rain is brighter than what is behind it, and narrow.
+    return np.asarray(cv2.morphologyEx(grey, cv2.MORPH_OPEN, np.ones((1, _STREAK))), np.uint8)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from tensorrt_hardware import Hardware, cuda
@@ -15,6 +16,7 @@ from video_graph import video_file, video_spec
 from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
+from spikerain_edge.images.alignment import align
 from spikerain_edge.inference import Derainer
 from spikerain_edge.inference.compiled_cache import CompiledCache
 from spikerain_edge.inference.engine import Engine
@@ -98,6 +100,19 @@ def test_any_size_is_padded_in_both_frames(
     if not (height % 8 or width % 8):
         assert rates == pytest.approx((frame > before).mean())
         assert darker.activity(frame, before).rates == pytest.approx(rates)
+
+
+@pytest.mark.parametrize("tile", [None, (64, 64)])
+def test_the_frame_before_is_aligned_with_the_frame(
+    picture: Draw, tile: tuple[int, int] | None
+) -> None:
+    wide = cv2.resize(picture(1, 40, 60), (240, 160), interpolation=cv2.INTER_CUBIC)
+    before, frame = wide[:, :-8].copy(), wide[:, 8:].copy()
+    engine = OnnxRuntimeEngine(video_file(), "darker.onnx", threads=1)
+    with Derainer(engine, tile=tile) as derainer:
+        derained = derainer(frame, before)
+    np.testing.assert_array_equal(derained, np.minimum(align(before, frame), frame))
+    assert cv2.PSNR(derained, frame) > 40 > cv2.PSNR(before, frame)
 
 
 def test_tiles_see_their_own_place_of_the_frame_before(picture: Draw) -> None:
