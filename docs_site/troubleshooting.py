@@ -31,16 +31,16 @@ TOPICS = {
 }
 _START = """# Troubleshooting
 
-A failure is one line: what is wrong, a semicolon, and what to do. Type a few of its words into the
-search field above, or choose where it came from. In the messages, words in italic capitals stand
-for what is yours, such as <var>PATH</var>. The pages are made from the messages in the code.
+An error is one line: what is wrong, a semicolon, and what to do. Type a few of its words into the
+search field above, or choose its topic below. Words in italic capitals stand for your own values,
+such as <var>PATH</var>. These pages are generated from the messages in the code.
 
 | exit code | meaning | error in Python |
 |---|---|---|
 | 0 | done | |
-| 2 | an input, an option or the machine is not as it must be; the same command fails again | \
+| 2 | an input, an option or the machine is wrong; the same command will fail again | \
 `InputError` |
-| 3 | a camera or an output failed for good; try again later | `StreamError` |
+| 3 | a camera or an output failed permanently; try again later | `StreamError` |
 | 4 | a model, an engine or a checkpoint cannot be used | `ModelError` |
 | 5 | memory ran out, or a loss is not finite | `ComputeError` |
 | 1, with a traceback | a bug: please report it | any other |
@@ -54,7 +54,7 @@ def pages(messages: Sequence[Message]) -> dict[str, str]:
     found = {name: [each for each in messages if _topic(each) == name] for name in titles}
     topics = {name: each for name, each in found.items() if each}
     listed = [f"- [{titles[name]}]({name}.md), {len(each)}" for name, each in topics.items()]
-    start = _START + "## Where the message came from\n\n" + "\n".join(listed) + "\n"
+    start = _START + "## Topics\n\n" + "\n".join(listed) + "\n"
     written = {f"troubleshooting/{n}.md": _page(titles[n], each) for n, each in topics.items()}
     return {"troubleshooting/index.md": start, **written}
 
