@@ -105,7 +105,7 @@ def test_counts_agree_with_the_arrays_of_a_run(
         reads[name] += arrays[read].size
         writes[name] += arrays[made].size
     sizes = {name: (arrays[read].itemsize, arrays[made].itemsize) for name, read, made, _ in nodes}
-    # The products of this layer are written more cheaply, but counted as in FP32.
+    # This layer is written as several products, but counted as in FP32.
     folded = {node.name.partition("/")[0] for node in model.graph.node if node.op_type == "Gemm"}
     assert folded <= {"enhance.gate"}
     full = {each.name: each for each in origin.graph.spec.operations}

@@ -199,7 +199,7 @@ class ChannelsLastWriter:
             return
         parts = self._pointwise.joined(node)
         if parts:
-            made = self._pointwise.products(node, parts, self._gating.gates, self._read)
+            made = self._pointwise.products(node, parts, self._read)
         else:
             made = self._pointwise.product(node, self._read)
         self._made(node, made)

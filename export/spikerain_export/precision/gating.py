@@ -17,10 +17,6 @@ class GateWriter:
     ONNX Runtime multiplies piece by piece, where a piece is what is repeated: it is twice as fast
     if a gate is first repeated over a row of pixels.
 
-    Attributes:
-        gates: tensors of the FP32 graph with one value per channel, or one in all: means over all
-            pixels and what is computed from these alone.
-
     Args:
         source: FP32 graph.
         builder: builder that receives the nodes.
@@ -29,15 +25,17 @@ class GateWriter:
     def __init__(self, source: SourceGraph, builder: GraphBuilder) -> None:
         self._source = source
         self._builder = builder
-        self.gates: set[str] = set()
+        # Tensors with one value per channel, or one in all: means over all pixels and what is
+        # computed from these alone.
+        self._gates: set[str] = set()
         for node in source.nodes:
-            if node.op_type == "GlobalAveragePool" or self.gates.issuperset(self._inputs(node)):
-                self.gates.update(node.output)
+            if node.op_type == "GlobalAveragePool" or self._gates.issuperset(self._inputs(node)):
+                self._gates.update(node.output)
 
     def is_product(self, node: onnx.NodeProto) -> bool:
         """Whether a node multiplies a feature by a gate."""
         inputs = self._inputs(node)
-        wanted = len(inputs) == 2 and self.gates.intersection(inputs) == {inputs[1]}
+        wanted = len(inputs) == 2 and self._gates.intersection(inputs) == {inputs[1]}
         return node.op_type == "Mul" and wanted
 
     def product(

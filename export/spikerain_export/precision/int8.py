@@ -87,7 +87,7 @@ def to_int8(
 
 
 def _as_in_full_precision(made: ModelSpec, spec: ModelSpec) -> ModelSpec:
-    """Counts analogue layers as in FP32, also where their products are written more cheaply."""
+    """Counts analogue layers as in FP32, also one that is written as several products."""
     known = {operation.name: operation for operation in spec.operations if not operation.spiking}
     operations = (known.get(operation.name, operation) for operation in made.operations)
     return replace(made, operations=tuple(operations))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import numpy as np
 import onnx
@@ -39,34 +39,19 @@ class PointwiseWriter:
         product = self._builder.node("MatMul", [read(node.input[0]), matrix], f"{name}/product")
         return self._builder.node("Add", [product, self._bias(node)], name)
 
-    def products(
-        self, node: onnx.NodeProto, parts: tuple[str, ...], gates: Collection[str], read: Read
-    ) -> str:
+    def products(self, node: onnx.NodeProto, parts: tuple[str, ...], read: Read) -> str:
         """Emits a convolution of several features without concatenating them.
 
-        The weights of a feature that is the product of another one and a gate are multiplied by
-        the gate, and added to those of the other one: `W1 x + W2 (g x) = (W1 + W2 g) x`.
+        Each product is added to the sum of those before it.
 
         Args:
             node: the convolution.
             parts: the features.
-            gates: tensors of the FP32 graph with one value per channel.
             read: returns a feature map with channels last.
         """
-        weights = np.split(self._weight(node), len(parts))
-        matrices = {
-            part: self._matrix(node, weight, f"/{place}")
-            for place, (part, weight) in enumerate(zip(parts, weights, strict=True))
-        }
-        for part in parts:
-            maker = self._source.made_by[part]
-            pair = list(maker.input) if maker.op_type == "Mul" else []
-            if len(pair) == 2 and pair[0] in matrices and pair[1] in gates:
-                matrix = self._gated(matrices.pop(part), read(pair[1]))
-                name = f"{matrix}/joined"
-                matrices[pair[0]] = self._builder.node("Add", [matrices[pair[0]], matrix], name)
-        total = self._bias(node)
-        for place, (part, matrix) in enumerate(matrices.items()):
+        total, weights = self._bias(node), np.split(self._weight(node), len(parts))
+        for place, (part, weight) in enumerate(zip(parts, weights, strict=True)):
+            matrix = self._matrix(node, weight, f"/{place}")
             rows = self._builder.node("Flatten", [read(part)], f"{matrix}/pixels", axis=3)
             name = f"{node.output[0]}/products/{place}"
             total = self._builder.node("Gemm", [rows, matrix, total], name)
@@ -82,12 +67,6 @@ class PointwiseWriter:
 
     def _bias(self, node: onnx.NodeProto) -> str:
         return self._builder.constant(node.input[2], self._source.constants[node.input[2]])
-
-    def _gated(self, matrix: str, gate: str) -> str:
-        """Emits a matrix whose rows are multiplied by a gate (1, 1, 1, C)."""
-        shape = self._builder.constant("column", np.array([-1, 1], np.int64))
-        column = self._builder.node("Reshape", [gate, shape], f"{matrix}/gate")
-        return self._builder.node("Mul", [matrix, column], f"{matrix}/gated")
 
     def _as_map(self, rows: str, like: str, channels: int, node: onnx.NodeProto) -> str:
         """Emits the feature map of a matrix with one row per pixel."""
