@@ -39,9 +39,13 @@ class BoundedConnection(H11Protocol, asyncio.BufferedProtocol):
     @property
     def idle(self) -> float:
         """Seconds since its latest answer or its beginning; none while it waits or is answered."""
-        if self._turn is not None or not self._answered:
-            return 0.0
-        return self.loop.time() - self._since
+        waits = self._turn is not None or self.busy
+        return 0.0 if waits else self.loop.time() - self._since
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request of it is being answered."""
+        return self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accepts a client."""
@@ -93,14 +97,10 @@ class BoundedConnection(H11Protocol, asyncio.BufferedProtocol):
     def _parse(self) -> None:
         self._turn = None
         super().handle_events()
-        if not self._answered:
+        if self.busy:
             self._relax("request")
         if not self.flow.read_paused:
             self.transport.resume_reading()
-
-    @property
-    def _answered(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
 
     def _limit(self, name: str, end: Callable[[], None]) -> None:
         if name not in self._timers and not self.transport.is_closing():

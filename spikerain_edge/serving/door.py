@@ -20,9 +20,11 @@ MOST_CONNECTIONS = 64
 MOST_OF_ONE_ADDRESS = 24
 """Connections at a time from one other machine."""
 # New connections that are looked at, at once and in a second; others wait in the system's queue.
-_BURST, _PER_SECOND = 100, 50
+_BURST, _PER_SECOND = 50, 100
 # The same of one other machine; others are turned away.
 _BURST_OF_ONE, _PER_SECOND_OF_ONE = 60, 10
+# Seconds that a client waits to be told that it does not get in: at once would invite the next one.
+_WAIT = 1.0
 # Seconds for which a connection may be silent though another one wants its place.
 _SILENT = 1.0
 # Seconds after which to go on where the system has no connection to give.
@@ -44,8 +46,8 @@ class Door:
         self._turns = turns
         self._loop = asyncio.get_running_loop()
         self._newcomers = RateLimit(_BURST_OF_ONE, _PER_SECOND_OF_ONE, self._loop.time)
-        self._arriving: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._arriving: dict[asyncio.Task[None], str] = {}
+        self._refused: set[socket.socket] = set()
 
     async def open(self, listening: socket.socket) -> None:
         """Takes connections until it is cancelled."""
@@ -63,39 +65,68 @@ class Door:
                 else:
                     self._answer(connection, network(host))
         finally:
-            for task in self._tasks:
+            for task in self._arriving:
                 task.cancel()
+            for connection in self._refused:
+                connection.close()
 
     def _answer(self, connection: socket.socket, peer: str) -> None:
         refusal = self._refusal(peer)
         if refusal is not None:
-            turn_away(connection, refusal)
+            self._refused.add(connection)
+            self._loop.call_later(_WAIT, self._turn_away, connection, refusal)
             return
 
         def end(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            self._arriving[peer] -= 1
+            self._arriving.pop(task, None)
             if task.cancelled():
                 connection.close()
 
-        self._arriving[peer] += 1
         task = self._loop.create_task(self._let_in(connection, peer))
-        self._tasks.add(task)
+        self._arriving[task] = peer
         task.add_done_callback(end)
 
     def _refusal(self, peer: str) -> HTTPStatus | None:
-        """Why an address gets no connection now."""
-        if peer != _LOOPBACK:
-            same = sum(one.peer == peer for one in self._connections) + self._arriving[peer]
-            if same >= MOST_OF_ONE_ADDRESS or not self._newcomers.take(peer):
-                return HTTPStatus.TOO_MANY_REQUESTS
-        if len(self._connections) + len(self._tasks) >= MOST_CONNECTIONS:
-            silent = max(self._connections, key=lambda one: one.idle, default=None)
-            if silent is None or silent.idle < _SILENT:
-                return HTTPStatus.SERVICE_UNAVAILABLE
-            self._connections.discard(silent)
-            silent.transport.abort()
+        """Why an address gets no connection now; makes room for it if it may have one."""
+        held = Counter(one.peer for one in self._connections)
+        held.update(self._arriving.values())
+        if peer != _LOOPBACK and (
+            held[peer] >= MOST_OF_ONE_ADDRESS or not self._newcomers.take(peer)
+        ):
+            return HTTPStatus.TOO_MANY_REQUESTS
+        if held.total() >= MOST_CONNECTIONS and not self._make_room(peer, held):
+            return HTTPStatus.SERVICE_UNAVAILABLE
         return None
+
+    def _make_room(self, peer: str, held: Counter[str]) -> bool:
+        """Closes a connection that is silent, or one of the address that has most."""
+        silent = max(self._connections, key=lambda one: one.idle, default=None)
+        if silent is not None and silent.idle >= _SILENT:
+            self._close(silent)
+            return True
+        greedy, most = held.most_common(1)[0]
+        if most <= held[peer] + 1:
+            return False
+        for task in [task for task, whose in self._arriving.items() if whose == greedy]:
+            del self._arriving[task]
+            task.cancel()
+            return True
+        for one in [one for one in self._connections if one.peer == greedy and not one.busy]:
+            self._close(one)
+            return True
+        return False
+
+    def _close(self, connection: BoundedConnection) -> None:
+        self._connections.discard(connection)
+        connection.transport.abort()
+
+    def _turn_away(self, connection: socket.socket, status: HTTPStatus) -> None:
+        """Answers a client whose request is not read, and closes its connection."""
+        self._refused.discard(connection)
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        answer = f"{head}Retry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        with connection, suppress(OSError):
+            connection.send(answer.encode())
 
     async def _let_in(self, connection: socket.socket, peer: str) -> None:
         """Waits for a client's turn, and gives it to the server."""
@@ -130,11 +161,3 @@ def network(host: str) -> str:
             return str(ipaddress.ip_network((address, _IPV6_NETWORK), strict=False))
         address = address.ipv4_mapped
     return _LOOPBACK if address.is_loopback else str(address)
-
-
-def turn_away(connection: socket.socket, status: HTTPStatus) -> None:
-    """Answers a client whose request is not read, and closes its connection."""
-    head = f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-    answer = f"{head}Retry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    with connection, suppress(OSError):
-        connection.send(answer.encode())

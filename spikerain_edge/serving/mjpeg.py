@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from starlette.types import Receive, Scope, Send
 
+from spikerain_edge.serving.metering import metered
 from spikerain_edge.serving.pictures import Picture, Pictures
 
 _BOUNDARY = b"spikerain"
@@ -33,7 +34,7 @@ class MjpegStream:
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
             return
-        sending = asyncio.ensure_future(self._send(send))
+        sending = asyncio.create_task(self._metered(send))
         leaving = asyncio.ensure_future(_left(receive))
         try:
             await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -41,6 +42,9 @@ class MjpegStream:
             for task in (sending, leaving):
                 task.cancel()
             await asyncio.gather(sending, leaving, return_exceptions=True)
+
+    async def _metered(self, send: Send) -> None:
+        await metered(self._send(send), self._pictures.count_sending)
 
     async def _send(self, send: Send) -> None:
         await send(_body(_END[2:]))

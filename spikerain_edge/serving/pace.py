@@ -23,19 +23,16 @@ class Pace:
     Args:
         share: processor time that pictures may take, in seconds per second.
         clock: returns a time in seconds.
-        meter: returns the processor time of the thread that sends, in seconds.
     """
 
     def __init__(
         self,
         share: float,
         clock: Callable[[], float] = time.monotonic,
-        meter: Callable[[], float] = time.thread_time,
     ) -> None:
         self._share = share
         self._clock = clock
-        self._meter = meter
-        self._metered = 0.0
+        self._sending = 0.0
         self._free = 0.0
 
     @property
@@ -47,15 +44,14 @@ class Pace:
         """Counts processor time of a picture, in seconds."""
         self._free = max(self._free, self._clock()) + min(seconds / self._share, LONGEST)
 
-    def begin(self) -> None:
-        """Forgets what the sending thread did before somebody watched."""
-        self._metered = self._meter()
+    def count_sending(self, seconds: float) -> None:
+        """Counts processor time of sending a picture to a viewer, in seconds."""
+        self._sending += seconds
 
-    def send(self) -> None:
-        """Counts what the sending thread has taken since the picture before."""
-        metered = self._meter()
-        self.spend(metered - self._metered)
-        self._metered = metered
+    def spend_sending(self) -> None:
+        """Spends what was counted for sending since the picture before."""
+        sending, self._sending = self._sending, 0.0
+        self.spend(sending)
 
     async def rest(self) -> None:
         """Waits until the next picture may be encoded."""

@@ -65,6 +65,10 @@ class Pictures:
         """Number of streams that are being watched."""
         return self._watched["streams"]
 
+    def count_sending(self, seconds: float) -> None:
+        """Counts processor time of sending pictures, in seconds; the next ones pay for it."""
+        self._pace.count_sending(seconds)
+
     async def stream(self, views: tuple[str, ...]) -> AsyncGenerator[Picture, None]:
         """Yields the newest picture again and again; a slow viewer misses those in between."""
         seen = 0
@@ -114,7 +118,6 @@ class Pictures:
     async def _encode(self) -> None:
         """Encodes while there are viewers; ends with the last one."""
         loop = asyncio.get_running_loop()
-        self._pace.begin()
         try:
             while self.viewers:
                 await self._pace.rest()
@@ -124,7 +127,7 @@ class Pictures:
                     await asyncio.sleep(_LOOK)
                     continue
                 jpegs = await self._jpegs(shown, views, _STREAM_QUALITY, _LONGEST)
-                self._pace.send()
+                self._pace.spend_sending()
                 self._newest = Picture(shown.number, jpegs)
                 self._announce()
                 await asyncio.sleep(max(0.0, began + 1 / _FASTEST - loop.time()))

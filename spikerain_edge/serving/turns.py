@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from spikerain_edge.serving.rates import Bucket
 
-BURST, PER_SECOND = 100, 20
+BURST, PER_SECOND = 40, 20
 """Turns that are taken at once, and in a second, by all clients together."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 from serving_parts import Served, is_closed
@@ -21,6 +21,12 @@ def opened() -> Iterator[ExitStack]:
     """Closes the connections of a test."""
     with ExitStack() as stack:
         yield stack
+
+
+@pytest.fixture(autouse=True)
+def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who does not get in is told soon."""
+    monkeypatch.setattr(door, "_WAIT", 0.05)
 
 
 @pytest.fixture
@@ -122,6 +128,31 @@ def test_silent_connections_give_way_to_new_ones(
     assert is_closed(silent[0])
     served.show()
     read_until(viewer, b"X-Frame: 2\r\n")
+
+
+@pytest.mark.usefixtures("machines", "few")
+def test_the_address_with_most_connections_makes_room_for_others(
+    served: Served, opened: ExitStack
+) -> None:
+    served.show()
+    viewer = opened.enter_context(connect(served, "127.0.0.3"))
+    viewer.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    read_until(viewer, b"X-Frame: 1\r\n")
+    greedy = [opened.enter_context(connect(served, "127.0.0.2")) for _ in range(2)]
+    served.wait_until(lambda: served.get("/healthz").status == 200)
+    for one in greedy:
+        one.sendall(REQUEST)
+    answers = [answer_of(one) for one in greedy]
+    assert answers.count(b"") == 1
+    served.show()
+    read_until(viewer, b"X-Frame: 2\r\n")
+
+
+def answer_of(connection: socket.socket) -> bytes:
+    """The status line; empty if the connection was closed."""
+    with suppress(ConnectionError):
+        return connection.recv(1 << 16)[:12]
+    return b""
 
 
 @pytest.mark.usefixtures("machines")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Awaitable
 from contextlib import suppress
 
 import numpy as np
@@ -14,6 +15,7 @@ from serving_parts import Clock, Served, grey
 
 from spikerain_edge.serving import pictures
 from spikerain_edge.serving.feed import Feed
+from spikerain_edge.serving.metering import metered
 from spikerain_edge.serving.pace import LONGEST, Pace
 from spikerain_edge.serving.pictures import Pictures
 
@@ -28,9 +30,8 @@ MILLISECONDS = st.floats(0.01, 30.0)
 def test_pictures_take_no_more_than_their_share(
     costs: list[tuple[float, float, float]], share: float, cameras: int
 ) -> None:
-    clock, spent, sending = Clock(), 0.0, 0.0
-    pace = Pace(share, clock, lambda: sending)
-    pace.begin()
+    clock, spent = Clock(), 0.0
+    pace = Pace(share, clock)
     began = clock.now
     for encode, send, late in costs:
         clock.now += pace.wait + late / 1e3
@@ -38,27 +39,57 @@ def test_pictures_take_no_more_than_their_share(
         assert spent <= share * (clock.now - began) + 1e-9
         for _ in range(cameras):
             spent += (encode + send) / 1e3
-            sending += send / 1e3
+            pace.count_sending(send / 1e3)
             clock.now += encode / 1e3
             pace.spend(encode / 1e3)
-            pace.send()
+            pace.spend_sending()
 
 
 def test_pictures_that_cost_too_much_still_come() -> None:
     clock = Clock()
-    pace = Pace(0.02, clock, lambda: 0.0)
+    pace = Pace(0.02, clock)
     pace.spend(100.0)
     assert pace.wait == LONGEST
     clock.now += LONGEST
     assert pace.wait == 0.0
 
 
-def test_an_idle_page_does_not_make_its_first_viewer_wait() -> None:
-    clock, sending = Clock(), 500.0
-    pace = Pace(0.02, clock, lambda: sending)
-    pace.begin()
-    pace.send()
-    assert pace.wait == 0.0
+def test_only_the_steps_of_a_task_are_metered() -> None:
+    clock, spent = Clock(), []
+
+    async def work(seconds: float) -> str:
+        clock.now += seconds
+        await asyncio.sleep(0)
+        clock.now += seconds
+        return "done"
+
+    async def both() -> list[str]:
+        mine = metered(work(1.0), spent.append, clock)
+        return list(await asyncio.gather(asyncio.create_task(as_task(mine)), work(50.0)))
+
+    async def as_task(awaited: Awaitable[str]) -> str:
+        return await awaited
+
+    assert asyncio.run(both()) == ["done", "done"]
+    assert spent == [1.0, 1.0]
+
+
+def test_a_metered_task_can_be_cancelled() -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(1e6)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("in order")
+
+    async def cancelled() -> None:
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(metered(work(), lambda seconds: None), 0.01)
+
+    asyncio.run(cancelled())
+    assert ended == ["in order"]
 
 
 class HeldPace(Pace):
