@@ -42,7 +42,9 @@ def batch(
     ],
     output: Annotated[
         Path,
-        typer.Option(metavar="TREE", help="Folder that mirrors it; resumes what it holds."),
+        typer.Option(
+            metavar="TREE", help="Output folder that mirrors TREE; resumes an earlier batch."
+        ),
     ],
     model: ModelName = None,
     address: Annotated[
@@ -79,8 +81,8 @@ def batch(
 ) -> None:
     """Removes rain from a tree of images and videos, on all cores or on a Ray cluster.
 
-    What is done already is left out: run the same command again to resume. The file manifest.jsonl
-    in the output folder tells what became of each input.
+    Finished inputs are skipped: run the same command again to resume. The file manifest.jsonl in
+    the output folder holds the result of each input.
     """
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as console:
         if address is None:

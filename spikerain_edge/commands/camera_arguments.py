@@ -16,7 +16,7 @@ StallTimeout = Annotated[
         min=0.5,
         max=3600,
         metavar="SECONDS",
-        help="Connect to a camera again when it has sent no good frame for so long.",
+        help="Reconnect to a camera that has sent no good frame for this time.",
     ),
 ]
 WaitForCamera = Annotated[
@@ -29,13 +29,13 @@ Dropping = Annotated[
     Drop,
     typer.Option(
         "--drop",
-        help="What gives way when a camera is faster than the network: the oldest waiting frame, "
-        "the latest, or none, so that frames wait and grow old.",
+        help="Which frame to drop when a camera is faster than the network: the oldest waiting "
+        "one, the latest, or none, so that frames wait.",
     ),
 ]
 Gating = Annotated[
     GateMode,
-    typer.Option("--gate", help="auto: frames pass untouched when it does not rain."),
+    typer.Option("--gate", help="auto: frames pass unchanged while it does not rain."),
 ]
 CaptureSize = Annotated[
     str | None,

@@ -42,7 +42,7 @@ Mqtt = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help="Tell an MQTT broker, and so Home Assistant, how the run is doing: "
+        help="Report the run to an MQTT broker, for Home Assistant for example: "
         "mqtt://USER:{MQTT_PASSWORD}@HOST:1883/PREFIX. {NAME} is a secret as for --camera.",
     ),
 ]

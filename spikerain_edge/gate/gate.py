@@ -1,4 +1,4 @@
-"""Lets frames pass untouched when it does not rain."""
+"""Derains frames only while it rains."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _APART = 0.5
 _SMOOTHING = 0.3
 _WORDS = {
     RainState.UNKNOWN: "it is not known whether it rains; frames are derained",
-    RainState.DRY: "it is dry; frames pass untouched",
+    RainState.DRY: "it is dry; frames pass unchanged",
     RainState.RAIN: "it rains; frames are derained",
 }
 _log = logging.getLogger(__name__)
@@ -61,14 +61,14 @@ class _Tested:
 
 
 class Gate:
-    """Derains frames while it rains or may rain, and lets them pass untouched when it is dry.
+    """Derains frames while it rains or may rain, and returns them unchanged while it is dry.
 
     About once a second it compares two frames in a row: see `evidence` and `decision`. While it
     rains, this costs nothing, since the frames are derained anyway. When it is dry, the network
     derains two small parts of both frames.
 
     Args:
-        derain: derains whole frames; called for every frame that does not pass untouched.
+        derain: derains whole frames; called for every frame that does not pass unchanged.
         derain_part: derains parts of frames. If it raises InputError for parts of their size, as
             an engine of a fixed size does, tests use whole frames.
         camera: name of the camera in events.

@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class GateMode(str, Enum):
-    """Whether frames pass untouched when it does not rain."""
+    """Whether frames pass unchanged while it does not rain."""
 
     OFF = "off"
     AUTO = "auto"

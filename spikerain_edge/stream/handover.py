@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 class Drop(str, Enum):
-    """What gives way when more comes than is taken."""
+    """Which item a full queue drops, or that it waits."""
 
     OLDEST = "oldest"
     LATEST = "latest"

@@ -57,7 +57,9 @@ def benchmark(
             "Default: the first three.",
         ),
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Times that all take their turn.")] = 3,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Rounds; each measures all formats in turn.")
+    ] = 3,
     iterations: Annotated[int, typer.Option(min=1, help="Timed frames in a round.")] = 5,
     warmup: Annotated[int, typer.Option(min=0, help="Frames before the timed ones.")] = 2,
     threads: Threads = None,

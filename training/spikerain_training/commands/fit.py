@@ -70,8 +70,8 @@ def fit(
         int | None,
         typer.Option(
             min=1,
-            help="Processes that prepare samples, for each device. Default: 1 beside a CPU, 8 "
-            "beside a GPU.",
+            help="Processes that prepare samples, for each device. Default: 1 for a CPU, 8 for a "
+            "GPU.",
         ),
     ] = None,
     verbose: Verbose = False,
