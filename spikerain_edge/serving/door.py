@@ -107,14 +107,16 @@ class Door:
         greedy, most = held.most_common(1)[0]
         if most <= held[peer] + 1:
             return False
-        for task in [task for task, whose in self._arriving.items() if whose == greedy]:
-            del self._arriving[task]
-            task.cancel()
+        arriving = next((task for task, whose in self._arriving.items() if whose == greedy), None)
+        if arriving is not None:
+            del self._arriving[arriving]
+            arriving.cancel()
             return True
-        for one in [one for one in self._connections if one.peer == greedy and not one.busy]:
-            self._close(one)
-            return True
-        return False
+        held_by_it = (one for one in self._connections if one.peer == greedy)
+        waiting = next((one for one in held_by_it if not one.busy), None)
+        if waiting is not None:
+            self._close(waiting)
+        return waiting is not None
 
     def _close(self, connection: BoundedConnection) -> None:
         self._connections.discard(connection)
