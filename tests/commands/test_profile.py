@@ -102,7 +102,7 @@ def test_images_of_the_user_are_measured_and_every_kind_of_report_is_written(
         (("--backend", "abacus"), 2, "the backend 'abacus' is not available on this machine"),
         (("--board", "abacus"), 2, "'abacus' is not a known board"),
         (("--model", "absent"), 2, "no model 'absent'"),
-        (("--images", "absent"), 2, "folder absent; name a folder of images with --images"),
+        (("--images", "absent"), 2, "absent does not exist; name a folder of images with --images"),
         (("--json", "absent/out.json"), 2, "cannot write absent/out.json"),
         (("--html", "."), 2, "cannot write ."),
     ],
