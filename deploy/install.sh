@@ -41,19 +41,19 @@ esac
 
 # JetPack installs TensorRT for the system's Python. Desktops have it from NVIDIA's index.
 packages=
-extras=
+extras='[serve]'
 libraries=
 if [ -e "$tegra" ]; then
     packages=--system-site-packages
-    extras='[export]'
+    extras='[export,serve]'
     # Python's bindings of CUDA have its version: 12 in JetPack 6 (L4T r36), 13 in JetPack 7.
     libraries='cuda-python>=13,<14'
     if grep -q '^# R36 ' "$tegra"; then libraries='cuda-python>=12,<13'; fi
 elif [ "$(uname -m)" = x86_64 ]; then
-    extras='[openvino]'
+    extras='[openvino,serve]'
 fi
 if [ "$gpu" = yes ]; then
-    extras='[openvino,export]'
+    extras='[openvino,export,serve]'
     libraries='tensorrt cuda-python'
 fi
 # shellcheck disable=SC2086

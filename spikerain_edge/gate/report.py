@@ -1,4 +1,4 @@
-"""What a run says about rain."""
+"""Report of a run about rain."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from spikerain_edge.gate.decision import RainState
 
 @dataclass(frozen=True)
 class RainReport:
-    """What a rain gate says about rain.
+    """State of a rain gate.
 
     Attributes:
         state: whether it rains.
         intensity: light that the network removes from the rain, in levels (0 to 255) per pixel,
             mean over the latest tests; 0 when dry, None when unknown.
-        bypassed: frames that passed untouched.
+        bypassed: frames that passed unchanged.
     """
 
     state: RainState
@@ -33,7 +33,7 @@ NO_REPORT = RainReport(RainState.UNKNOWN, None, 0)
 
 
 def together(reports: Sequence[RainReport]) -> RainReport:
-    """The report on several cameras: rain if it rains at one of them, dry if it is dry at all.
+    """The report on several cameras: rain if it rains at one of them, dry if it is dry at all of them.
 
     The intensity is that of the camera with the heaviest rain.
     """

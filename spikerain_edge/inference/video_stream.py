@@ -28,7 +28,7 @@ class VideoStream(Closing):
 
     @property
     def restarts(self) -> dict[str, int]:
-        """How often the memory has started anew: at a `cut`, `size`, `outage` or `gap`."""
+        """Number of restarts of the sequence, by reason: `cut`, `size`, `outage` or `gap`."""
         return {reason.value: count for reason, count in self._memory.restarts.items()}
 
     def __call__(self, image: Image, time: float | None = None) -> Image:

@@ -193,11 +193,11 @@ def test_pauses_between_restarts_grow_where_systemd_can(
 def test_a_desktop_gpu_gets_tensorrt_and_openvino(tmp_path: Path) -> None:
     stand_in(tmp_path / "bin/nvidia-smi", "")
     installed = installed_with(tmp_path, "--gpu")
-    assert installed == ["[openvino,export]", "tensorrt", "cuda-python"]
+    assert installed == ["[openvino,export,serve]", "tensorrt", "cuda-python"]
 
 
 def test_a_machine_without_a_gpu_gets_openvino(tmp_path: Path) -> None:
-    assert installed_with(tmp_path) == ["[openvino]"]
+    assert installed_with(tmp_path) == ["[openvino,serve]"]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_jetson_sees_its_tensorrt_and_gets_the_bindings_of_its_cuda(
     tegra = tmp_path / "nv_tegra_release"
     tegra.write_text(f"# {release} (release), REVISION: 4.3, GCID: 38968081, BOARD: generic\n")
     installed = installed_with(tmp_path, TEGRA_RELEASE=str(tegra))
-    assert installed == ["--system-site-packages", "[export]", bindings]
+    assert installed == ["--system-site-packages", "[export,serve]", bindings]
     refused = run(INSTALL, "--gpu", "--no-start", TEGRA_RELEASE=str(tegra))
     assert refused.returncode == 1
     assert "a Jetson has its TensorRT from JetPack" in refused.stderr
