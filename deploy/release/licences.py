@@ -58,7 +58,8 @@ part of any wheel; `gstreamer1.0-plugins-ugly` has x264 too.
 
 ## NVIDIA
 
-No extra installs these two. They are needed to build and run TensorRT engines.
+No extra installs these two, but `deploy/install.sh` and the images for Jetson and GPUs do where
+they are missing. They are needed to build and run TensorRT engines.
 
 **TensorRT** is proprietary. It comes with JetPack, or from NVIDIA's index, under NVIDIA's software
 licence agreement and its supplement for TensorRT (`LICENSE.txt` in its wheel). You may use it on
@@ -67,7 +68,7 @@ conditions, and says what is allowed on Jetson: read it before you pass on an im
 
 **cuda-python** and its `cuda-bindings` are under the Apache License 2.0 in versions 12.9.10 and
 13.4.4. Others, such as `cuda-bindings` 13.0.3, are under NVIDIA's software licence:
-`pip show cuda-bindings` says which one is installed.
+`pip show cuda-bindings` shows the version and licence that is installed.
 """
 
 
