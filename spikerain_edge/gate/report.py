@@ -33,7 +33,7 @@ NO_REPORT = RainReport(RainState.UNKNOWN, None, 0)
 
 
 def together(reports: Sequence[RainReport]) -> RainReport:
-    """The report on several cameras: rain if it rains at one of them, dry if it is dry at all of them.
+    """Combines reports of several cameras: rain if any has rain, dry if all are dry.
 
     The intensity is that of the camera with the heaviest rain.
     """
