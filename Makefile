@@ -20,7 +20,8 @@ test: $(VENV)/.test $(VENV)/spikingjelly2
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile \
+		$(PYTEST_ARGS)
 
 fuzz: $(VENV)/.test
 	SPIKERAIN_FUZZ=20 $(BIN)/python -X faulthandler -m pytest tests/fuzz $(PYTEST_ARGS)

@@ -51,7 +51,9 @@ def falling(frames: tuple[Image, Image], strength: float = 1.0) -> tuple[Image, 
     return first, second
 
 
-@pytest.mark.parametrize("size", [192, 480, 723])
+@pytest.mark.parametrize(
+    "size", [192, *(pytest.param(size, marks=pytest.mark.slow) for size in (480, 723))]
+)
 @pytest.mark.parametrize(
     "motion", [((5.4, -2.3), 0.0, 1.0), ((1.2, 0.5), 0.8, 1.0), ((-3.0, 1.0), -0.3, 1.02)]
 )

@@ -45,6 +45,7 @@ def test_clips_of_one_photograph_do_not_narrow_the_interval() -> None:
     assert gain.high - gain.low == pytest.approx(2 * half, rel=0.1)
 
 
+@pytest.mark.slow
 def test_the_ratio_of_flicker_resamples_photographs_too() -> None:
     one, many = (summary_of(count).flicker_ratio for count in (12, 108))
     assert one is not None
