@@ -27,8 +27,8 @@ _BURST_OF_ONE, _PER_SECOND_OF_ONE = 60, 10
 _WAIT = 1.0
 # Seconds for which a connection may be silent though another one wants its place.
 _SILENT = 1.0
-# Seconds after which to go on where the system has no connection to give.
-_PAUSE = 0.05
+# Seconds after which to go on where there were too many new connections, or none to be had.
+_PAUSE = 0.1
 _LOOPBACK = "loopback"
 _IPV6_NETWORK = 64
 

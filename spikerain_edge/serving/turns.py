@@ -9,6 +9,8 @@ from spikerain_edge.serving.rates import Bucket
 
 BURST, PER_SECOND = 40, 20
 """Turns that are taken at once, and in a second, by all clients together."""
+# Seconds after which those who wait are looked at: several turns together disturb the run less.
+_PAUSE = 0.2
 
 
 class Turn:
@@ -67,7 +69,7 @@ class Turns:
     def _call(self) -> None:
         if not self._called:
             self._called = True
-            self._later(self._bucket.wait, self._admit)
+            self._later(max(self._bucket.wait, _PAUSE), self._admit)
 
     def _admit(self) -> None:
         """Gives the turns that there are to those who wait."""
