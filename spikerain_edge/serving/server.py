@@ -95,9 +95,12 @@ class LivePage:
             asyncio.run(self._serve(self._socket))
 
     async def _serve(self, opened: socket.socket) -> None:
-        pace = Pace(SHARE * usable_cores())
+        share = SHARE * usable_cores()
+        pace = Pace(share)
         pictures = [Pictures(feed, pace) for feed in self.feeds]
-        self._status = Status(self.feeds, self._stall, lambda camera: pictures[camera].viewers)
+        self._status = Status(
+            self.feeds, self._stall, lambda camera: pictures[camera].viewers, share=share
+        )
         self._status.run = self._run
         server = uvicorn.Server(
             uvicorn.Config(

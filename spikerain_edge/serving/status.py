@@ -14,13 +14,15 @@ import numpy as np
 
 from spikerain_edge.camera_now import CameraNow
 from spikerain_edge.serving.feed import Feed
+from spikerain_edge.serving.pace import SHARE
 
 HISTORY_STEP = 1.0
 """Seconds between two points of the history."""
 HISTORY_POINTS = 300
 _FIGURES = ("fps", "latency_ms", "age_ms", "energy_mj", "whole_energy_mj")
 _LATEST = 128
-_FRESH = 0.5
+# Seconds for which a summary serves all who ask, at least and at most.
+_FRESH, _OLDEST = 0.5, 10.0
 
 
 class Watched(Protocol):
@@ -65,6 +67,8 @@ class Status:
         stall: seconds without a frame after which a camera counts as silent.
         viewers: returns how many streams of a camera are being watched.
         clock: returns a time in seconds.
+        share: processor time that summaries may take, in seconds per second.
+        meter: returns the processor time of this thread, in seconds.
     """
 
     def __init__(
@@ -73,12 +77,17 @@ class Status:
         stall: float,
         viewers: Callable[[int], int] = lambda camera: 0,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        share: float = SHARE,
+        meter: Callable[[], float] = time.thread_time,
     ) -> None:
         self.feeds = feeds
         self.run: Watched | None = None
         self._stall = stall
         self._viewers = viewers
         self._clock = clock
+        self._share = share
+        self._meter = meter
         self._histories: list[deque[Point]] = [deque(maxlen=HISTORY_POINTS) for _ in feeds]
         self._summary: tuple[float, dict[str, Any]] | None = None
 
@@ -97,12 +106,19 @@ class Status:
         return "streaming" if self.ready(camera) else "silent"
 
     def summary(self) -> dict[str, Any] | None:
-        """The summary of the run, not older than half a second; None before it has begun."""
+        """The summary of the run; None before it has begun.
+
+        It is half a second old at most, or older where it is made of so many frames that it takes
+        more than its share of the processor.
+        """
         if self.run is None:
             return None
         now = self._clock()
-        if self._summary is None or now - self._summary[0] > _FRESH:
-            self._summary = now, self.run.summary()
+        if self._summary is None or now > self._summary[0]:
+            began = self._meter()
+            summary = self.run.summary()
+            rest = (self._meter() - began) / self._share
+            self._summary = now + min(max(rest, _FRESH), _OLDEST), summary
         return self._summary[1]
 
     def document(self) -> dict[str, Any]:

@@ -7,17 +7,19 @@ import os
 import threading
 from collections.abc import Awaitable
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from serving_parts import Clock, Served, grey
+from serving_parts import Clock, FakeRun, Served, grey
 
 from spikerain_edge.serving import pictures
 from spikerain_edge.serving.feed import Feed
 from spikerain_edge.serving.metering import metered
 from spikerain_edge.serving.pace import LONGEST, Pace
 from spikerain_edge.serving.pictures import Pictures
+from spikerain_edge.serving.status import Status
 
 MILLISECONDS = st.floats(0.01, 30.0)
 
@@ -52,6 +54,23 @@ def test_pictures_that_cost_too_much_still_come() -> None:
     assert pace.wait == LONGEST
     clock.now += LONGEST
     assert pace.wait == 0.0
+
+
+def test_a_summary_that_takes_long_is_made_seldom() -> None:
+    clock, spent = Clock(), Clock()
+
+    class LongRun(FakeRun):
+        def summary(self) -> dict[str, Any]:
+            spent.now += 0.06
+            return {"made": spent.now}
+
+    status = Status([Feed("gate")], 10.0, clock=clock, share=0.02, meter=spent)
+    status.run = LongRun()
+    first = status.summary()
+    clock.now += 2.9
+    assert status.summary() == first
+    clock.now += 0.2
+    assert status.summary() != first
 
 
 def test_only_the_steps_of_a_task_are_metered() -> None:
