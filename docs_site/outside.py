@@ -18,7 +18,7 @@ PAGES = {
     "deploy/README.md": "deploy/index.md",
     "deploy/fleet/README.md": "deploy/fleet.md",
     "spikerain_edge/models/nano.md": "models/nano.md",
-    "training/checkpoints/nano-video/README.md": "models/nano-video.md",
+    "spikerain_edge/models/nano-video.md": "models/nano-video.md",
     "spikerain_edge/models/tiny.md": "models/tiny.md",
     "docs_site/python.md": "reference/python.md",
     "CHANGELOG.md": "project/changelog.md",

@@ -52,7 +52,7 @@ def test_the_demo_is_written_as_a_video_and_only_the_summary_goes_to_stdout(
     for times in ("latency_ms", "end_to_end_ms"):
         assert list(summary[times]) == ["p50", "p90", "p95", "p99"]
         assert 0 < summary[times]["p50"] <= summary[times]["p99"]
-    assert summary["model"] == "nano"
+    assert summary["model"] == "nano-video"
     assert summary["error"] is None
     assert summary["options"]["backend"] == "cpu"
     assert "onnxruntime" in summary["backend"]

@@ -17,7 +17,7 @@ from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.files import read_bounded
 
 MAX_MODEL_BYTES = 1 << 30
-IMAGE_MODEL, VIDEO_MODEL = "nano", "nano"
+IMAGE_MODEL, VIDEO_MODEL = "nano", "nano-video"
 """The models that `run` takes unless told otherwise: for images, and for cameras and videos."""
 _REINSTALL = "reinstall it: pip install --force-reinstall --no-deps spikerain-edge"
 

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 # What takes these names: a dozen generated photographs, a clip, a picture, a short training, a
-# folder of pairs, the folder of the repository, the graph of the video model.
+# folder of pairs, the folder of the repository.
 PHOTOGRAPHS = ("photos/", "rainy_photos/", "held_out/", "bsds40/")
 CLIPS = ("rain.mp4",)
 PICTURES = ("rainy.jpg",)
 RUNS = ("run/",)
 PAIRS = ("Rain200H/", "Rain100L/", "Rain100H/")
 REPOSITORY = ("training/",)
-VIDEO_MODELS = ("nano-video.onnx",)
 
 # Cameras: a few frames of the demo, and an RTSP server on the loopback interface.
 REPLACED = (
@@ -133,7 +132,6 @@ RULES = (
         says="SpiNNaker",
     ),
     Rule("spikerain-edge export run", output="nano.onnx", leaves=("{stem}.probe.onnx",)),
-    Rule("spikerain-edge export training/checkpoints/nano-video", leaves=("{stem}.probe.onnx",)),
     Rule(
         "spikerain-edge export nano --int8",
         output="nano-int8.onnx",

@@ -21,7 +21,6 @@ from standins import (
     PHOTOGRAPHS,
     PICTURES,
     RUNS,
-    VIDEO_MODELS,
     named_inputs,
     rule_for,
     stood_in,
@@ -65,11 +64,6 @@ class Workshop:
             write_photographs(target / "clean", seed=0)
         elif name in RUNS:
             shutil.copytree(self.trained(), target)
-        elif name in VIDEO_MODELS:
-            checkpoint = ROOT / "training" / "checkpoints" / target.stem
-            export = f"spikerain-edge export '{checkpoint}' --no-verify --output {target.name}"
-            done = execute(["sh", "-c", export], into)
-            assert done.returncode == 0, done.stderr
 
     def trained(self) -> Path:
         """A network trained for five steps."""

@@ -129,7 +129,14 @@ def test_a_missing_shipped_model_is_reported(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_shipped_model_loads() -> None:
-    assert shipped_models() == ["nano", "nano-int8", "tiny", "tiny-int8"]
+    assert shipped_models() == [
+        "nano",
+        "nano-int8",
+        "nano-video",
+        "nano-video-int8",
+        "tiny",
+        "tiny-int8",
+    ]
     for name in shipped_models():
         model = find_model(name)
         assert model.probe is not None

@@ -15,6 +15,7 @@ import pytest
 
 from spikerain_edge import Derainer
 from spikerain_edge.images import Image
+from spikerain_edge.models import VIDEO_MODEL
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = ROOT / "spikerain_edge" / "gstreamer"
@@ -151,3 +152,7 @@ def test_a_python_that_lacks_the_package_says_what_to_do(launch: Launch, tmp_pat
     assert done.returncode != 0
     assert "cannot import spikerain_edge" in done.stderr
     assert "into PYTHONPATH" in done.stderr
+
+
+def test_the_default_model_is_the_one_of_run_for_video() -> None:
+    assert f'default="{VIDEO_MODEL}"' in (PLUGINS / "python" / "spikerain.py").read_text()

@@ -52,7 +52,7 @@ class SpikeRain(GstBase.BaseTransform):
 
     model = GObject.Property(
         type=str,
-        default="nano",
+        default="nano-video",
         nick="Model",
         blurb="Shipped model, ONNX file or TensorRT engine; read at the start",
     )
