@@ -68,6 +68,15 @@ def test_pans_turns_and_zooms_are_found_behind_rain(
     assert wrong.max() < 0.5
 
 
+def test_large_frames_are_aligned_by_fractions_of_a_pixel() -> None:
+    size = 960
+    true = similarity((0.0, 0.0), 0.0, 0.88, size)
+    found = camera_motion(*views(true, size))
+    assert found is not None
+    middle = np.array([(size - 1) / 2, (size - 1) / 2, 1.0])
+    assert np.abs(found @ middle - true @ middle).max() < 0.15
+
+
 def test_what_is_aligned_is_what_the_camera_sees_now() -> None:
     before, now = views(similarity((4.6, -3.2), 0.4, 1.0, 240), 240)
     inner = np.s_[10:-10, 10:-10]
