@@ -96,7 +96,8 @@ def luma(image: Image) -> Image:
 
 def main() -> None:
     """Prints a row for each video."""
-    run = [PROGRAM, "run", "--camera", "demo", "--max-frames", str(FRAMES), "--imgsz", "640x368"]
+    run = [PROGRAM, "run", "--camera", "demo", "--model", "nano", "--imgsz", "640x368"]
+    run += ["--max-frames", str(FRAMES)]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         for options in (["--output", "file.mp4", "--output", "pngs/"], ["--output", "camera.mp4"]):

@@ -102,7 +102,7 @@ def soak(
         folder: where it records.
         every: seconds between two samples.
     """
-    command = [PROGRAM, "run", "--drop", "wait"]
+    command = [PROGRAM, "run", "--model", "nano", "--drop", "wait"]
     limits = ["--segment", "20s", "--keep", "4MB"]
     size = ["--imgsz", str(side), "--max-frames", str(frames)]
     samples = []
