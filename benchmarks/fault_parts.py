@@ -74,7 +74,18 @@ def started(*options: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """The program in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         run = subprocess.Popen(  # noqa: S603 - our own program
-            [PROGRAM, "run", "--model", "nano", "--imgsz", "64x48", "--json", "summary.json", "--verbose", *options],
+            [
+                PROGRAM,
+                "run",
+                "--model",
+                "nano",
+                "--imgsz",
+                "64x48",
+                "--json",
+                "summary.json",
+                "--verbose",
+                *options,
+            ],
             cwd=folder,
             stderr=subprocess.PIPE,
             text=True,

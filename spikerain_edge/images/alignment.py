@@ -15,7 +15,7 @@ Affine = npt.NDArray[np.float64]
 
 # Rows or columns, whichever are fewer, of the grey copies in which motion is found.
 _ENOUGH = 240
-# Pixels of these copies: bright streaks that are narrower are not looked at.
+# Pixels of these copies: narrower bright streaks are removed, because they may be rain.
 _STREAK = 7
 _CORNERS = 150
 _LEAST_CORNER = 0.01

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from h11 import LocalProtocolError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from spikerain_edge.serving.turns import Turn, Turns
@@ -38,7 +39,7 @@ class BoundedConnection(H11Protocol, asyncio.BufferedProtocol):
 
     @property
     def idle(self) -> float:
-        """Seconds since its latest answer or its beginning; none while it waits or is answered."""
+        """Seconds since its latest answer or its beginning; 0 while it waits or is answered."""
         waits = self._turn is not None or self.busy
         return 0.0 if waits else self.loop.time() - self._since
 
@@ -50,6 +51,7 @@ class BoundedConnection(H11Protocol, asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accepts a client."""
         super().connection_made(transport)
+        self._since = self.loop.time()
         self._limit("request", transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -96,7 +98,12 @@ class BoundedConnection(H11Protocol, asyncio.BufferedProtocol):
 
     def _parse(self) -> None:
         self._turn = None
-        super().handle_events()
+        try:
+            super().handle_events()
+        except LocalProtocolError:
+            # The request is broken, but its answer has begun: it cannot be answered with 400.
+            self.transport.abort()
+            return
         if self.busy:
             self._relax("request")
         if not self.flow.read_paused:

@@ -23,12 +23,15 @@ MOST_OF_ONE_ADDRESS = 24
 _BURST, _PER_SECOND = 50, 100
 # The same of one other machine; others are turned away.
 _BURST_OF_ONE, _PER_SECOND_OF_ONE = 60, 10
-# Seconds that a client waits to be told that it does not get in: at once would invite the next one.
+# Seconds before a refused client gets its answer: with a fast answer it tries again at once.
 _WAIT = 1.0
-# Seconds for which a connection may be silent though another one wants its place.
+# A connection that is silent for so many seconds may be closed to make room for another one.
 _SILENT = 1.0
 # Seconds after which to go on where there were too many new connections, or none to be had.
 _PAUSE = 0.1
+_REFUSED = "too many connections; close other pages of this run, then load this page again\n"
+# Bytes of a request that are thrown away.
+_UNREAD = 1 << 16
 _LOOPBACK = "loopback"
 _IPV6_NETWORK = 64
 
@@ -46,7 +49,7 @@ class Door:
         self._turns = turns
         self._loop = asyncio.get_running_loop()
         self._newcomers = RateLimit(_BURST_OF_ONE, _PER_SECOND_OF_ONE, self._loop.time)
-        self._arriving: dict[asyncio.Task[None], str] = {}
+        self._arriving: dict[asyncio.Task[None], BoundedConnection] = {}
         self._refused: set[socket.socket] = set()
 
     async def open(self, listening: socket.socket) -> None:
@@ -82,14 +85,15 @@ class Door:
             if task.cancelled():
                 connection.close()
 
-        task = self._loop.create_task(self._let_in(connection, peer))
-        self._arriving[task] = peer
+        viewer = self._connection(peer)
+        task = self._loop.create_task(self._let_in(connection, viewer))
+        self._arriving[task] = viewer
         task.add_done_callback(end)
 
     def _refusal(self, peer: str) -> HTTPStatus | None:
         """Why an address gets no connection now; makes room for it if it may have one."""
-        held = Counter(one.peer for one in self._connections)
-        held.update(self._arriving.values())
+        # For a moment a viewer is both arriving and connected.
+        held = Counter(one.peer for one in self._connections.union(self._arriving.values()))
         if peer != _LOOPBACK and (
             held[peer] >= MOST_OF_ONE_ADDRESS or not self._newcomers.take(peer)
         ):
@@ -107,7 +111,7 @@ class Door:
         greedy, most = held.most_common(1)[0]
         if most <= held[peer] + 1:
             return False
-        arriving = next((task for task, whose in self._arriving.items() if whose == greedy), None)
+        arriving = next((task for task, one in self._arriving.items() if one.peer == greedy), None)
         if arriving is not None:
             del self._arriving[arriving]
             arriving.cancel()
@@ -125,18 +129,20 @@ class Door:
     def _turn_away(self, connection: socket.socket, status: HTTPStatus) -> None:
         """Answers a client whose request is not read, and closes its connection."""
         self._refused.discard(connection)
-        head = f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-        answer = f"{head}Retry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nRetry-After: 1\r\nConnection: close\r\n"
+        body = f"Content-Type: text/plain\r\nContent-Length: {len(_REFUSED)}\r\n\r\n{_REFUSED}"
         with connection, suppress(OSError):
-            connection.send(answer.encode())
+            connection.send(f"{head}{body}".encode())
+            # With bytes that were not read, closing resets the connection: the answer may be lost.
+            connection.recv(_UNREAD)
 
-    async def _let_in(self, connection: socket.socket, peer: str) -> None:
+    async def _let_in(self, connection: socket.socket, viewer: BoundedConnection) -> None:
         """Waits for a client's turn, and gives it to the server."""
         came = asyncio.Event()
-        turn = self._turns.enter(peer, came.set)
+        turn = self._turns.enter(viewer.peer, came.set)
         try:
             await came.wait()
-            await self._loop.connect_accepted_socket(lambda: self._connection(peer), connection)
+            await self._loop.connect_accepted_socket(lambda: viewer, connection)
         except OSError:
             connection.close()
         finally:

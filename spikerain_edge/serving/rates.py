@@ -45,7 +45,7 @@ class Bucket:
 
 
 class RateLimit:
-    """A bucket for each client; that of the client who has asked least recently is forgotten.
+    """One bucket for each client; that of the client that asked longest ago is forgotten.
 
     Args:
         burst: requests that a bucket holds.

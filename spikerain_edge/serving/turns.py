@@ -9,7 +9,7 @@ from spikerain_edge.serving.rates import Bucket
 
 BURST, PER_SECOND = 40, 20
 """Turns that are taken at once, and in a second, by all clients together."""
-# Seconds after which those who wait are looked at: several turns together disturb the run less.
+# Seconds between two rounds of turns: several turns together disturb the run less.
 _PAUSE = 0.2
 
 
@@ -72,19 +72,21 @@ class Turns:
             self._later(max(self._bucket.wait, _PAUSE), self._admit)
 
     def _admit(self) -> None:
-        """Gives the turns that there are to those who wait."""
+        """Gives the free turns to those who wait."""
         self._called = False
-        while (found := self._first()) is not None:
-            peer, queue = found
-            if not self._bucket.take():
+        try:
+            while (found := self._first()) is not None and self._bucket.take():
+                peer, queue = found
+                turn = queue.popleft()
+                # The other addresses are next.
+                del self._waiting[peer]
+                if queue:
+                    self._waiting[peer] = queue
+                turn.come()
+        finally:
+            # Also after work that failed: the others still get their turns.
+            if self._waiting:
                 self._call()
-                return
-            turn = queue.popleft()
-            # The other addresses are next.
-            del self._waiting[peer]
-            if queue:
-                self._waiting[peer] = queue
-            turn.come()
 
     def _first(self) -> tuple[str, deque[Turn]] | None:
         """The address that is next; whatever was given up before is removed."""

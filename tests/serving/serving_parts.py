@@ -160,3 +160,13 @@ def is_closed(connection: socket.socket) -> bool:
     except ConnectionError:
         pass
     return True
+
+
+def read_until(connection: socket.socket, wanted: bytes) -> bytes:
+    """Reads up to these bytes, and what came with them."""
+    received = b""
+    while wanted not in received:
+        part = connection.recv(1 << 16)
+        assert part, received[-200:]
+        received += part
+    return received

@@ -2,24 +2,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 
 import cv2
 import numpy as np
 import pytest
-from serving_parts import Served
+from serving_parts import Served, read_until
 
 from spikerain_edge.serving import pictures
-
-
-def read_until(connection: socket.socket, wanted: bytes) -> bytes:
-    received = b""
-    while wanted not in received:
-        part = connection.recv(1 << 16)
-        assert part, received[-200:]
-        received += part
-    return received
 
 
 def shade_of(jpeg: bytes) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
-from serving_parts import Served, is_closed
+from serving_parts import Served, is_closed, read_until
 
 from spikerain_edge.serving import connections, door, guard, server
 from spikerain_edge.serving.door import MOST_CONNECTIONS, network
@@ -43,15 +43,6 @@ def machines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "MOST_OF_ONE_ADDRESS", 4)
 
 
-def read_until(connection: socket.socket, wanted: bytes) -> bytes:
-    received = b""
-    while wanted not in received:
-        part = connection.recv(1 << 16)
-        assert part, received[-200:]
-        received += part
-    return received
-
-
 def connect(served: Served, address: str) -> socket.socket:
     return socket.create_connection(("127.0.0.1", served.port), 60, source_address=(address, 0))
 
@@ -74,6 +65,44 @@ def test_a_viewer_goes_on_while_no_request_is_taken(served: Served, opened: Exit
     for number in (2, 3):
         served.show()
         read_until(viewer, b"X-Frame: %d\r\n" % number)
+
+
+@pytest.fixture
+def short_burst(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two turns, and then all wait for theirs; nobody is closed because he is slow."""
+    monkeypatch.setattr(server, "BURST", 2)
+    monkeypatch.setattr(connections, "_PATIENCE", 1e6)
+
+
+@pytest.mark.usefixtures("short_burst")
+def test_a_request_that_breaks_behind_its_answer_closes_its_connection_alone(
+    served: Served, opened: ExitStack
+) -> None:
+    served.show()
+    broken = opened.enter_context(served.connect())
+    broken.sendall(
+        b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    read_until(broken, b"X-Frame: 1\r\n")
+    broken.sendall(b"zz\r\n")
+    broken.settimeout(30)
+    assert is_closed(broken)
+    assert served.get("/healthz").status == 200
+
+
+def test_who_is_refused_is_told_why_and_what_to_do(
+    served: Served, opened: ExitStack, few: None
+) -> None:
+    for _ in range(3):
+        viewer = opened.enter_context(served.watch())
+        served.show()
+        read_until(viewer, b"X-Frame: ")
+    refused = opened.enter_context(served.connect())
+    refused.sendall(REQUEST)
+    answer = read_until(refused, b"again\n")
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"close other pages of this run" in answer
+    assert is_closed(refused)
 
 
 @pytest.fixture

@@ -64,6 +64,20 @@ def test_no_more_turns_come_than_the_bucket_has(steps: list[tuple[str, int, floa
     assert queue.came.total() == entered
 
 
+def test_work_that_fails_costs_nobody_else_a_turn() -> None:
+    def fail() -> None:
+        raise RuntimeError("broken")
+
+    queue = Queue(burst=1)
+    queue.enter("first")
+    queue.turns.enter("broken", fail)
+    queue.enter("other")
+    with pytest.raises(RuntimeError, match="broken"):
+        queue.wait(1)
+    queue.wait(2)
+    assert queue.came == {"first": 1, "other": 1}
+
+
 def test_a_flood_does_not_shut_out_other_addresses() -> None:
     queue = Queue()
     for _ in range(500):
