@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+import cv2
+
 from spikerain_edge.system import read_text
 
 _log = logging.getLogger(__name__)
@@ -25,6 +27,16 @@ def usable_cores(root: Path = Path("/")) -> int:
     """
     bound = len(os.sched_getaffinity(0))
     return max(1, min([bound, *(math.ceil(quota) for quota in _quotas(root))]))
+
+
+def limit_opencv(threads: int | None) -> None:
+    """Lets OpenCV, which scales and aligns frames, use no more threads than the network.
+
+    Args:
+        threads: how many; none where the program chooses.
+    """
+    if threads is not None:
+        cv2.setNumThreads(threads)
 
 
 def tell_surplus(threads: int | None) -> None:

@@ -5,9 +5,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pytest
 
-from spikerain_edge.cores import usable_cores
+from spikerain_edge.cores import limit_opencv, usable_cores
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -60,6 +61,18 @@ def test_quotas_of_control_groups_are_respected(
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     assert usable_cores(tmp_path) == cores
+
+
+def test_opencv_keeps_to_the_threads_of_the_network() -> None:
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(2)
+        limit_opencv(None)
+        assert cv2.getNumThreads() == 2
+        limit_opencv(1)
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_cores_that_the_process_is_bound_to_are_counted() -> None:

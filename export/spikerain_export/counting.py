@@ -115,7 +115,7 @@ class _Graph:
     def pools(self) -> tuple[Pooling, ...]:
         """Counts the global average poolings, grouped by layer: names end in the timestep.
 
-        With channels last, a pooling is a mean over rows (`.../rows`), then one over columns.
+        With channels last, a pooling is the mean of each row (`.../rows`), then the mean of these.
         """
         layers: dict[str, list[tuple[str, str]]] = {}
         for node in self._nodes:

@@ -106,7 +106,8 @@ def batch(
         if found.passed_over:
             names = [path.name for path in found.passed_over]
             _log.warning(
-                "skipped, neither images nor videos, or linked folders: %s", _listed(names)
+                "skipped files that are not images or videos, and links to folders: %s",
+                _listed(names),
             )
         _run(found.inputs, settings, Place(address, workers, gpus), console)
 

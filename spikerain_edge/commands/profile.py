@@ -83,7 +83,7 @@ def profile(
     """Measures latency, operations, spikes and energy at several image sizes."""
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as console:
         from spikerain_edge.commands.frames import ScaledFrames
-        from spikerain_edge.cores import tell_surplus
+        from spikerain_edge.cores import limit_opencv, tell_surplus
         from spikerain_edge.inference.backends import backend_named
         from spikerain_edge.profiling.examination import ProfileOptions
         from spikerain_edge.profiling.exported import is_untrained, measurable
@@ -91,6 +91,7 @@ def profile(
         from spikerain_edge.profiling.tables import WIDTH, report_tables
 
         tell_surplus(threads)
+        limit_opencv(threads)
         destinations = [target for target in (json_to, csv_to, html_to) if target]
         frames = ScaledFrames(images)
         read = [] if is_untrained(model) else model_files(model)

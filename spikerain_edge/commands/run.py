@@ -118,10 +118,11 @@ def run(
     """Removes rain from a camera stream, a video or images."""
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as console:
         from spikerain_edge.commands.limits import parse_limits
-        from spikerain_edge.cores import tell_surplus
+        from spikerain_edge.cores import limit_opencv, tell_surplus
         from spikerain_edge.run_options import RunOptions, usual_model
 
         tell_surplus(threads)
+        limit_opencv(threads)
         options = RunOptions(
             cameras=tuple(camera),
             outputs=tuple(output or ()),

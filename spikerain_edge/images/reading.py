@@ -28,11 +28,6 @@ _WITH_ALPHA = _WITH_PAGES | {"JPEG 2000"}
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
-def is_image(path: Path) -> bool:
-    """Whether a path is an existing file with the suffix of an image."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-
-
 def image_paths(folder: Path) -> list[Path]:
     """Lists the image files of a folder, sorted by name.
 

@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 class Drop(str, Enum):
-    """Which item a full queue drops, or that it waits."""
+    """Which item a full queue drops; with `wait`, none: the sender waits."""
 
     OLDEST = "oldest"
     LATEST = "latest"

@@ -23,7 +23,7 @@ import numpy as np
 
 from spikerain_edge.spec import ModelSpec
 from spikerain_export.builder import GraphBuilder
-from spikerain_export.precision.graph import SourceGraph
+from spikerain_export.precision.graph import SourceGraph, unknown_operator
 from spikerain_export.precision.scales import OutputScale
 
 _FIRED = 255
@@ -65,9 +65,15 @@ def _current(source: SourceGraph, spikes: str) -> str:
     """Returns the current of the timestep whose spikes these are: the last input of the potential.
 
     The potential is `Neg(current)` or `Sub(rest, current)`.
+
+    Raises:
+        ModelError: the neuron is not made of these operators.
     """
     fired = source.made_by[source.made_by[spikes].input[0]]
-    return str(source.made_by[fired.input[0]].input[-1])
+    potential = source.made_by.get(fired.input[0])
+    if potential is None or potential.op_type not in ("Neg", "Sub"):
+        raise unknown_operator(fired, "int8 for onnxruntime")
+    return str(potential.input[-1])
 
 
 def stored(scale: OutputScale, threshold: float, step: int, steps: int) -> OutputScale:

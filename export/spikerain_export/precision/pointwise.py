@@ -23,6 +23,7 @@ class PointwiseWriter:
 
     def __init__(self, source: SourceGraph, builder: GraphBuilder) -> None:
         self._source = source
+        self._readers = source.readers()
         self._builder = builder
 
     def joined(self, node: onnx.NodeProto) -> tuple[str, ...]:
@@ -30,8 +31,7 @@ class PointwiseWriter:
         maker = self._source.made_by.get(node.input[0])
         if maker is None or maker.op_type != "Concat":
             return ()
-        readers = [each for each in self._source.nodes if maker.output[0] in each.input]
-        return tuple(maker.input) if len(readers) == 1 else ()
+        return tuple(maker.input) if len(self._readers[maker.output[0]]) == 1 else ()
 
     def product(self, node: onnx.NodeProto, read: Read) -> str:
         """Emits a convolution of one feature as a product and a sum."""
