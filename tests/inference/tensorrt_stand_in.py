@@ -18,6 +18,9 @@ from spikerain_edge.spec import ModelSpec
 VERSION = "10.3.0"
 PLAN = b"a plan"
 INPUTS = ("image", "previous")
+FIXED = Profile.fixed_at((48, 64))
+OTHER = Profile.fixed_at((64, 96))
+FREE = Profile((16, 16), (64, 64), (96, 128))
 
 
 class Recording:

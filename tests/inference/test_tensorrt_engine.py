@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tensorrt_hardware import Hardware, cuda
-from tensorrt_stand_in import Context, load
+from tensorrt_stand_in import FIXED, FREE, OTHER, Context, load
 
 from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import InputError, ModelError
@@ -19,9 +19,6 @@ from spikerain_edge.inference.tensorrt_run import Buffers, EngineRun
 from spikerain_edge.spec import ModelSpec
 
 Draw = Callable[..., Image]
-FIXED = Profile.fixed_at((48, 64))
-OTHER = Profile.fixed_at((64, 96))
-FREE = Profile((16, 16), (64, 64), (96, 128))
 
 
 def test_images_go_to_the_gpu_and_come_back(

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from tensorrt_hardware import Hardware, cuda
-from tensorrt_stand_in import engine_file, library, load
+from tensorrt_stand_in import FIXED, FREE, OTHER, engine_file, library, load
 
-from spikerain_edge.engine_header import Profile
 from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
@@ -23,9 +22,6 @@ from spikerain_edge.inference.tensorrt import TensorRTEngine, choose_profile
 from spikerain_edge.spec import ModelSpec
 
 Draw = Callable[..., Image]
-FIXED = Profile.fixed_at((48, 64))
-OTHER = Profile.fixed_at((64, 96))
-FREE = Profile((16, 16), (64, 64), (96, 128))
 
 
 def test_close_releases_everything_and_may_be_called_twice(
