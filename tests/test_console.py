@@ -197,5 +197,5 @@ def test_a_verbose_run_names_what_it_opens_without_a_password(spikerain: Run) ->
     done = spikerain("--camera", "rtsp://me:s3cret@127.0.0.1:9/x", "--verbose")
     assert done.returncode == 3
     assert "loading " in done.stderr
-    assert "nano.onnx" in done.stderr
+    assert "nano-video.onnx" in done.stderr
     assert "s3cret" not in done.stderr

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import av
 import pytest
+from terminal import default_signals
 from test_deploy import DEPLOY, UNIT
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
@@ -74,7 +75,9 @@ def test_the_unit_records_a_camera_and_tells_systemd_so(
         "WATCHDOG_USEC": "3000000",
     }
     told: list[str] = []
-    service = subprocess.Popen([DEPLOY / "serve.sh"], env=settings, start_new_session=True)
+    service = subprocess.Popen(
+        [DEPLOY / "serve.sh"], env=settings, start_new_session=True, preexec_fn=default_signals
+    )
     try:
         # Two messages a second: this ends after minutes, should no frame be written.
         while len(told) < 2 * SECONDS and not records(told):
