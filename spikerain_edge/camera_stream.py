@@ -71,7 +71,7 @@ class CameraStream:
         self._turns = engine.turns
         self._interrupt = engine.derainer.interrupt
         self._derain = MeteredDerainer(engine.derainer)
-        self._derain_part = engine.derainer
+        self._engine = engine
         self._gate: StreamGate | None = None
         self._memory: SourceMemory | None = None
         self._progress = progress
@@ -158,14 +158,20 @@ class CameraStream:
         Raises:
             SpikeRainError: an output cannot be opened.
         """
-        source, options = self.source, self._options
+        source, options, engine = self.source, self._options, self._engine
         if source is None:
             return
         self._sinks = open_outputs(options, self._index, source, self.expected)
         _log.debug("reading %s", self.label)
         if options.gate is GateMode.AUTO:
-            self._gate = StreamGate(source, self.label, self._derain, self._derain_part)
-        if self._derain_part.spec.reads_video:
+            self._gate = StreamGate(
+                source,
+                self.label,
+                self._derain,
+                engine.tester,
+                apart=engine.tester is not engine.derainer,
+            )
+        if engine.derainer.spec.reads_video:
             self._memory = SourceMemory(source)
             self._tell_stills(source)
         self._pipeline = Pipeline(
@@ -226,7 +232,7 @@ class CameraStream:
     def _tell_stills(self, source: Source) -> None:
         """Says that a video model gets pictures without a frame before them."""
         if isinstance(source, ImageSource):
-            name = self._derain_part.spec.name
+            name = self._engine.derainer.spec.name
             _log.info("%s is a video model: it derains each image file as a still picture", name)
 
     def _process(self, image: Image, previous: Image | None = None) -> Image:

@@ -18,10 +18,12 @@ class SharedEngine:
 
     Attributes:
         derainer: removes rain from the images of all.
+        tester: derains parts of frames for the rain gate.
         turns: taken by the camera whose image is derained.
     """
 
     derainer: Derainer
+    tester: Derainer
     turns: Turns
 
 

@@ -16,12 +16,14 @@ from spikerain_edge.files import require_writable
 from spikerain_edge.inference import Derainer
 from spikerain_edge.inference.backends import backend_named
 from spikerain_edge.metered import SharedEngine
+from spikerain_edge.models import IMAGE_MODEL
 from spikerain_edge.profiling.live import FrameCost, mean_cost
 from spikerain_edge.profiling.power import RunMeter
 from spikerain_edge.run_options import RunOptions, check_cameras, check_outputs
 from spikerain_edge.run_summary import status_line, total
 from spikerain_edge.stream.concurrently import call_all, run_all
 from spikerain_edge.stream.frame import Frame
+from spikerain_edge.stream.gate_mode import GateMode
 from spikerain_edge.stream.sources import check_uri, may_be_absent
 from spikerain_edge.stream.traffic import Traffic
 from spikerain_edge.stream.turns import Turns
@@ -63,7 +65,14 @@ class Session:
                 tile=options.tile,
             )
             opened.callback(self._derainer.close)
-            engine = SharedEngine(self._derainer, Turns())
+            self._tester = self._derainer
+            # The rain gate needs a network for single images: see `Gate`.
+            if options.gate is GateMode.AUTO and self._derainer.spec.reads_video:
+                self._tester = Derainer.load(
+                    IMAGE_MODEL, provider=provider, threads=options.threads
+                )
+                opened.callback(self._tester.close)
+            engine = SharedEngine(self._derainer, self._tester, Turns())
             self._streams = [
                 CameraStream(options, index, engine, progress, show)
                 for index in range(len(options.cameras))
@@ -127,7 +136,7 @@ class Session:
         Raises:
             SpikeRainError: a source, the engine or a sink failed; written files are complete.
         """
-        with self._derainer, self._power:
+        with self._derainer, self._tester, self._power:
             run_all(self._streams)
 
     def summary(self, failure: SpikeRainError | None = None) -> dict[str, Any]:

@@ -53,11 +53,10 @@ class _Pending:
 
 @dataclass(frozen=True)
 class _Tested:
-    """A frame, the same derained or as it is, and the frame before it, if that is known."""
+    """A frame, and the same derained or as it is."""
 
     image: Image
     derained: Image
-    previous: Image | None
 
 
 class Gate:
@@ -67,10 +66,14 @@ class Gate:
     rains, this costs nothing, since the frames are derained anyway. When it is dry, the network
     derains two small parts of both frames.
 
+    A video model cannot be tested so: from two frames it also removes noise, which changes as rain
+    does. Then another network, for single images, derains parts of both frames, in rain too.
+
     Args:
         derain: derains whole frames; called for every frame that does not pass unchanged.
         derain_part: derains parts of frames. If it raises InputError for parts of their size, as
             an engine of a fixed size does, tests use whole frames.
+        apart: whether `derain_part` is another network than `derain`.
         camera: name of the camera in events.
         interval: seconds between tests.
         thresholds: numbers that decide.
@@ -81,11 +84,13 @@ class Gate:
         derain: Derain,
         derain_part: Derain,
         *,
+        apart: bool = False,
         camera: str = "",
         interval: float = _INTERVAL,
         thresholds: Thresholds | None = None,
     ) -> None:
         self._derain, self._derain_part = derain, derain_part
+        self._apart = apart
         self._camera = camera
         self._interval = interval
         self._decision = RainDecision(thresholds)
@@ -121,7 +126,7 @@ class Gate:
         plan = self._plan_for(image, outages)
         dry = self._decision.state is RainState.DRY
         derained = image if dry else self._derain(image, previous)
-        tested = _Tested(image, derained, previous)
+        tested = _Tested(image, derained)
         if self._pending is not None:
             self._go_on(self._pending, tested, time)
             if dry and self._decision.state is not RainState.DRY:
@@ -178,14 +183,10 @@ class Gate:
         self._announce()
 
     def _parts(self, tested: _Tested, boxes: Sequence[Box]) -> list[Image]:
-        """Derained parts of a frame; cut from the derained frame, where there is one."""
-        if tested.derained is not tested.image:
+        """Derained parts of a frame; cut from the derained frame, if that may be done."""
+        if tested.derained is not tested.image and not self._apart:
             return [tested.derained[box] for box in boxes]
-        frames = [each for each in (tested.image, tested.previous) if each is not None]
-        return [
-            self._derain_part(*(np.ascontiguousarray(frame[box]) for frame in frames))
-            for box in boxes
-        ]
+        return [self._derain_part(np.ascontiguousarray(tested.image[box])) for box in boxes]
 
     def _announce(self) -> None:
         """Says that the state has changed."""

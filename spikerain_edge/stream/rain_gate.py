@@ -21,11 +21,14 @@ class StreamGate:
         label: what to call it in events, without password.
         derain: derains whole frames.
         derain_part: derains parts of frames.
+        apart: whether that is another network.
     """
 
-    def __init__(self, source: Source, label: str, derain: Derain, derain_part: Derain) -> None:
+    def __init__(
+        self, source: Source, label: str, derain: Derain, derain_part: Derain, *, apart: bool
+    ) -> None:
         self._source = source
-        self._gate = Gate(derain, derain_part, camera=label)
+        self._gate = Gate(derain, derain_part, apart=apart, camera=label)
         self._frames = 0
 
     @property

@@ -92,6 +92,17 @@ def test_a_dry_street_passes_untouched_after_a_while(gate: Gate, network: Networ
     assert network.frames == 40 * RATE - sum(untouched)
 
 
+def test_noise_that_a_video_model_removes_is_not_taken_for_rain(network: Network) -> None:
+    def derain(image: Image, previous: Image | None = None) -> Image:
+        before = image if previous is None else previous
+        return cv2.addWeighted(without_streaks(image), 0.5, without_streaks(before), 0.5, 0)
+
+    gate, street = Gate(derain, network.derain_part, apart=True, camera="street"), Street()
+    for number in range(LEARNED):
+        gate(street.frame(number), number / RATE, 0, street.frame(max(0, number - 1)))
+    assert gate.report.state is RainState.DRY
+
+
 @pytest.mark.slow
 def test_rain_is_derained_within_two_seconds_and_held(gate: Gate) -> None:
     street = Street()

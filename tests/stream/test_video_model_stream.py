@@ -113,32 +113,29 @@ def test_a_model_for_single_images_has_no_restarts(spikerain: Run, photographs: 
     assert json.loads(ended.stdout)["restarts"] is None
 
 
-def test_the_rain_gate_gives_the_network_the_same_part_of_both_frames() -> None:
-    parts: list[tuple[Image, Image | None]] = []
+def test_the_rain_gate_tests_frames_of_a_video_model_with_another_network() -> None:
+    parts: list[Image] = []
 
     def derain(image: Image, previous: Image | None = None, /) -> Image:
         assert previous is not None or number == 0
         return image - 1
 
     def derain_part(image: Image, previous: Image | None = None, /) -> Image:
-        parts.append((image, previous))
+        assert previous is None
+        parts.append(image)
         return image
 
-    gate, previous = Gate(derain, derain_part), None
+    gate, previous = Gate(derain, derain_part, apart=True), None
     still = view(1, 0)
     for number in range(1000):
         frame = still.copy()
         frame[0, 0] = number % 200
         gate(frame, number / 25, previous=previous)
         previous = frame
+        # Before it is known to be dry, too.
+        assert number < 50 or len(parts) > 2
 
     assert gate.report.bypassed > 0
-    pairs = [(image, before) for image, before in parts if before is not None]
-    assert pairs
-    for image, before in pairs:
-        assert image.shape == before.shape
-        np.testing.assert_array_equal(image[1:], before[1:])
-        assert (int(image[0, 0, 0]) - int(before[0, 0, 0])) % 200 == 1
 
 
 @pytest.mark.parametrize(
