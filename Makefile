@@ -1,5 +1,6 @@
 # make run        derains the built-in demo camera     make test   runs every test
 # make test-fast  runs the tests not marked slow       make lint   style, types, layers
+# make test-neuromorphic  installs NEST, PyNN and Brian2 and runs networks on them
 # make bench      compares with its peers              make fuzz   damages files for long
 # make docs       writes the site of the documents into site/
 # make release    builds and checks what is published, and lists its components
@@ -11,7 +12,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test test-fast fuzz lint format bench docs release licences clean
+.PHONY: run test test-fast test-neuromorphic fuzz lint format bench docs release licences clean
 
 run: $(VENV)/.base
 	$(BIN)/spikerain-edge run --camera demo --output demo_derained.mp4 --side-by-side
@@ -22,6 +23,9 @@ test: $(VENV)/.test $(VENV)/spikingjelly2
 test-fast: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile \
 		$(PYTEST_ARGS)
+
+test-neuromorphic: $(VENV)/.neuromorphic $(VENV)/brian2
+	$(BIN)/python -m pytest -m neuromorphic tests/neuromorphic $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.test
 	SPIKERAIN_FUZZ=20 $(BIN)/python -X faulthandler -m pytest tests/fuzz $(PYTEST_ARGS)
@@ -62,6 +66,15 @@ licences: $(VENV)/.test
 # A second SpikingJelly has a folder of its own; torch and NumPy are those of the environment.
 $(VENV)/spikingjelly2: | $(VENV)/.test
 	$(PIP) install --quiet --no-deps --target $@ spikingjelly==2.0.0 loguru
+
+$(VENV)/.neuromorphic: | $(VENV)/.test
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[neuromorphic]'
+	touch $@
+
+# Brian2 2.9 does not run with NumPy 2.4: it has an environment of its own.
+$(VENV)/brian2: | $(VENV)/bin/python
+	$(PYTHON) -m venv --without-pip $@
+	$(PIP) --python $@/bin/python install --quiet brian2==2.9.0 'numpy<2.4'
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build site \

@@ -16,7 +16,7 @@ import tomllib
 
 ROOT = Path(__file__).parents[2]
 # Extras that people install to use the program; `docs` and `test` are for developers.
-EXTRAS = ("serve", "mqtt", "heic", "openvino", "batch", "export", "train")
+EXTRAS = ("serve", "mqtt", "heic", "openvino", "batch", "export", "neuromorphic", "train")
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _PREFIX = "License :: OSI Approved :: "
 # Names of classifiers as SPDX identifiers.
@@ -24,6 +24,7 @@ _SPDX = {
     "Apache Software License": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
     "BSD License": "BSD-3-Clause",
+    "GNU General Public License v2 (GPLv2)": "GPL-2.0-or-later",
     "MIT License": "MIT",
 }
 # The metadata name the licence of the code; the wheels bring libraries under the GPL.
@@ -52,6 +53,10 @@ such as NVENC or one of GStreamer's (`gst://`).
 **pillow-heif** (extra `heic`) brings libheif and libde265 under the LGPL 3, and **x265** under the
 GPL 2. Its authors name GPL 2 for the wheel as a whole. To avoid this, leave out the extra `heic`:
 HEIC images are then refused, and nothing else changes.
+
+**NEST** (`nest-simulator`, extra `neuromorphic`) is under the GPL 2 or later, and **PyNN** under
+the CeCILL 2.1, which is compatible with it. They run as programs of their own. To avoid them, leave
+out the extra.
 
 OpenCV's wheel brings parts of FFmpeg under the LGPL 2.1. Debian's GStreamer and its plugins are not
 part of any wheel; `gstreamer1.0-plugins-ugly` has x264 too.

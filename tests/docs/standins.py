@@ -67,6 +67,7 @@ RULES = (
     Rule("make run", not_run="a step of .ci/run"),
     Rule("make test", not_run="a step of .ci/run"),
     Rule("make lint", not_run="a step of .ci/run"),
+    Rule("make test-neuromorphic", not_run="a step of .ci/run"),
     Rule("make test-fast", not_run="a part of make test"),
     Rule("make format", not_run="changes the repository; make lint checks the same"),
     Rule(

@@ -1,0 +1,1 @@
+"""Runs a spiking network on simulators of spiking networks, and compares every spike."""

@@ -1,0 +1,96 @@
+"""The spiking network as this project computes it: a loop over timesteps in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spikerain_edge.neuromorphic.convolution import Floats
+from spikerain_edge.neuromorphic.graph import Graph, Input, Neurons, Output
+
+Spikes = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What the neurons did.
+
+    Attributes:
+        spikes: by layer, `(T, *shape)`.
+        potentials: membrane potentials after the reset, by layer, `(T, *shape)`.
+    """
+
+    spikes: dict[str, Spikes]
+    potentials: dict[str, npt.NDArray[np.floating]]
+
+
+def run_reference(graph: Graph, image: Floats, timesteps: int) -> Recording:
+    """Runs the network.
+
+    Args:
+        graph: the network.
+        image: its input, float32, of the shape of the graph's input.
+        timesteps: timesteps.
+    """
+    rest: dict[str, Floats] = {name: np.zeros_like(n.threshold) for name, n in graph.layers.items()}
+    spikes: dict[str, list[Spikes]] = {name: [] for name in rest}
+    potentials: dict[str, list[Floats]] = {name: [] for name in rest}
+    for _ in range(timesteps):
+        fired: dict[str, Floats] = {}
+        for name, neurons in graph.layers.items():
+            current = arriving(graph, name, image, fired)
+            potential = neurons.decay * rest[name] + neurons.gain * current
+            over = potential >= neurons.threshold
+            rest[name] = np.where(over, np.float32(0), potential)
+            fired[name] = over.astype(np.float32)
+            spikes[name].append(over)
+            potentials[name].append(rest[name])
+    return Recording(
+        {name: np.stack(steps) for name, steps in spikes.items()},
+        {name: np.stack(steps) for name, steps in potentials.items()},
+    )
+
+
+def arriving(graph: Graph, target: str, image: Floats, fired: Mapping[str, Floats]) -> Floats:
+    """Returns the sum of what arrives at a node within a timestep.
+
+    Args:
+        graph: the network.
+        target: name of the node.
+        image: the input.
+        fired: spikes of the layers before the node, 0 or 1.
+    """
+    total: Floats | None = None
+    for source in graph.sources(target):
+        node = graph.nodes[source]
+        if isinstance(node, Neurons):
+            value = fired[source]
+        elif isinstance(node, Input):
+            value = image
+        elif isinstance(node, Output):
+            raise ValueError(f"{source} is the output and has no edges")
+        else:
+            value = node.apply(arriving(graph, source, image, fired))
+        total = value if total is None else total + value
+    if total is None:
+        raise ValueError(f"nothing arrives at {target}")
+    return total
+
+
+def read_out(graph: Graph, image: Floats, spikes: Mapping[str, Spikes]) -> Floats:
+    """Returns the output of every timestep, `(T, *shape)`, for the spikes of all layers.
+
+    Args:
+        graph: the network.
+        image: the input.
+        spikes: by layer, `(T, *shape)`.
+    """
+    timesteps = len(next(iter(spikes.values())))
+    steps = (
+        {name: fired[step].astype(np.float32) for name, fired in spikes.items()}
+        for step in range(timesteps)
+    )
+    return np.stack([arriving(graph, graph.output, image, fired) for fired in steps])
