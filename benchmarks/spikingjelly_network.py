@@ -50,7 +50,7 @@ class SpikingJellySpikeRain(nn.Module):
         )
         self.back1 = _dense_blocks(config.decoder[0], tail, config)
         self.time_weights = nn.Parameter(torch.ones(config.timesteps))
-        self.arfe = _ARFE(tail, config.enhancement_reduction)
+        self.arfe = _ARFE(tail, config.enhancement_reduction) if config.gates else nn.Identity()
         self.to_image = nn.Conv2d(tail, pixels, 3, padding=1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -93,7 +93,8 @@ def _spiking_conv(
 
 
 def _upsampling(channels: int, config: NetworkConfig) -> nn.Sequential:
-    doubled = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+    corners = False if config.upsampling == "bilinear" else None
+    doubled = nn.Upsample(scale_factor=2, mode=config.upsampling, align_corners=corners)
     return nn.Sequential(
         layer.SeqToANNContainer(doubled), _spiking_conv(channels, channels // 2, 3, config)
     )
@@ -114,7 +115,7 @@ class _DSRB(nn.Module):
         self.fusion = nn.Sequential(
             _lif(config), layer.Conv2d(dense, channels, 1, bias=False, step_mode="m")
         )
-        self.mdsa = _MDSA(channels, config)
+        self.mdsa = _MDSA(channels, config) if config.gates else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         features = [x]

@@ -29,6 +29,8 @@ from spikerain_training.config import NetworkConfig, variants
         ("decoder", [1, 1, 10**9]),
         ("decoder", "111"),
         ("merge_finest", 1),
+        ("gates", "no"),
+        ("upsampling", "cubic"),
         ("temporal_gate", "per_timestep"),
         ("temporal_gate", []),
         ("attention_reduction", 0),

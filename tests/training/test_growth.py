@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from networks import randomised
 
 from spikerain_edge.errors import InputError
 from spikerain_training.checkpoint import load_network, save_network
-from spikerain_training.config import variants
+from spikerain_training.config import NetworkConfig, variants
 from spikerain_training.fit import Data, fit
 from spikerain_training.growth import grow
 from spikerain_training.hardware import Hardware
@@ -139,6 +140,49 @@ def test_nano_grows_into_the_video_network_of_one_timestep() -> None:
 
     with torch.no_grad():
         torch.testing.assert_close(large(image), single(image), rtol=0, atol=1e-5)
+
+
+def with_gates_of_constants(config: NetworkConfig) -> SpikeRain:
+    """Returns a random network whose gates do not depend on the image."""
+    network = randomised(config)
+    deciding = re.compile(
+        r"attention\.(temporal|squeeze|spatial)\.weight"
+        r"|enhance\.(channel_squeeze|spatial_excite|gate)\.weight"
+    )
+    for name, value in network.state_dict().items():
+        if deciding.search(name):
+            value.zero_()
+    return network
+
+
+@pytest.mark.parametrize("changes", [{}, {"width": 32}], ids=["same width", "wider"])
+def test_a_network_without_gates_starts_with_constant_gates(changes: dict[str, object]) -> None:
+    small = with_gates_of_constants(variants()["nano"])
+    config = replace(small.config, gates=False, **changes)  # type: ignore[arg-type]
+    image = torch.rand(1, 3, 32, 32)
+
+    plain = grow(small, config)
+
+    with torch.no_grad():
+        torch.testing.assert_close(plain(image), small(image), rtol=0, atol=1e-5)
+
+
+def test_nano_grows_into_nano_spike_which_keeps_every_other_weight() -> None:
+    small = randomised(variants()["nano"])
+
+    spiking = grow(small, variants()["nano-spike"]).state_dict()
+
+    trained = small.state_dict()
+    changed = [name for name, value in spiking.items() if not torch.equal(value, trained[name])]
+    assert {name.removesuffix(".merge.weight") for name in changed} == {
+        *(f"{stage}{level}.0" for stage in ("encoder", "decoder") for level in (1, 2, 3)),
+        "output.weight",
+    }
+
+
+def test_a_network_without_gates_does_not_grow_into_one_with_gates() -> None:
+    with pytest.raises(InputError, match="gates is True, not False"):
+        grow(SpikeRain(variants()["nano-spike"]), variants()["nano"])
 
 
 def test_a_network_of_two_frames_does_not_grow_into_one_for_images() -> None:

@@ -37,6 +37,7 @@ NETWORKS = {
     "published-small": PUBLISHED_SMALL,
     "edge-small": EDGE_SMALL,
     "nano": variants()["nano"],
+    "nano-spike": variants()["nano-spike"],
 }
 
 
@@ -113,7 +114,8 @@ def test_published_variants_have_the_published_macs(variant: str, giga_macs: flo
 
 # Table 1 of the supplement: MACs for images of 128 and 256 pixels.
 @pytest.mark.parametrize(
-    ("variant", "giga_macs"), [("nano", 3.232), ("tiny", 12.928), ("nano-video", 1.8)]
+    ("variant", "giga_macs"),
+    [("nano", 3.232), ("tiny", 12.928), ("nano-video", 1.8), ("nano-spike", 3.06)],
 )
 def test_edge_variants_stay_within_their_budget(variant: str, giga_macs: float) -> None:
     with torch.device("meta"):

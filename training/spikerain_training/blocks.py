@@ -73,7 +73,7 @@ class DSRB(nn.Module):
         self.units = nn.ModuleList(ConvNorm(width, config.growth, 3) for width in widths[:-1])
         self.neurons = nn.ModuleList(neuron(config) for _ in widths)
         self.merge = nn.Conv2d(widths[-1], channels, 1, bias=False)
-        self.attention = MDSA(channels, config)
+        self.attention = MDSA(channels, config) if config.gates else nn.Identity()
 
     def forward(self, features: Tensor) -> Tensor:
         spikes = self.neurons[0](features)
@@ -95,14 +95,23 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Doubles height and width (bilinear, half-pixel centres); neuron, convolution, batch norm."""
+    """Doubles height and width; neuron, convolution and batch norm.
+
+    Bilinear upsampling (half-pixel centres) comes before the neurons. Nearest upsampling comes
+    after them: it repeats spikes, so a quarter of the neurons is enough.
+    """
 
     def __init__(self, channels: int, config: NetworkConfig) -> None:
         super().__init__()
+        self.nearest = config.upsampling == "nearest"
         self.neuron = neuron(config)
         self.convolve = ConvNorm(channels, channels // 2, 3)
 
     def forward(self, features: Tensor) -> Tensor:
+        if self.nearest:
+            return self.convolve(
+                functional.interpolate(self.neuron(features), scale_factor=2, mode="nearest")
+            )
         doubled = functional.interpolate(
             features, scale_factor=2, mode="bilinear", align_corners=False
         )

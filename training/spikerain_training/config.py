@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from spikerain_edge.errors import InputError
 
 TemporalGate = Literal["pooled", "per-timestep"]
+Upsampling = Literal["bilinear", "nearest"]
 
 _LEVELS = ("encoder", "decoder")
 # A config.json can come from an untrusted source. The upper limits bound the memory that the
@@ -29,6 +30,8 @@ _WHOLE_NUMBERS = {
 }
 _NUMBERS = {"tau": (1.0, 1e6), "threshold": (1e-6, 1e3), "alpha": (1e-6, 1e6)}
 _BLOCKS = (0, 16)
+_CHOICES = {"temporal_gate": get_args(TemporalGate), "upsampling": get_args(Upsampling)}
+_SWITCHES = ("merge_finest", "gates")
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,10 @@ class NetworkConfig:
         alpha: steepness of the sigmoid surrogate gradient (training only).
         frames: frames that the network reads: 1 for the image alone, 2 for the image and the
             previous frame of a video (see `SpikeRain`).
+        gates: whether blocks end in MDSA and the fused features in ARFE, as published. Without
+            them, the network is linear between its neurons.
+        upsampling: `bilinear` doubles the features before the neurons of an upsampling stage (as
+            published), `nearest` doubles the spikes after them.
 
     Raises:
         InputError: the value of a setting is not valid; the message names the setting.
@@ -79,6 +86,8 @@ class NetworkConfig:
     threshold: float = 0.15
     alpha: float = 4.0
     frames: int = 1
+    gates: bool = True
+    upsampling: Upsampling = "bilinear"
 
     def __post_init__(self) -> None:
         for name, (least, most) in _WHOLE_NUMBERS.items():
@@ -93,9 +102,10 @@ class NetworkConfig:
             value = getattr(self, name)
             fits = type(value) in (int, float) and low <= value <= high
             self._require(name, fits, f"a number from {low:g} to {high:g}")
-        gates = get_args(TemporalGate)
-        self._require("temporal_gate", self.temporal_gate in gates, f"one of {', '.join(gates)}")
-        self._require("merge_finest", type(self.merge_finest) is bool, "true or false")
+        for name, choices in _CHOICES.items():
+            self._require(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
+        for name in _SWITCHES:
+            self._require(name, type(getattr(self, name)) is bool, "true or false")
         self._require("variant", type(self.variant) is str, "a name")
 
     def _require(self, name: str, fits: bool, wanted: str) -> None:
@@ -160,7 +170,8 @@ def variants() -> dict[str, NetworkConfig]:
     `s`, `m` and `l` are as published, `nano` and `tiny` are for edge devices. `nano-video` is
     `nano` with one timestep per frame of a video and two frames in the patch embedding. Its
     neurons start every frame at a potential of zero, so they are binary activations without
-    dynamics in time.
+    dynamics in time. `nano-spike` is `nano` made of neurons and convolutions only, for
+    neuromorphic chips and simulators (see `SpikeRain`).
     """
     published: dict[str, Any] = {"growth": 24, "units": 4, "timesteps": 4}
     edge: dict[str, Any] = {
@@ -191,6 +202,17 @@ def variants() -> dict[str, NetworkConfig]:
             encoder=(1, 1, 1),
             decoder=(1, 1, 1),
             frames=2,
+            **edge,
+        ),
+        NetworkConfig(
+            "nano-spike",
+            24,
+            units=3,
+            timesteps=2,
+            encoder=(1, 1, 1),
+            decoder=(1, 1, 1),
+            gates=False,
+            upsampling="nearest",
             **edge,
         ),
         NetworkConfig(

@@ -9,6 +9,9 @@ patch embedding reads the change between the frames start at zero, and the share
 frame starts near zero, so it has the same output for still pictures. Such a network may have
 another number of timesteps, such as one for each frame. Its output then differs until it is
 trained.
+
+A network without gates can start from one with gates: they become constants, and the output differs
+until it is trained. The same holds for another kind of upsampling.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from torch import Tensor
 
 from spikerain_edge.errors import InputError
 from spikerain_training.config import NetworkConfig
+from spikerain_training.constant_gates import with_constant_gates
 from spikerain_training.network import START_LOGIT, SpikeRain
 
 _REMEDY = "omit --initial to train from scratch, or name a checkpoint of a smaller network"
@@ -28,14 +32,15 @@ def grow(small: SpikeRain, config: NetworkConfig) -> SpikeRain:
     """Returns a network with configuration `config` that has the output of `small`.
 
     If the number of timesteps changes, the output changes, and the temporal fusion starts with
-    equal weights.
+    equal weights. It also changes if the larger network has no gates, or another upsampling.
 
     Args:
         small: the trained network.
         config: configuration of the larger network. `growth`, `timesteps`, `shuffle`,
             `merge_finest`, `temporal_gate`, `tau` and `threshold` must be those of `small`; width,
             units, blocks, frames and reduced widths must not be smaller. `timesteps` may differ if
-            the larger network reads more frames.
+            the larger network reads more frames. A network without gates cannot grow into one with
+            gates.
 
     Returns:
         The larger network, in evaluation mode.
@@ -47,6 +52,8 @@ def grow(small: SpikeRain, config: NetworkConfig) -> SpikeRain:
     _require_room(small.config, config)
     large = SpikeRain(config)
     state, trained = large.state_dict(), small.state_dict()
+    if small.config.gates and not config.gates:
+        trained = with_constant_gates(trained)
     for name, value in state.items():
         if name in trained:
             _place(name, trained[name], value, small.config, config)
@@ -64,6 +71,7 @@ def _require_room(small: NetworkConfig, large: NetworkConfig) -> None:
     refusal = f"the network {large.variant} cannot be grown from {small.variant}"
     same = ["merge_finest", "growth", "shuffle", "temporal_gate", "tau", "threshold"]
     same += [] if large.frames > small.frames else ["timesteps"]
+    same += [] if small.gates else ["gates"]
     for name in same:
         ours, theirs = getattr(large, name), getattr(small, name)
         if ours != theirs:

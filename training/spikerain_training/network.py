@@ -34,6 +34,29 @@ class SpikeRain(nn.Module):
 
     Where rain hides a place in one frame only, `a = 1` shows what the previous frame saw there.
     Without a previous frame the change is zero, as in a still picture.
+
+    **Primitives.** With `gates = false` and `upsampling = "nearest"` (`nano-spike`), the network
+    consists of LIF neurons, convolutions and sums. A convolution of a concatenation is the sum of
+    convolutions of its parts, and nearest upsampling followed by a 3x3 convolution is a fixed set
+    of synapses. Batch norm folds into the convolution before it. `conv` below includes it, `[...]`
+    is a concatenation, and each stage has one block of three units. At every timestep:
+
+        f0 = embed(pixel_unshuffle(image))           the same current at every timestep
+        block(f): s0 = LIF(f), s1 = LIF(units.0(s0)), s2 = LIF(units.1([s0, s1])),
+                  s3 = LIF(units.2([s0, s1, s2])); returns f + merge([s0, s1, s2, s3])
+
+        f1 = encoder1(f0);        m0 = down1.conv(LIF(f1))                  stride 2
+        m1 = encoder2(m0);        c0 = down2.conv(LIF(m1))                  stride 2
+        c2 = decoder3(encoder3(c0))
+        m2 = up2.conv(nearest(LIF(c2)))
+        m3 = decoder2(merge2.conv([LIF(m2), LIF(m1)]))                      1x1
+        f2 = up1.conv(nearest(LIF(m3)))
+        f3 = decoder1(merge1.conv([LIF(f2), LIF(f1)]))                      1x1
+
+        restored = image + pixel_shuffle(output(sum over t of softmax(fuse.weights)[t] * f3[t]))
+
+    `LIF(f1)` occurs twice, and so does `LIF(m1)`: these neurons have the same spikes, and one layer
+    is enough. Only `f0` and `output` convolve other values than spikes. All neurons start at zero.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -56,7 +79,8 @@ class SpikeRain(nn.Module):
         self.merge1 = Merge(2 * fine, fine, config) if config.merge_finest else None
         self.decoder1 = _blocks(config.decoder[0], tail, config)
         self.fuse = TemporalFusion(config.timesteps)
-        self.enhance = ARFE(tail, config.enhancement_reduction)
+        reduction = config.enhancement_reduction
+        self.enhance = ARFE(tail, reduction) if config.gates else nn.Identity()
         # One more channel per pixel for the share of the previous frame.
         channels = config.frames + 2
         self.output = nn.Conv2d(tail, channels * config.shuffle**2, 3, padding=1)
