@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikerain_export.attention import attend
-from spikerain_export.fold import fold_batch_norm
+from spikerain_export.fold import doubled_kernel, fold_batch_norm
 from spikerain_export.layers import Feature, LayerEmitter, SpikeInput, each_step
 
 
@@ -25,8 +25,8 @@ def dense_block(emit: LayerEmitter, name: str, features: Feature) -> Feature:
         emitted.append(emit.fire(f"{name}.neurons.{unit + 1}", current))
     spikes = emit.gather(f"{name}.spikes", entry, *emitted)
     merged = emit.convolve(f"{name}.merge", spikes, emit.array(f"{name}.merge.weight"))
-    attended = attend(emit, f"{name}.attention", merged)
-    return emit.add(name, features, attended)
+    added = attend(emit, f"{name}.attention", merged) if emit.config.gates else merged
+    return emit.add(name, features, added)
 
 
 def _enter_units(emit: LayerEmitter, name: str, entry: SpikeInput) -> list[Feature]:
@@ -55,7 +55,13 @@ def _add_recurrent(emit: LayerEmitter, name: str, current: Feature, emitted: Spi
 
 
 def up(emit: LayerEmitter, name: str, features: Feature) -> Feature:
-    """Emits bilinear doubling with half-pixel centres, then a neuron, then a convolution."""
+    """Emits doubling of height and width with a neuron and a convolution.
+
+    Bilinear doubling, with half-pixel centres, is the first of the three. Nearest doubling comes
+    between neuron and convolution, and is part of the convolution's weights.
+    """
+    if emit.config.upsampling == "nearest":
+        return _up_nearest(emit, name, features)
     scales = emit.graph.constant("doubling", np.array([1, 1, 2, 2], np.float32))
     doubled = each_step(
         lambda t, step: emit.graph.node(
@@ -69,6 +75,19 @@ def up(emit: LayerEmitter, name: str, features: Feature) -> Feature:
     )
     finer = Feature(doubled, features.channels, features.reduction // 4)
     return emit.normed(f"{name}.convolve", emit.fire(f"{name}.neuron", finer))
+
+
+def _up_nearest(emit: LayerEmitter, name: str, features: Feature) -> Feature:
+    weight, bias = fold_batch_norm(emit.weights, f"{name}.convolve")
+    spikes = emit.fire(f"{name}.neuron", features)
+    phases = emit.convolve(f"{name}.convolve", spikes, doubled_kernel(weight), np.repeat(bias, 4))
+    doubled = each_step(
+        lambda t, step: emit.graph.node(
+            "DepthToSpace", [step], f"{name}.doubled/{t}", blocksize=2, mode="CRD"
+        ),
+        phases.steps,
+    )
+    return Feature(doubled, len(weight), phases.reduction // 4)
 
 
 def merge(emit: LayerEmitter, name: str, decoded: Feature, skipped: Feature) -> Feature:

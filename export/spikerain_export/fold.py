@@ -54,6 +54,29 @@ def embedding_for_bytes(kernel: npt.NDArray[np.generic], shuffle: int) -> Array:
     )
 
 
+def doubled_kernel(kernel: Array) -> Array:
+    """Rewrites nearest doubling and a 3x3 convolution as one 3x3 convolution before the doubling.
+
+    Output pixel `(2i + row, 2j + column)` of the doubled picture sees 2x2 of the pixels around
+    `(i, j)`. The rewritten convolution computes these four pixels as channels at `(i, j)`, ready
+    for a depth-to-space by 2.
+
+    Args:
+        kernel: weights (C, inputs, 3, 3), for zero padding by 1.
+
+    Returns:
+        Weights (4*C, inputs, 3, 3), for zero padding by 1; output channel `4*c + 2*row + column`.
+        Five of the nine values of each kernel are zero.
+    """
+    outputs, inputs = kernel.shape[:2]
+    phases = np.zeros((outputs, 2, 2, inputs, 3, 3))
+    for row, column, top, left in np.ndindex(2, 2, 3, 3):
+        # The tap (top, left) reads pixel (2i + row + top - 1) // 2 of the picture before doubling.
+        above, before = (row + top + 1) // 2, (column + left + 1) // 2
+        phases[:, row, column, :, above, before] += kernel[:, :, top, left]
+    return phases.reshape(4 * outputs, inputs, 3, 3).astype(np.float32)
+
+
 def output_for_bytes(
     kernel: npt.NDArray[np.generic], bias: npt.NDArray[np.generic], shuffle: int
 ) -> tuple[Array, Array]:

@@ -143,7 +143,8 @@ def _network(emit: LayerEmitter, planes: str, change: str | None) -> str:
         fine = emit.join("skip1", decoded, fine)
     fine = _blocks(emit, "decoder1", config.decoder[0], fine)
 
-    enhanced = enhance(emit, fuse(emit, fine))
+    fused = fuse(emit, fine)
+    enhanced = enhance(emit, fused) if config.gates else fused
     weight, bias = output_for_bytes(
         emit.weights["output.weight"], emit.weights["output.bias"], shuffle
     )

@@ -24,6 +24,11 @@ def nano() -> SpikeRain:
 
 
 @pytest.fixture(scope="session")
+def nano_spike() -> SpikeRain:
+    return small_residual(variants()["nano-spike"])
+
+
+@pytest.fixture(scope="session")
 def published() -> SpikeRain:
     """A small network of the published layout (no shuffle, pooled gate, no finest merge)."""
     return small_residual(

@@ -24,7 +24,7 @@ from spikerain_export.precision import to_half
 from spikerain_training.network import SpikeRain
 
 
-@pytest.fixture(params=["nano", "published"])
+@pytest.fixture(params=["nano", "nano_spike", "published"])
 def network(request: pytest.FixtureRequest) -> SpikeRain:
     found: SpikeRain = request.getfixturevalue(request.param)
     return found
@@ -83,8 +83,8 @@ def test_exactly_the_layers_that_the_description_lists_stay_in_fp32(
     }
     casts = {"pixels"}  # made by a cast from bytes
     assert kept | casts == set(spec.full_precision)
-    assert "enhance/mean" in kept
-    assert "encoder1.0.attention/mean" in kept
+    assert ("enhance/mean" in kept) == network.config.gates
+    assert ("encoder1.0.attention/mean" in kept) == network.config.gates
 
 
 def test_potentials_can_stay_in_fp32_too(nano: SpikeRain) -> None:

@@ -38,7 +38,7 @@ SMALL = photograph(40, 48)
 TARGETS: list[Int8Target] = ["tensorrt", "onnxruntime", "openvino"]
 
 
-@pytest.fixture(params=["nano", pytest.param("published", marks=pytest.mark.slow)])
+@pytest.fixture(params=["nano", "nano_spike", "published"])
 def network(request: pytest.FixtureRequest) -> SpikeRain:
     found: SpikeRain = request.getfixturevalue(request.param)
     return found
@@ -134,9 +134,11 @@ def test_onnx_runtime_runs_every_spiking_convolution_in_integers(network: SpikeR
         assert operators["DequantizeLinear"] == expected
         assert "QuantizeLinear" not in operators, "spikes are bytes from the start"
     else:
-        # What blocks, down-convolutions and merges of levels return are features.
-        features = network.config.timesteps * (blocks + 3 + network.config.merge_finest)
-        assert operators["DequantizeLinear"] == features
+        # What blocks, down-convolutions and merges of levels return are features. So are the four
+        # pixels that an upsampling with nearest neighbours computes as channels.
+        ups = 2 * (network.config.upsampling == "nearest")
+        features = blocks + 3 + network.config.merge_finest + ups
+        assert operators["DequantizeLinear"] == network.config.timesteps * features
         assert not operators.keys() & {"LessOrEqual", "ThresholdedRelu", "Neg"}
 
 

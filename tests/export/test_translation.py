@@ -73,9 +73,10 @@ def graph(small: SpikeRain) -> Described:
         (SLIM, 0),
         (replace(SLIM, timesteps=3, units=2, temporal_gate="per-timestep", merge_finest=True), 1),
         (replace(SLIM, shuffle=1, tau=3.0, threshold=0.3), 2),
+        (replace(SLIM, gates=False, upsampling="nearest"), 4),
         pytest.param(SMALL, 3, marks=pytest.mark.slow),
     ],
-    ids=["pooled gate", "gate per timestep", "other neurons", "more channels"],
+    ids=["pooled gate", "gate per timestep", "other neurons", "primitives", "more channels"],
 )
 def test_correct_graphs_of_random_weights_pass(config: NetworkConfig, seed: int) -> None:
     network = randomised(config, seed)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from spikerain_edge.images.metrics import psnr
 from spikerain_edge.spec import ModelSpec
+from spikerain_export.fold import doubled_kernel
 from spikerain_export.unroll import unroll
 from spikerain_training.network import SpikeRain
 from spikerain_training.neuron import LIF
@@ -43,7 +44,7 @@ def run(
     return results
 
 
-@pytest.fixture(params=["nano", "published"])
+@pytest.fixture(params=["nano", "nano_spike", "published"])
 def network(request: pytest.FixtureRequest) -> SpikeRain:
     found: SpikeRain = request.getfixturevalue(request.param)
     return found
@@ -112,6 +113,33 @@ def test_every_convolution_of_spikes_is_declared_spiking(network: SpikeRain) -> 
         if node.op_type == "Conv" and reads_spikes(node.input[0])
     }
     assert found == {operation.name for operation in spec.operations if operation.spiking}
+
+
+def test_a_network_of_primitives_becomes_a_graph_of_primitives(nano_spike: SpikeRain) -> None:
+    model, spec = unrolled(nano_spike)
+    operators = {node.op_type for node in model.graph.node}
+    products = [node.name for node in model.graph.node if node.op_type == "Mul"]
+    assert operators <= {
+        *("Add", "Cast", "Clip", "Concat", "Conv", "DepthToSpace", "LessOrEqual", "Mul", "Neg"),
+        *("Round", "Split", "Sub", "ThresholdedRelu", "Transpose"),
+    }
+    # Products have a constant factor: the decay of neurons, the weights of the sum over time.
+    assert all("/decayed/" in name or name.startswith("fuse/term/") for name in products)
+    analogue = {operation.name for operation in spec.operations if not operation.spiking}
+    assert analogue == {"embed", "output"}
+
+
+def test_doubling_is_part_of_the_convolution_after_it() -> None:
+    random = torch.Generator().manual_seed(2)
+    coarse = torch.randn(1, 3, 5, 4, generator=random)
+    kernel = torch.randn(6, 3, 3, 3, generator=random)
+    doubled = nn.functional.interpolate(coarse, scale_factor=2, mode="nearest")
+    expected = nn.functional.conv2d(doubled, kernel, padding=1)
+
+    rewritten = torch.from_numpy(doubled_kernel(kernel.numpy()))
+    phases = nn.functional.conv2d(coarse, rewritten, padding=1)
+
+    torch.testing.assert_close(nn.functional.pixel_shuffle(phases, 2), expected)
 
 
 @pytest.mark.slow
