@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.status import Status
 
-from spikerain_edge.console import print_line
-from spikerain_edge.errors import InputError
-from spikerain_edge.files import require_distinct, write_whole
 from spikerain_edge.sizes import Size
-from spikerain_export.artefact import require_writable
 from spikerain_export.commands.flags import USUAL_SIZE, Format, default_output, sizes_for
+from spikerain_export.commands.report import require_report_place, say, write_report
 from spikerain_export.commands.scenes import collect_images
 from spikerain_export.conversion import Request
 from spikerain_export.delivery import Delivery, deliver
@@ -26,7 +22,6 @@ from spikerain_export.progress import Progress
 from spikerain_export.tables import proof_table
 from spikerain_export.tensorrt import BuildSettings
 
-_STDOUT = "-"
 # Outside a terminal, the table is this wide, so that its columns do not wrap.
 _TABLE_WIDTH = 150
 _log = logging.getLogger(__name__)
@@ -76,8 +71,8 @@ def run_export(order: Order, aside: Console) -> None:
     origin = open_origin(order.model, name=order.name, opset=order.opset)
     kind = Format.ONNX if order.settings is None else Format.ENGINE
     output = order.output or default_output(origin.graph.spec.name, order.request, kind)
-    _require_report_place(order.json_to, output_files(output, order.plan), origin)
-    _say(origin.note)
+    require_report_place(order.json_to, output_files(output, order.plan), origin)
+    say(origin.note)
     with aside.status("drawing rainy scenes") as status:
         # A log file shows no status line.
         terminal = aside.is_terminal and not aside.quiet
@@ -87,9 +82,9 @@ def run_export(order: Order, aside: Console) -> None:
         aside.width = aside.width if aside.is_terminal else max(aside.width, _TABLE_WIDTH)
         aside.print(proof_table(made.proofs))
     *others, last = map(str, made.files)
-    _say(f"wrote {', '.join(others)} and {last}" if others else f"wrote {last}")
+    say(f"wrote {', '.join(others)} and {last}" if others else f"wrote {last}")
     if order.json_to:
-        _report(json.dumps(made.document, indent=2, allow_nan=False), order.json_to)
+        write_report(json.dumps(made.document, indent=2, allow_nan=False), order.json_to)
 
 
 def _deliver(order: Order, origin: Origin, output: Path, progress: Progress) -> Delivery:
@@ -98,7 +93,7 @@ def _deliver(order: Order, origin: Origin, output: Path, progress: Progress) -> 
     scaled = (request.precision, request.target) == ("int8", "onnxruntime")
     sizes, video = sizes_for(order.size or usual), origin.graph.spec.reads_video
     material = collect_images(order.data, sizes, scales=scaled, video=video)
-    _say(material.note)
+    say(material.note)
     return deliver(
         origin,
         request,
@@ -110,24 +105,6 @@ def _deliver(order: Order, origin: Origin, output: Path, progress: Progress) -> 
         plan=order.plan,
         progress=progress,
     )
-
-
-def _require_report_place(json_to: str | None, outputs: Sequence[Path], origin: Origin) -> None:
-    """Checks, before the work starts, that the report can be written and overwrites no other file.
-
-    Raises:
-        InputError: the report cannot be written, or it would overwrite an input or another output.
-    """
-    if not json_to or json_to == _STDOUT:
-        return
-    require_writable(Path(json_to), "--json")
-    require_distinct([json_to], origin.files)
-    require_distinct([*map(str, outputs), json_to], ())
-
-
-def _say(*lines: str) -> None:
-    for line in filter(None, lines):
-        _log.info("%s", line)
 
 
 def _shown_on(status: Status) -> Progress:
@@ -151,15 +128,3 @@ def _log_of_phases(level: int) -> Progress:
         return True
 
     return show
-
-
-def _report(text: str, place: str) -> None:
-    if place == _STDOUT:
-        print_line(text)
-        return
-    try:
-        write_whole(Path(place), f"{text}\n".encode())
-    except OSError as error:
-        raise InputError(
-            f"cannot write the report {place}: {error.strerror}", "name another file with --json"
-        ) from error
