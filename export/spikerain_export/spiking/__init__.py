@@ -1,0 +1,1 @@
+"""The network as LIF neurons and convolutions, and as a NIR file for spiking simulators."""
