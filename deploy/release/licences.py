@@ -16,7 +16,7 @@ import tomllib
 
 ROOT = Path(__file__).parents[2]
 # Extras that people install to use the program; `docs` and `test` are for developers.
-EXTRAS = ("serve", "mqtt", "heic", "openvino", "batch", "export", "neuromorphic", "train")
+EXTRAS = ("serve", "mqtt", "heic", "openvino", "batch", "export", "nir", "neuromorphic", "train")
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _PREFIX = "License :: OSI Approved :: "
 # Names of classifiers as SPDX identifiers.

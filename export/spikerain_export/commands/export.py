@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 from spikerain_edge.commands.extras import extra_required
 from spikerain_edge.commands.report_arguments import JsonReport
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope
+from spikerain_edge.errors import InputError
 from spikerain_edge.logs import LogFormat
 from spikerain_edge.sizes import parse_shape
 from spikerain_export.commands.flags import (
@@ -41,7 +42,7 @@ def export(
         typer.Argument(help="Shipped model, checkpoint folder, ONNX file, or s, m, l (untrained)."),
     ],
     kind: Annotated[
-        Format, typer.Option("--format", help="ONNX graph, or TensorRT engine.")
+        Format, typer.Option("--format", help="ONNX graph, TensorRT engine, or NIR file.")
     ] = Format.ONNX,
     fp16: Annotated[bool, typer.Option("--fp16", "--half", help="Half precision.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="Spike-exact 8-bit integers.")] = False,
@@ -88,6 +89,16 @@ def export(
             help="Write the bare plan of the engine too, for trtexec, DeepStream and Triton.",
         ),
     ] = False,
+    grid: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BITS",
+            min=1,
+            max=16,
+            help="Round the weights of a NIR file to multiples of 2^-BITS, so that the sums of all "
+            "simulators are exact.",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -110,12 +121,34 @@ def export(
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
 ) -> None:
-    """Exports a model as an ONNX graph or a TensorRT engine and verifies the result."""
+    """Exports a model as an ONNX graph, TensorRT engine or NIR file and verifies the result."""
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as aside:
         with extra_required("exporting", "export"):
+            from spikerain_export.commands.nir import (
+                NirOrder,
+                require_nir_options,
+                run_nir_export,
+            )
             from spikerain_export.commands.work import Order, run_export
 
         size = None if imgsz is None else parse_shape(imgsz)
+        if kind is Format.NIR:
+            others = {
+                "--fp16": fp16,
+                "--int8": int8,
+                "--target": target is not None,
+                "--dynamic": dynamic,
+                "--batch": batch != 1,
+                "--opset": opset is not None,
+                "--workspace": workspace is not None,
+                "--capability": capability is not None,
+                "--plan": plan,
+            }
+            side = require_nir_options(size, others)
+            run_nir_export(NirOrder(model, name, side, grid, data, output, verify, json_to), aside)
+            return
+        if grid is not None:
+            raise InputError("--grid only applies to NIR files", "add --format nir")
         engine = kind is Format.ENGINE
         order = Order(
             model=model,

@@ -25,6 +25,7 @@ class Format(str, Enum):
 
     ONNX = "onnx"
     ENGINE = "engine"
+    NIR = "nir"
 
 
 class Runtime(str, Enum):
