@@ -1,6 +1,6 @@
 # make run        derains the built-in demo camera     make test   runs every test
 # make test-fast  runs the tests not marked slow       make lint   style, types, layers
-# make test-neuromorphic  installs NEST, PyNN and Brian2 and runs networks on them
+# make test-neuromorphic  installs simulators of spiking networks and runs networks on them
 # make bench      compares with its peers              make fuzz   damages files for long
 # make docs       writes the site of the documents into site/
 # make release    builds and checks what is published, and lists its components
@@ -24,8 +24,8 @@ test-fast: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile \
 		$(PYTEST_ARGS)
 
-test-neuromorphic: $(VENV)/.neuromorphic $(VENV)/brian2
-	$(BIN)/python -m pytest -m neuromorphic tests/neuromorphic $(PYTEST_ARGS)
+test-neuromorphic: $(VENV)/.neuromorphic $(VENV)/brian2 $(VENV)/spikingjelly2
+	$(BIN)/python -m pytest -m neuromorphic tests/neuromorphic tests/export $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.test
 	SPIKERAIN_FUZZ=20 $(BIN)/python -X faulthandler -m pytest tests/fuzz $(PYTEST_ARGS)
@@ -67,8 +67,10 @@ licences: $(VENV)/.test
 $(VENV)/spikingjelly2: | $(VENV)/.test
 	$(PIP) install --quiet --no-deps --target $@ spikingjelly==2.0.0 loguru
 
-$(VENV)/.neuromorphic: | $(VENV)/.test
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[neuromorphic]'
+# norse declares torchvision, which its neurons never import: it is installed without it.
+$(VENV)/.neuromorphic: pyproject.toml constraints.txt | $(VENV)/.test
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[neuromorphic]' nirtorch snntorch
+	$(PIP) install --quiet --no-deps norse==1.1.0
 	touch $@
 
 # Brian2 2.9 does not run with NumPy 2.4: it has an environment of its own.
