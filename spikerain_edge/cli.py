@@ -20,7 +20,7 @@ COMMANDS = {
     ),
     "export": CommandEntry(
         "spikerain_export.commands.export",
-        "Exports a model as an ONNX graph or a TensorRT engine and verifies the result.",
+        "Exports a model as an ONNX graph, TensorRT engine or NIR file, and verifies it.",
     ),
     "info": CommandEntry(
         "spikerain_edge.commands.info",

@@ -121,7 +121,7 @@ def export(
     log_format: Logs = LogFormat.TEXT,
     debug: Debug = False,
 ) -> None:
-    """Exports a model as an ONNX graph, TensorRT engine or NIR file and verifies the result."""
+    """Exports a model as an ONNX graph, TensorRT engine or NIR file, and verifies it."""
     with command_scope(debug=debug, verbose=verbose, log_format=log_format) as aside:
         with extra_required("exporting", "export"):
             from spikerain_export.commands.nir import (
