@@ -34,6 +34,10 @@ COMMANDS = {
         "spikerain_export.commands.benchmark",
         "Measures every format of a model with every back end, side by side.",
     ),
+    "neuromorphic": CommandEntry(
+        "spikerain_export.commands.neuromorphic",
+        "Runs a spiking network on NEST, PyNN or Brian2 and compares every spike.",
+    ),
     "doctor": CommandEntry(
         "spikerain_edge.commands.doctor",
         "Shows what works on this machine, and the command that fixes what does not.",

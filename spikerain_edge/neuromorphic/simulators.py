@@ -52,10 +52,11 @@ class _Needs:
 
 
 _NEEDS = {
-    Simulator.NEST: _Needs("on_nest", "'spikerain-edge[neuromorphic]'", 200),
+    Simulator.NEST: _Needs("on_nest", "'spikerain-edge[neuromorphic]'", 300),
     Simulator.PYNN_NEST: _Needs("on_pynn", "'spikerain-edge[neuromorphic]'", 400),
-    Simulator.BRIAN2: _Needs("on_brian2", "brian2 'numpy<2.4'", 400),
+    Simulator.BRIAN2: _Needs("on_brian2", "brian2 'numpy<2.4'", 300),
 }
+_SPINNAKER = _Needs("on_spinnaker", "sPyNNaker", 400)
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,32 @@ class Simulation:
     run_s: float
 
 
-def bytes_per_synapse(simulator: Simulator) -> int:
-    """Returns the memory that a synapse takes, in all processes."""
-    return _NEEDS[simulator].bytes_per_synapse
+@dataclass(frozen=True)
+class Mapping:
+    """What holds a network on SpiNNaker; nothing ran there.
+
+    Attributes:
+        version: name and version of the software.
+        cores: cores with neurons.
+        chips: chips with such a core.
+        boards: boards with such a chip.
+        neurons: number of neurons.
+        synapses: number of synapses, with those of the clock.
+        seconds: for describing and mapping the network.
+    """
+
+    version: str
+    cores: int
+    chips: int
+    boards: int
+    neurons: int
+    synapses: int
+    seconds: float
+
+
+def bytes_per_synapse(simulator: Simulator | None) -> int:
+    """Returns the memory that a synapse takes, in all processes; None stands for SpiNNaker."""
+    return (_NEEDS[simulator] if simulator else _SPINNAKER).bytes_per_synapse
 
 
 def simulate(cells: Cells, simulator: Simulator, python: str = sys.executable) -> Simulation:
@@ -94,8 +118,7 @@ def simulate(cells: Cells, simulator: Simulator, python: str = sys.executable) -
         InputError: that Python does not exist, or does not have the simulator.
         ComputeError: the simulation failed, memory ran out, or it took longer than `LIMIT_S`.
     """
-    arrays = {**vars(cells), "layers": np.array(cells.layers)}
-    found = run_driver(_NEEDS[simulator].module, arrays, python, _NEEDS[simulator].packages)
+    found = _run(_NEEDS[simulator], cells, python)
     return Simulation(
         version=str(found["version"]),
         spikes=found["spikes"],
@@ -103,6 +126,29 @@ def simulate(cells: Cells, simulator: Simulator, python: str = sys.executable) -
         build_s=float(found["build_s"]),
         run_s=float(found["run_s"]),
     )
+
+
+def map_on_spinnaker(cells: Cells, python: str = sys.executable) -> Mapping:
+    """Maps a network onto a virtual SpiNNaker board.
+
+    Raises:
+        InputError, ComputeError: as `simulate` does.
+    """
+    found = _run(_SPINNAKER, cells, python)
+    return Mapping(
+        version=str(found["version"]),
+        cores=int(found["cores"]),
+        chips=int(found["chips"]),
+        boards=int(found["boards"]),
+        neurons=cells.count,
+        synapses=cells.synapses,
+        seconds=float(found["build_s"] + found["run_s"]),
+    )
+
+
+def _run(needs: _Needs, cells: Cells, python: str) -> dict[str, npt.NDArray[Any]]:
+    arrays = {**vars(cells), "layers": np.array(cells.layers)}
+    return run_driver(needs.module, arrays, python, needs.packages)
 
 
 def run_driver(

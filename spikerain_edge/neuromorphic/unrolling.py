@@ -93,21 +93,22 @@ def most_synapses(graph: Graph) -> int:
     return total
 
 
-def require_memory(graph: Graph, bytes_per_synapse: int, available: int | None) -> None:
+def require_memory(
+    cells: int, synapses: int, bytes_per_synapse: int, available: int | None
+) -> None:
     """Refuses a network that does not fit in memory, before anything is built.
 
     Args:
-        graph: the network.
+        cells: number of cells.
+        synapses: number of synapses, at most.
         bytes_per_synapse: what the simulator and this process need for each synapse.
         available: bytes of free memory; None if unknown.
 
     Raises:
         ComputeError: the network needs more memory than there is.
     """
-    synapses = most_synapses(graph)
     needed = synapses * bytes_per_synapse
     if available is not None and needed > available:
-        cells = sum(neurons.threshold.size for neurons in graph.layers.values())
         raise ComputeError(
             f"{cells:,} neurons with up to {synapses:,} synapses need about "
             f"{needed / 2**30:.1f} GiB of memory, but {available / 2**30:.1f} GiB are free",

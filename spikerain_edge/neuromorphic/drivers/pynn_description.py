@@ -19,8 +19,8 @@ def described(simulator: Any, model: Any, cells: dict[str, Any], first: int) -> 
     Returns:
         The populations, in the order of the layers.
     """
-    ends = np.cumsum(cells["sizes"])
-    parts = [slice(end - size, end) for size, end in zip(cells["sizes"], ends, strict=True)]
+    ends = np.cumsum(cells["sizes"]).tolist()
+    parts = [slice(begin, end) for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
     tau = -1.0 / np.log(cells["decay"])
     populations = [
         simulator.Population(
@@ -64,6 +64,8 @@ def _project(
     simulator: Any, ends: tuple[Any, Any], source: Any, target: Any, values: tuple[Any, Any]
 ) -> None:
     table = np.column_stack([source, target, *values]).astype(float)
+    # sPyNNaker counts the synapses of a row wrongly in a list that is not sorted.
+    table = table[np.lexsort((target, source))]
     connector = simulator.FromListConnector(table, column_names=["weight", "delay"])
     simulator.Projection(*ends, connector, simulator.StaticSynapse())
 

@@ -1,0 +1,111 @@
+"""`spikerain-edge neuromorphic run`: runs a spiking network on a simulator, and compares it."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spikerain_edge.commands.extras import extra_required
+from spikerain_edge.commands.report_arguments import JsonReport
+from spikerain_edge.console import Debug, Logs, Verbose, command_scope, print_line, write_json
+from spikerain_edge.errors import ModelError
+from spikerain_edge.logs import LogFormat
+from spikerain_edge.sizes import parse_size
+
+app = typer.Typer(add_completion=False)
+
+
+class Target(str, Enum):
+    """What runs the network."""
+
+    NEST = "nest"
+    BRIAN2 = "brian2"
+    PYNN_NEST = "pynn-nest"
+    SPINNAKER = "spinnaker-virtual"
+
+
+@app.callback()
+def neuromorphic() -> None:
+    """Runs a spiking network on simulators of spiking networks, and compares every spike."""
+
+
+@app.command()
+def run(
+    model: Annotated[
+        str,
+        typer.Argument(help="Shipped model, checkpoint folder, ONNX file or NIR file (.nir)."),
+    ],
+    simulator: Annotated[
+        Target,
+        typer.Option(
+            help="NEST, Brian2, a PyNN description on NEST (slow), or the mapping onto a virtual "
+            "SpiNNaker board, which has no spikes."
+        ),
+    ] = Target.NEST,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            "--imgsz",
+            metavar="N|WxH",
+            help="Image size: width x height, or one number for a square. A NIR file has its own.",
+        ),
+    ] = None,
+    grid: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=20,
+            metavar="BITS",
+            help="Round weights to multiples of 2^-BITS, so that sums are exact in any order.",
+        ),
+    ] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(help="Rainy image; its middle is the patch. Default: the demo's street."),
+    ] = None,
+    truth: Annotated[Path | None, typer.Option(help="The same image without rain.")] = None,
+    python: Annotated[
+        str, typer.Option(help="Python that has the simulator.", show_default="this one")
+    ] = sys.executable,
+    json_to: JsonReport = None,
+    verbose: Verbose = False,
+    log_format: Logs = LogFormat.TEXT,
+    debug: Debug = False,
+) -> None:
+    """Runs a spiking network on a simulator, and compares every spike and membrane potential.
+
+    Every neuron becomes a cell, and every weight a synapse. Exits with 4 if a spike differs.
+    """
+    with command_scope(debug=debug, verbose=verbose, log_format=log_format) as aside:
+        shape = None if size is None else parse_size(size, "--size")[::-1]
+        with extra_required("running spiking networks", "export,nir,neuromorphic"):
+            import scipy.sparse  # noqa: F401 - needed after the model has been read
+
+            from spikerain_edge.neuromorphic.simulators import Simulator
+            from spikerain_export.spiking.model import open_spiking
+            from spikerain_export.spiking.patch import cut_patch
+            from spikerain_export.spiking.trial import lines, mapped, simulated
+        runs_on = None if simulator is Target.SPINNAKER else Simulator(simulator.value)
+        opened = open_spiking(model, shape, grid, runs_on)
+        patch = cut_patch(image, truth, opened.model.size)
+        with aside.status(f"running {opened.model.name} on {simulator.value}"):
+            if runs_on is None:
+                report = mapped(opened, patch, python)
+            else:
+                report = simulated(opened, patch, runs_on, python)
+        if json_to:
+            write_json(report, json_to)
+        if json_to != "-":
+            for title, text in lines(report):
+                print_line(f"{title:16} {text}")
+        if report.get("different"):
+            raise ModelError(
+                f"{report['different']} of {report['compared']} spikes differ, first in "
+                f"{report['first_different']}",
+                "if none differs with --grid 10, sums are rounded; else report it as a bug",
+            )
