@@ -30,6 +30,7 @@ import torch
 from spikerain_edge.images import Image
 from spikerain_export.origin import open_origin
 from spikerain_export.rainy_scenes import draw_scenes
+from spikerain_export.spiking.delivery import middle
 from spikerain_export.spiking.grid import on_grid
 from spikerain_export.spiking.nir_file import read_nir
 from spikerain_export.spiking.nir_graph import DT, OUTPUT, metadata_of
@@ -160,8 +161,7 @@ def patches(number: int, height: int, width: int) -> Iterator[Image]:
     """Cuts rainy patches out of the middles of rainy scenes."""
     whole = (max(height, _PICTURE), max(width, _PICTURE))
     for scene in draw_scenes(number, whole):
-        top, left = (whole[0] - height) // 2, (whole[1] - width) // 2
-        yield np.ascontiguousarray(scene.rainy[top : top + height, left : left + width])
+        yield middle(scene.rainy, (height, width))
 
 
 def source_of(model: str, graph: nir.NIRGraph) -> Source:

@@ -177,6 +177,14 @@ RULES = (
         leaves=("{stem}.plan",),
         refusal="finds no GPU on this machine|TensorRT",
     ),
+    Rule(
+        "spikerain-edge export nano-spike --format nir",
+        not_run="tests/export/commands/test_export_nir.py exports such a network",
+    ),
+    Rule(
+        "python benchmarks/nir_simulators.py",
+        not_run="tests/export/test_nir_simulators.py runs it where the simulators are",
+    ),
     Rule("trtexec", not_run="needs TensorRT's own tool; tests/export builds the plan"),
     Rule("gst-launch-1.0", not_run="tests/stream/test_gstreamer_element.py runs such pipelines"),
     Rule("gst-inspect-1.0", not_run="tests/stream/test_gstreamer_element.py loads the element"),

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from spikerain_edge.commands.extras import extra_required
 from spikerain_edge.errors import InputError
-from spikerain_edge.images import Image
 from spikerain_edge.sizes import Size
 from spikerain_export.commands.flags import Format, default_output
 from spikerain_export.commands.report import require_report_place, say, write_report
@@ -22,7 +20,7 @@ from spikerain_export.origin import open_origin
 from spikerain_export.spiking.primitives import require_primitives
 from spikerain_export.truth import Scene
 
-# Pictures of this size are collected, and patches are cut out of them.
+# Scenes have at least this size; patches are cut out of their middles.
 _SIDE = 192
 
 
@@ -103,7 +101,7 @@ def run_nir_export(order: NirOrder, aside: Console) -> None:
             origin,
             order.size,
             output,
-            _patches(order.data, order.size) if order.verify else [],
+            _scenes(order.data, order.size) if order.verify else [],
             grid_bits=order.grid_bits,
             verify=order.verify,
         )
@@ -123,17 +121,7 @@ def run_nir_export(order: NirOrder, aside: Console) -> None:
         write_report(json.dumps(made.document, indent=2, allow_nan=False), order.json_to)
 
 
-def _patches(data: str | None, size: Size) -> list[Scene]:
-    """Returns the middles of rainy pictures."""
+def _scenes(data: str | None, size: Size) -> list[Scene]:
+    """Returns rainy scenes that are not smaller than the patches that are cut out of them."""
     whole = (max(size[0], _SIDE), max(size[1], _SIDE))
-    scenes, *_ = collect_images(data, [whole], scales=False).proof
-
-    top, left = ((have - side) // 2 for have, side in zip(whole, size, strict=True))
-
-    def middle(image: Image) -> Image:
-        return np.ascontiguousarray(image[top : top + size[0], left : left + size[1]])
-
-    return [
-        Scene(middle(scene.rainy), None if scene.clean is None else middle(scene.clean))
-        for scene in scenes
-    ]
+    return collect_images(data, [whole], scales=False).proof[0]

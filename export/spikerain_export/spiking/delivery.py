@@ -11,6 +11,7 @@ import numpy as np
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct
+from spikerain_edge.images import Image
 from spikerain_export.artefact import require_writable, write_artefacts
 from spikerain_export.conversion import Request, require_convertible
 from spikerain_export.origin import Graph, Origin
@@ -63,7 +64,8 @@ def deliver_nir(
         origin: the FP32 model.
         size: height and width of the images.
         output: file to write.
-        scenes: rainy images of that size, to verify the export on.
+        scenes: rainy scenes that are not smaller. Spikes are compared in their middles; what the
+            grid costs is measured on the whole of them.
         grid_bits: rounds weights to multiples of `2**-grid_bits`; None leaves them as they are.
         verify: whether to compare the spikes of the file with those of the model.
 
@@ -84,7 +86,7 @@ def deliver_nir(
     equality = loss = None
     if verify:
         made = from_bytes(content, str(output))
-        images = [scene.rainy for scene in scenes]
+        images = [middle(scene.rainy, size) for scene in scenes]
         equality = prove(network, graph, made, images, exact=grid_bits is not None)
         loss = None if grid_bits is None else _loss(network, origin.graph, graph, scenes)
     write_artefacts({output: content})
@@ -102,6 +104,12 @@ def deliver_nir(
         "note": origin.note,
     }
     return NirDelivery(output, neurons, network.timesteps, equality, loss, document)
+
+
+def middle(image: Image, size: tuple[int, int]) -> Image:
+    """Cuts a patch of `size` (height, width) out of the middle of an image."""
+    top, left = ((have - side) // 2 for have, side in zip(image.shape, size, strict=False))
+    return np.ascontiguousarray(image[top : top + size[0], left : left + size[1]])
 
 
 def _require_output(output: Path, origin: Origin) -> None:

@@ -50,40 +50,52 @@ def on_grid(graph: Graph, network: SpikingNetwork, bits: int) -> Graph:
 
 
 def require_exact(network: SpikingNetwork, bits: int) -> None:
-    """Checks that no potential of a network on the grid can need more than 24 bits.
-
-    A potential is at most twice the largest current `I`. Simulators also compute `2 I - V`, at most
-    four times as large. Every timestep halves the smallest part of a potential once more.
+    """Checks that no sum in a network on the grid can need more than 24 bits.
 
     Args:
         network: the network, on the grid.
         bits: as in `on_grid`.
 
     Raises:
-        InputError: a potential could need more bits; the message says how many are too many.
+        InputError: a sum could need more bits; the message says which grid is coarse enough.
     """
-    needed = max(
-        (_bits_needed(neurons, network.timesteps, bits), neurons.name)
-        for neurons in network.neurons.values()
+    needed, layer = max(
+        (_bits_needed(neurons, network, bits), neurons.name) for neurons in network.neurons.values()
     )
-    excess = needed[0] - _MANTISSA
+    excess = needed - _MANTISSA
     if excess > 0:
         raise InputError(
-            f"with --grid {bits}, potentials of {needed[1]} could need {needed[0]} bits; float32 "
-            f"has {_MANTISSA}",
+            f"with --grid {bits}, potentials of {layer} could need {needed} bits; float32 has "
+            f"{_MANTISSA}",
             f"use a coarser grid: --grid {bits - excess}",
         )
 
 
-def _bits_needed(neurons: Neurons, timesteps: int, bits: int) -> int:
-    largest = 4 * np.max(sum(_largest(each) for each in neurons.currents))
+def _bits_needed(neurons: Neurons, network: SpikingNetwork, bits: int) -> int:
+    """Returns the bits of the longest sum of a layer.
+
+    With currents between `-low` and `high`, a potential is at least `-low * (1 + 1/2 + 1/4 ...)`,
+    and at most `high + threshold / 2`, since it is reset above the threshold. Its smallest part
+    is halved by every timestep but the first. Simulators also compute `2 I - V`.
+    """
     fine = any(each.source == IMAGE for each in neurons.currents)
-    finest = bits + _PIXEL_BITS * fine + timesteps - 1
-    return math.ceil(math.log2(max(largest, 2.0**-bits))) + finest
+    low, high = np.sum([_range(each) for each in neurons.currents], axis=0)
+    steps = network.timesteps
+    deepest, before = (low * (2 - 2.0 ** (1 - t)) if t else 0 * low for t in (steps, steps - 1))
+    potential = np.maximum(deepest, high + network.threshold / 2).max()
+    doubled = np.maximum(2 * high + before, 2 * low + network.threshold).max()
+    finest = bits + _PIXEL_BITS * fine + steps - 1
+    return math.ceil(max(math.log2(potential) + finest, math.log2(doubled) + finest - 1))
 
 
-def _largest(convolution: Convolution) -> Array:
-    """Returns the largest absolute value of each output channel (outputs,)."""
+def _range(convolution: Convolution) -> Array:
+    """Returns how far below and above zero each output channel can be (2, outputs)."""
     peak = 255.0 if convolution.source == IMAGE else 1.0
-    offset = 0.0 if convolution.bias is None else np.abs(convolution.bias)
-    return np.asarray(peak * np.abs(convolution.weight).sum(axis=(1, 2, 3)) + offset)
+    weight = peak * convolution.weight
+    bias = np.zeros(len(weight)) if convolution.bias is None else convolution.bias
+    return np.stack(
+        [
+            np.maximum(sign * weight, 0).sum(axis=(1, 2, 3)) + np.maximum(sign * bias, 0)
+            for sign in (-1, 1)
+        ]
+    )
