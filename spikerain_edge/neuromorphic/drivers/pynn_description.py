@@ -66,8 +66,11 @@ def _project(
     table = np.column_stack([source, target, *values]).astype(float)
     # sPyNNaker counts the synapses of a row wrongly in a list that is not sorted.
     table = table[np.lexsort((target, source))]
-    connector = simulator.FromListConnector(table, column_names=["weight", "delay"])
-    simulator.Projection(*ends, connector, simulator.StaticSynapse())
+    # PyNN has positive and negative weights in projections of their own.
+    for kind, found in (("excitatory", table[:, 2] > 0), ("inhibitory", table[:, 2] < 0)):
+        if found.any():
+            connector = simulator.FromListConnector(table[found], column_names=["weight", "delay"])
+            simulator.Projection(*ends, connector, simulator.StaticSynapse(), receptor_type=kind)
 
 
 def _same(values: Any) -> Any:
