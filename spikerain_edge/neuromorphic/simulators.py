@@ -6,6 +6,7 @@ than this program. The process gets arrays in a file and returns arrays in a fil
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from spikerain_edge.errors import ComputeError, InputError
 from spikerain_edge.neuromorphic.unrolling import Cells
 
+_log = logging.getLogger(__name__)
 LIMIT_S = 3600
 """Seconds after which a simulation is ended."""
 _DRIVERS = Path(__file__).with_name("drivers")
@@ -171,6 +173,7 @@ def run_driver(
         command = [python, "-W", "ignore", str(_DRIVERS), str(network), str(recording), module]
         status, said = _ended(command, Path(folder))
         if status != 0:
+            _log.debug("%s", said)
             raise _failure(status, said, python, packages)
         try:
             with np.load(recording, allow_pickle=False) as found:

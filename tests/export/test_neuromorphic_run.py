@@ -136,6 +136,7 @@ def test_a_network_with_gates_is_refused_by_name(neuromorphic: Run) -> None:
         (["--size", "32"], "small.nir is made for images of 16x16; use --size 16x16"),
         (["--grid", "6"], "--grid does not apply to NIR files"),
         (["--truth", "clean.png"], "--truth needs a rainy image; name it with --image"),
+        (["--json", "small.nir"], "small.nir"),
         (["--python", "/no/python"], "cannot run the Python /no/python: No such file"),
     ],
 )

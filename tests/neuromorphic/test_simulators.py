@@ -55,11 +55,15 @@ def test_a_missing_python_is_named() -> None:
         run_driver("on_nest", {}, "/no/python", "nest")
 
 
-def test_a_failed_simulation_ends_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_simulation_ends_in_one_line_and_debug_shows_the_rest(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "spikerain_edge")
     # A Python that fails at its start: nothing of the simulator is needed.
     monkeypatch.setenv("PYTHONHOME", "/no/home")
     with pytest.raises(ComputeError, match="the simulation failed: "):
         run_driver("on_nest", {}, sys.executable, "nest")
+    assert "/no/home" in caplog.text
 
 
 def _compared(cells: Cells, simulator: Simulator) -> Comparison:

@@ -13,10 +13,11 @@ from spikerain_edge.commands.extras import extra_required
 from spikerain_edge.commands.report_arguments import JsonReport
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, print_line, write_json
 from spikerain_edge.errors import ModelError
+from spikerain_edge.files import require_distinct
 from spikerain_edge.logs import LogFormat
 from spikerain_edge.sizes import parse_size
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 
 class Target(str, Enum):
@@ -42,8 +43,9 @@ def run(
     simulator: Annotated[
         Target,
         typer.Option(
-            help="NEST, Brian2, a PyNN description on NEST (slow), or the mapping onto a virtual "
-            "SpiNNaker board, which has no spikes."
+            metavar="NAME",
+            help="nest, brian2, pynn-nest (a PyNN description on NEST, slow), or "
+            "spinnaker-virtual (the mapping onto a virtual board, which has no spikes).",
         ),
     ] = Target.NEST,
     size: Annotated[
@@ -66,11 +68,20 @@ def run(
     ] = None,
     image: Annotated[
         Path | None,
-        typer.Option(help="Rainy image; its middle is the patch. Default: the demo's street."),
+        typer.Option(
+            metavar="FILE",
+            help="Rainy image, of which the middle is taken. Default: the demo, where it rains "
+            "most.",
+        ),
     ] = None,
-    truth: Annotated[Path | None, typer.Option(help="The same image without rain.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The same image without rain.")
+    ] = None,
     python: Annotated[
-        str, typer.Option(help="Python that has the simulator.", show_default="this one")
+        str,
+        typer.Option(
+            metavar="FILE", help="Python that has the simulator.", show_default="this one"
+        ),
     ] = sys.executable,
     json_to: JsonReport = None,
     verbose: Verbose = False,
@@ -87,9 +98,13 @@ def run(
             import scipy.sparse  # noqa: F401 - needed after the model has been read
 
             from spikerain_edge.neuromorphic.simulators import Simulator
+            from spikerain_export.artefact import require_writable
             from spikerain_export.spiking.model import open_spiking
             from spikerain_export.spiking.patch import cut_patch
             from spikerain_export.spiking.trial import lines, mapped, simulated
+        if json_to and json_to != "-":
+            require_writable(Path(json_to), "--json")
+            require_distinct([json_to], [each for each in (Path(model), image, truth) if each])
         runs_on = None if simulator is Target.SPINNAKER else Simulator(simulator.value)
         opened = open_spiking(model, shape, grid, runs_on)
         patch = cut_patch(image, truth, opened.model.size)
