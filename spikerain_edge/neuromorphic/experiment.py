@@ -130,11 +130,11 @@ def mapping(model: SpikingModel, image: Image, python: str) -> Mapping:
     Raises:
         ComputeError, InputError, ModelError: as `experiment` does.
     """
-    _require_room(model, None)
+    _require_room(model, Simulator.SPINNAKER)
     return map_on_spinnaker(unroll(model.graph, _planes(image), model.timesteps), python)
 
 
-def _require_room(model: SpikingModel, simulator: Simulator | None) -> None:
+def _require_room(model: SpikingModel, simulator: Simulator) -> None:
     cells = sum(neurons.threshold.size for neurons in model.graph.layers.values())
     synapses = most_synapses(model.graph)
     require_memory(cells, synapses, bytes_per_synapse(simulator), available_memory())

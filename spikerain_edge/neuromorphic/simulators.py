@@ -30,12 +30,13 @@ LIMIT_S = 3600
 _DRIVERS = Path(__file__).with_name("drivers")
 
 
-class Simulator(Enum):
-    """A simulator, as `--simulator` names it."""
+class Simulator(str, Enum):
+    """What runs a network, as `--simulator` names it. A virtual board only maps it."""
 
     NEST = "nest"
     BRIAN2 = "brian2"
     PYNN_NEST = "pynn-nest"
+    SPINNAKER = "spinnaker-virtual"
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ _NEEDS = {
     Simulator.NEST: _Needs("on_nest", "'spikerain-edge[neuromorphic]'", 300),
     Simulator.PYNN_NEST: _Needs("on_pynn", "'spikerain-edge[neuromorphic]'", 400),
     Simulator.BRIAN2: _Needs("on_brian2", "brian2 'numpy<2.4'", 300),
+    Simulator.SPINNAKER: _Needs("on_spinnaker", "sPyNNaker", 400),
 }
-_SPINNAKER = _Needs("on_spinnaker", "sPyNNaker", 400)
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,9 @@ class Mapping:
     seconds: float
 
 
-def bytes_per_synapse(simulator: Simulator | None) -> int:
-    """Returns the memory that a synapse takes, in all processes; None stands for SpiNNaker."""
-    return (_NEEDS[simulator] if simulator else _SPINNAKER).bytes_per_synapse
+def bytes_per_synapse(simulator: Simulator) -> int:
+    """Returns the memory that a synapse takes, in all processes."""
+    return _NEEDS[simulator].bytes_per_synapse
 
 
 def simulate(cells: Cells, simulator: Simulator, python: str = sys.executable) -> Simulation:
@@ -113,14 +114,14 @@ def simulate(cells: Cells, simulator: Simulator, python: str = sys.executable) -
 
     Args:
         cells: the network.
-        simulator: the simulator.
+        simulator: a simulator that has spikes.
         python: the Python that has the simulator.
 
     Raises:
         InputError: that Python does not exist, or does not have the simulator.
         ComputeError: the simulation failed, memory ran out, or it took longer than `LIMIT_S`.
     """
-    found = _run(_NEEDS[simulator], cells, python)
+    found = _run(simulator, cells, python)
     return Simulation(
         version=str(found["version"]),
         spikes=found["spikes"],
@@ -136,7 +137,7 @@ def map_on_spinnaker(cells: Cells, python: str = sys.executable) -> Mapping:
     Raises:
         InputError, ComputeError: as `simulate` does.
     """
-    found = _run(_SPINNAKER, cells, python)
+    found = _run(Simulator.SPINNAKER, cells, python)
     return Mapping(
         version=str(found["version"]),
         cores=int(found["cores"]),
@@ -148,7 +149,8 @@ def map_on_spinnaker(cells: Cells, python: str = sys.executable) -> Mapping:
     )
 
 
-def _run(needs: _Needs, cells: Cells, python: str) -> dict[str, npt.NDArray[Any]]:
+def _run(simulator: Simulator, cells: Cells, python: str) -> dict[str, npt.NDArray[Any]]:
+    needs = _NEEDS[simulator]
     arrays = {**vars(cells), "layers": np.array(cells.layers)}
     return run_driver(needs.module, arrays, python, needs.packages)
 

@@ -14,20 +14,33 @@ from toy_network import TIMESTEPS, one_weight_doubled, toy_image, toy_network
 from spikerain_edge.errors import ComputeError, InputError
 from spikerain_edge.neuromorphic.comparison import Comparison, by_layer, compare
 from spikerain_edge.neuromorphic.reference import run_reference
-from spikerain_edge.neuromorphic.simulators import Simulator, run_driver, simulate
+from spikerain_edge.neuromorphic.simulators import Simulator, map_on_spinnaker, run_driver, simulate
 from spikerain_edge.neuromorphic.unrolling import Cells, unroll
 
-# Brian2 does not run with NumPy 2.4, which the tests use.
+SPIKING = [Simulator.NEST, Simulator.BRIAN2, Simulator.PYNN_NEST]
+# Brian2 does not run with NumPy 2.4, which the tests use. sPyNNaker is too large for CI.
 BRIAN2 = Path(sys.prefix, "brian2", "bin", "python")
+SPINNAKER = Path(sys.prefix, "spinnaker", "bin", "python")
 
 
 @pytest.mark.neuromorphic
-@pytest.mark.parametrize("simulator", Simulator)
+@pytest.mark.parametrize("simulator", SPIKING)
 def test_every_spike_and_potential_is_that_of_the_network(simulator: Simulator) -> None:
     found = _compared(unroll(toy_network(), toy_image(), TIMESTEPS), simulator)
     assert 0 < found.spikes < found.compared == 608 * TIMESTEPS
     assert found.different == 0
     assert found.potential_difference == 0
+
+
+@pytest.mark.neuromorphic
+def test_a_virtual_spinnaker_board_holds_every_layer_on_cores_of_its_own() -> None:
+    if not SPINNAKER.exists():
+        pytest.skip(
+            f"sPyNNaker is not installed: there is no {SPINNAKER}; see docs/neuromorphic.md"
+        )
+    found = map_on_spinnaker(unroll(toy_network(), toy_image(), TIMESTEPS), str(SPINNAKER))
+    # Three layers of 256, 96 and 256 neurons, at most 256 on a core.
+    assert (found.cores, found.chips, found.boards) == (3, 1, 1)
 
 
 @pytest.mark.neuromorphic

@@ -41,7 +41,7 @@ class OpenedModel:
 
 
 def open_spiking(
-    name: str, size: Size | None, grid_bits: int | None, simulator: Simulator | None
+    name: str, size: Size | None, grid_bits: int | None, simulator: Simulator
 ) -> OpenedModel:
     """Opens a model.
 
@@ -49,7 +49,7 @@ def open_spiking(
         name: shipped model, checkpoint folder, ONNX file or NIR file.
         size: height and width; a NIR file has its own.
         grid_bits: rounds weights to multiples of `2**-grid_bits`; None leaves them as they are.
-        simulator: what will run it; None stands for SpiNNaker. Its memory limits the size.
+        simulator: what will run it; its memory limits the size.
 
     Raises:
         ComputeError: a network of that size does not fit in memory.
@@ -79,7 +79,7 @@ def open_spiking(
     return OpenedModel(runnable(made, name), restore)
 
 
-def _require_room(network: SpikingNetwork, size: Size, simulator: Simulator | None) -> None:
+def _require_room(network: SpikingNetwork, size: Size, simulator: Simulator) -> None:
     """Refuses a size that does not fit in memory before its arrays are made."""
     cells = synapses = 0
     for layer in network.neurons.values():
