@@ -80,7 +80,9 @@ def heads(port: int, ended: threading.Event) -> None:
                 one.sendall(b"X-Padding: " + b"y" * 4000 + b"\r\n")
 
 
+# The first one shows how much the rates of this machine vary by themselves.
 ATTACKS: dict[str, Attack] = {
+    "nobody": watch(0),
     "one viewer": watch(1),
     "eight viewers": watch(8),
     "a byte a second, eight times": watch(8, pause=1.0, amount=1),
