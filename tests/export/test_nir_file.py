@@ -89,3 +89,17 @@ def test_files_are_read(content: bytes, tmp_path: Path) -> None:
     assert "readout" in read_nir(tmp_path / "a.nir").nodes
     with pytest.raises(InputError, match="does not exist"):
         read_nir(tmp_path / "b.nir")
+
+
+@pytest.mark.slow
+def test_a_file_that_hdf5_never_ends_reading_is_refused(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikerain_export.spiking.nir_file.LONGEST_READ", 5.0)
+    damaged = bytearray(content)
+    # The length of the first object in the heap of texts: HDF5 2.0 goes round in circles.
+    length = content.index(b"GCOL") + 24
+    damaged[length : length + 8] = (2**64 - 16).to_bytes(8, "little")
+    (tmp_path / "a.nir").write_bytes(damaged)
+    with pytest.raises(ModelError, match="is not a usable NIR file"):
+        read_nir(tmp_path / "a.nir")

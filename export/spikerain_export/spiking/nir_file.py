@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import math
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -13,11 +16,24 @@ from spikerain_edge.errors import ModelError
 from spikerain_edge.files import read_bounded
 
 SUFFIX = ".nir"
+LONGEST_READ = 120.0
+"""Seconds after which a file counts as damaged."""
 # A file of 10 million neurons has 200 MB of their parameters, which compress well.
 _MOST_BYTES = 1 << 30
 _MOST_VALUES = 1 << 28
-_MOST_ENTRIES = 100_000
+_MOST_ENTRIES = 50_000
 _KINDS = (nir.Input, nir.Output, nir.Conv2d, nir.LIF)
+# h5py and nir raise these for damaged files, according to where the damage is.
+_DAMAGE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 _AGAIN = "export it again: spikerain-edge export nano-spike --format nir --imgsz 32"
 
 
@@ -31,15 +47,32 @@ def to_bytes(graph: nir.NIRGraph) -> bytes:
 def read_nir(path: Path) -> nir.NIRGraph:
     """Reads a NIR file that consists of convolutions and LIF neurons.
 
+    HDF5's library can crash or never return on a damaged file. So a child process reads it first.
+
     Raises:
         InputError: the path does not exist or is not a regular file.
         ModelError: the file is damaged, too large, or has links, other types or other nodes.
     """
-    return from_bytes(read_bounded(path, _MOST_BYTES, "NIR file"), str(path))
+    content = read_bounded(path, _MOST_BYTES, "NIR file")
+    if not _ends(content):
+        raise _unusable(str(path))
+    return from_bytes(content, str(path))
+
+
+def _ends(content: bytes) -> bool:
+    """Whether a child process reads a file to an end, whatever it finds."""
+    command = [sys.executable, "-m", "spikerain_export.spiking.nir_file"]
+    try:
+        done = subprocess.run(  # noqa: S603 - this interpreter, this module
+            command, input=content, capture_output=True, check=False, timeout=LONGEST_READ
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
 
 
 def from_bytes(content: bytes, origin: str) -> nir.NIRGraph:
-    """Reads a NIR file in memory; see `read_nir`.
+    """Reads a NIR file in memory that this process wrote or a child process has read.
 
     Args:
         content: the file.
@@ -54,9 +87,8 @@ def from_bytes(content: bytes, origin: str) -> nir.NIRGraph:
         graph = nir.read(io.BytesIO(content))
     except ModelError:
         raise
-    # h5py and nir raise these for damaged files, according to where the damage is.
-    except (AssertionError, AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError):
-        raise ModelError(f"{origin} is not a usable NIR file", _AGAIN) from None
+    except _DAMAGE as error:
+        raise _unusable(origin) from error
     others = {type(node).__name__ for node in graph.nodes.values() if type(node) not in _KINDS}
     if others:
         raise ModelError(
@@ -67,6 +99,10 @@ def from_bytes(content: bytes, origin: str) -> nir.NIRGraph:
     return graph
 
 
+def _unusable(origin: str) -> ModelError:
+    return ModelError(f"{origin} is not a usable NIR file", _AGAIN)
+
+
 def _require_plain(file: h5py.File, origin: str) -> None:
     """Checks, before any value is read, that a file is small when decompressed and has no links.
 
@@ -75,22 +111,22 @@ def _require_plain(file: h5py.File, origin: str) -> None:
             too many values.
     """
     waiting: list[h5py.Group] = [file]
-    entries = values = 0
+    seen = {h5py.h5o.get_info(file.id).addr}
+    values = 0
     while waiting:
         group = waiting.pop()
         for name in group:
-            entries += 1
             plain = isinstance(group.get(name, getlink=True), h5py.HardLink)
-            entry = group.get(name) if plain and entries <= _MOST_ENTRIES else None
-            if isinstance(entry, h5py.Group):
+            entry = group[name] if plain else None
+            address = h5py.h5o.get_info(entry.id).addr if entry is not None else None
+            if isinstance(entry, h5py.Group) and address not in seen:
                 waiting.append(entry)
             elif isinstance(entry, h5py.Dataset) and _is_plain(entry):
                 values += math.prod(entry.shape)
             else:
-                raise ModelError(
-                    f"{origin} is not a plain NIR file: see its entry {name!r}", _AGAIN
-                )
-            if values > _MOST_VALUES:
+                raise ModelError(f"{origin} is not a plain NIR file: see {name!r}", _AGAIN)
+            seen.add(address)
+            if values > _MOST_VALUES or len(seen) > _MOST_ENTRIES:
                 raise ModelError(f"{origin} has too many values for a valid NIR file", _AGAIN)
 
 
@@ -98,3 +134,8 @@ def _is_plain(dataset: h5py.Dataset) -> bool:
     """Whether a data set holds numbers or text, in the file itself."""
     text = h5py.check_string_dtype(dataset.dtype) is not None
     return (text or dataset.dtype.kind in "iuf") and not (dataset.external or dataset.is_virtual)
+
+
+if __name__ == "__main__":
+    with suppress(ModelError):
+        from_bytes(sys.stdin.buffer.read(), "the file")
