@@ -55,8 +55,8 @@ class _Needs:
 
 
 _NEEDS = {
-    Simulator.NEST: _Needs("on_nest", "'spikerain-edge[neuromorphic]'", 300),
-    Simulator.PYNN_NEST: _Needs("on_pynn", "'spikerain-edge[neuromorphic]'", 400),
+    Simulator.NEST: _Needs("on_nest", "'spikerain-edge[neuromorphic]'", 350),
+    Simulator.PYNN_NEST: _Needs("on_pynn", "'spikerain-edge[neuromorphic]'", 350),
     Simulator.BRIAN2: _Needs("on_brian2", "brian2 'numpy<2.4'", 300),
     Simulator.SPINNAKER: _Needs("on_spinnaker", "sPyNNaker", 400),
 }

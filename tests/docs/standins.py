@@ -185,6 +185,10 @@ RULES = (
         "python benchmarks/nir_simulators.py",
         not_run="tests/export/test_nir_simulators.py runs it where the simulators are",
     ),
+    Rule(
+        "spikerain-edge neuromorphic run",
+        not_run="tests/export/test_neuromorphic_run.py runs a smaller network",
+    ),
     Rule("trtexec", not_run="needs TensorRT's own tool; tests/export builds the plan"),
     Rule("gst-launch-1.0", not_run="tests/stream/test_gstreamer_element.py runs such pipelines"),
     Rule("gst-inspect-1.0", not_run="tests/stream/test_gstreamer_element.py loads the element"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from spikerain_edge.system import available_memory
 from spikerain_export.conversion import Request, require_convertible
 from spikerain_export.origin import open_origin
 from spikerain_export.spiking.grid import on_grid, require_exact
-from spikerain_export.spiking.network import SpikingNetwork
+from spikerain_export.spiking.network import IMAGE, Convolution, SpikingNetwork
 from spikerain_export.spiking.nir_file import SUFFIX
 from spikerain_export.spiking.nir_graph import nir_graph
 from spikerain_export.spiking.proof import Source
@@ -85,9 +84,16 @@ def _require_room(network: SpikingNetwork, size: Size, simulator: Simulator) -> 
     for layer in network.neurons.values():
         count = layer.channels * size[0] * size[1] // layer.scale**2
         cells += count
-        read = sum(math.prod(each.weight.shape[1:]) for each in layer.currents)
-        synapses += count * (read + 1)
+        # One more for the clock.
+        synapses += count * (1 + sum(_fan_in(each) for each in layer.currents))
     require_memory(cells, synapses, bytes_per_synapse(simulator), available_memory())
+
+
+def _fan_in(convolution: Convolution) -> int:
+    """Returns how many neurons a neuron reads, at most; none of the image, which is a current."""
+    if convolution.source == IMAGE:
+        return 0
+    return max(int(np.count_nonzero(kernel)) for kernel in convolution.weight)
 
 
 def _of_file(name: str, size: Size | None, grid_bits: int | None) -> SpikingModel:
