@@ -178,7 +178,7 @@ RULES = (
         refusal="finds no GPU on this machine|TensorRT",
     ),
     Rule(
-        "spikerain-edge export nano-spike --format nir",
+        "spikerain-edge export training/checkpoints/nano-spike --format nir",
         not_run="tests/export/commands/test_export_nir.py exports such a network",
     ),
     Rule(
