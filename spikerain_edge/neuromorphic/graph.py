@@ -10,7 +10,7 @@ from typing import TypeAlias
 from spikerain_edge.errors import ModelError
 from spikerain_edge.neuromorphic.convolution import Conv2d, Floats, Shape
 
-REMEDY = "export it again: spikerain-edge export nano-spike --format nir"
+REMEDY = "export it again: spikerain-edge export MODEL --format nir --imgsz 16"
 
 
 @dataclass(frozen=True)
