@@ -1,7 +1,7 @@
 """Runs a NIR file on other people's simulators, and compares every spike with ours.
 
-    spikerain-edge export nano-spike --format nir --imgsz 32 --grid 8
-    python benchmarks/nir_simulators.py nano-spike nano-spike-grid8-32x32.nir
+    spikerain-edge export training/checkpoints/nano-spike --format nir --imgsz 32 --grid 8
+    python benchmarks/nir_simulators.py training/checkpoints/nano-spike nano-spike-grid8-32x32.nir
 
 snnTorch reads the file with its own importer. norse's own importer runs nodes in a wrong order, so
 its neurons are put into `nirtorch.nir_to_torch`. `--spikingjelly2 FOLDER` adds SpikingJelly 2,

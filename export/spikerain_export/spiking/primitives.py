@@ -10,7 +10,7 @@ from spikerain_export.precision.graph import attributes
 
 _REMEDY = (
     "export a network of neurons and convolutions: "
-    "spikerain-edge export nano-spike --format nir --imgsz 32"
+    "spikerain-edge export training/checkpoints/nano-spike --format nir --imgsz 32"
 )
 
 

@@ -76,7 +76,7 @@ def test_a_grid_is_for_nir_files(export: Export, model: str) -> None:
         (
             "nano",
             "attention gates (MDSA), bilinear upsampling and enhancement gates (ARFE); export a "
-            "network of neurons and convolutions: spikerain-edge export nano-spike",
+            "network of neurons and convolutions: spikerain-edge export training/checkpoints/",
         ),
         ("nano-video", "a previous frame as second input, attention gates (MDSA)"),
     ],
