@@ -43,7 +43,11 @@ class Exported:
 
 def exported(config: NetworkConfig, size: tuple[int, int], grid_bits: int | None = 8) -> Exported:
     """Exports a random network."""
-    graph = origin_of(randomised(config)).graph
+    return exported_from(origin_of(randomised(config)).graph, size, grid_bits)
+
+
+def exported_from(graph: Graph, size: tuple[int, int], grid_bits: int | None) -> Exported:
+    """Exports a graph."""
     if grid_bits is not None:
         graph = on_grid(graph, spiking_network(graph), grid_bits)
     network = spiking_network(graph)

@@ -14,14 +14,16 @@ import nir
 import numpy as np
 import pytest
 from networks import randomised
-from spiking_parts import SMALL, Exported, exported
+from spiking_parts import SMALL, Exported, exported, exported_from
 
+from spikerain_export.exporter import open_checkpoint
+from spikerain_export.origin import origin_of
 from spikerain_export.spiking.nir_file import to_bytes
 from spikerain_export.spiking.proof import Source
 from spikerain_training.checkpoint import save_network
-from spikerain_training.config import variants
 
 PATCHES = 20
+TRAINED = Path(__file__).parents[2] / "training" / "checkpoints" / "nano-spike"
 FOLDER = Path(os.environ.get("SPIKINGJELLY2", Path(sys.prefix) / "spikingjelly2"))
 _MISSING = [name for name in ("nirtorch", "norse", "snntorch") if find_spec(name) is None]
 
@@ -63,8 +65,8 @@ def test_every_spike_is_equal(small: Exported, simulator: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("simulator", SIMULATORS)
-def test_every_spike_of_nano_spike_is_equal(simulator: str) -> None:
-    found = exported(variants()["nano-spike"], (32, 32))
+def test_every_spike_of_the_trained_network_is_equal(simulator: str) -> None:
+    found = exported_from(origin_of(open_checkpoint(TRAINED)).graph, (32, 32), grid_bits=8)
     assert counted(found, simulator) == (86_016 * 2 * PATCHES, 0)
 
 

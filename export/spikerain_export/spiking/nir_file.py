@@ -34,9 +34,7 @@ _DAMAGE = (
     TypeError,
     ValueError,
 )
-_AGAIN = (
-    "export it again: spikerain-edge export MODEL --format nir --imgsz 32"
-)
+_AGAIN = "export it again: spikerain-edge export MODEL --format nir --imgsz 32"
 
 
 def to_bytes(graph: nir.NIRGraph) -> bytes:
