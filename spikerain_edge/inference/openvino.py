@@ -83,6 +83,8 @@ class OpenVinoEngine(GraphEngine):
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": threads or usable_cores(),
             "NUM_STREAMS": 1,
+            # By default every process binds its threads to the same cores, from the first one on.
+            "ENABLE_CPU_PINNING": False,
             "PERFORMANCE_HINT": "LATENCY",
         }
         self._cache = cache or CompiledCache()

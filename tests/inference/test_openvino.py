@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,22 @@ def test_it_makes_the_picture_of_onnx_runtime(engine: OpenVinoEngine, content: b
     for size in ((64, 96), (40, 72)):
         images = random(*size)
         assert psnr(oracle.infer(images), engine.infer(images)) > 50
+
+
+@pytest.mark.slow
+def test_its_threads_may_run_on_every_core(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "mine.onnx").write_bytes(content)
+    program = """
+import os, sys
+import numpy as np
+from spikerain_edge import Derainer
+with Derainer.load(sys.argv[1], provider="openvino", threads=2) as derainer:
+    derainer(np.zeros((64, 64, 3), np.uint8))
+    cores = {frozenset(os.sched_getaffinity(int(each))) for each in os.listdir("/proc/self/task")}
+assert cores == {frozenset(os.sched_getaffinity(0))}, cores
+"""
+    # In a process of its own: threads of other tests could be bound.
+    subprocess.run([sys.executable, "-c", program, tmp_path / "mine.onnx"], check=True)
 
 
 @pytest.mark.slow
