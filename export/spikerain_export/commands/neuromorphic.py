@@ -17,12 +17,12 @@ from spikerain_edge.logs import LogFormat
 from spikerain_edge.neuromorphic.simulators import Simulator
 from spikerain_edge.sizes import parse_size
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+app = typer.Typer(name="neuromorphic", add_completion=False, no_args_is_help=True)
 
 
 @app.callback()
 def neuromorphic() -> None:
-    """Runs a spiking network on simulators of spiking networks, and compares every spike."""
+    """Runs a spiking network on NEST, PyNN or Brian2 and compares every spike."""
 
 
 @app.command()
