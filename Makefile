@@ -24,7 +24,7 @@ test-fast: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile \
 		$(PYTEST_ARGS)
 
-test-neuromorphic: $(VENV)/.neuromorphic $(VENV)/brian2 $(VENV)/spikingjelly2
+test-neuromorphic: $(VENV)/.neuromorphic $(VENV)/.brian2 $(VENV)/spikingjelly2
 	$(BIN)/python -m pytest -m neuromorphic tests/neuromorphic tests/export $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.test
@@ -74,9 +74,10 @@ $(VENV)/.neuromorphic: pyproject.toml constraints.txt | $(VENV)/.test
 	touch $@
 
 # Brian2 2.9 does not run with NumPy 2.4: it has an environment of its own.
-$(VENV)/brian2: | $(VENV)/bin/python
-	$(PYTHON) -m venv --without-pip $@
-	$(PIP) --python $@/bin/python install --quiet brian2==2.9.0 'numpy<2.4'
+$(VENV)/.brian2: | $(VENV)/bin/python
+	$(PYTHON) -m venv --clear $(VENV)/brian2
+	$(VENV)/brian2/bin/python -m pip --disable-pip-version-check install --quiet brian2==2.9.0 'numpy<2.4'
+	touch $@
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build site \
