@@ -110,6 +110,8 @@ class Graph:
             count = sum(isinstance(node, kind) for node in self.nodes.values())
             if count != 1:
                 raise ModelError(f"the spiking network has {count} nodes of type {title}", REMEDY)
+        if any(source == self.output for source, _ in self.edges):
+            raise ModelError("the output of the spiking network has edges to other nodes", REMEDY)
 
     def _shape(self, name: str) -> Shape:
         node = self.nodes[name]

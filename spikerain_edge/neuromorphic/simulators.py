@@ -7,6 +7,7 @@ than this program. The process gets arrays in a file and returns arrays in a fil
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from spikerain_edge.neuromorphic.unrolling import Cells
 _log = logging.getLogger(__name__)
 LIMIT_S = 3600
 """Seconds after which a simulation is ended."""
+_SMALLER = "use a smaller --size, or a NIR file of a smaller --imgsz"
 _DRIVERS = Path(__file__).with_name("drivers")
 
 
@@ -55,8 +57,8 @@ class _Needs:
 
 
 _NEEDS = {
-    Simulator.NEST: _Needs("on_nest", "'spikerain-edge[neuromorphic]'", 350),
-    Simulator.PYNN_NEST: _Needs("on_pynn", "'spikerain-edge[neuromorphic]'", 350),
+    Simulator.NEST: _Needs("on_nest", "'nest-simulator>=3.10'", 350),
+    Simulator.PYNN_NEST: _Needs("on_pynn", "'nest-simulator>=3.10' 'pynn>=0.13'", 350),
     Simulator.BRIAN2: _Needs("on_brian2", "brian2 'numpy<2.4'", 300),
     Simulator.SPINNAKER: _Needs("on_spinnaker", "sPyNNaker", 400),
 }
@@ -172,7 +174,9 @@ def run_driver(
     with TemporaryDirectory(prefix="spikerain-") as folder:
         network, recording = Path(folder, "network.npz"), Path(folder, "recording.npz")
         np.savez(network, **arrays)
-        command = [python, "-W", "ignore", str(_DRIVERS), str(network), str(recording), module]
+        # The driver runs in another folder. Links stay: they make a virtual environment.
+        program = os.path.abspath(python) if os.path.dirname(python) else python  # noqa: PTH100, PTH120
+        command = [program, "-W", "ignore", str(_DRIVERS), str(network), str(recording), module]
         status, said = _ended(command, Path(folder))
         if status != 0:
             _log.debug("%s", said)
@@ -211,7 +215,7 @@ def _ended(command: list[str], folder: Path) -> tuple[int, str]:
             status = process.wait(LIMIT_S)
         except subprocess.TimeoutExpired as error:
             raise ComputeError(
-                f"the simulation took longer than {LIMIT_S} seconds", "use a smaller --size"
+                f"the simulation took longer than {LIMIT_S} seconds", _SMALLER
             ) from error
         finally:
             process.kill()
@@ -227,5 +231,5 @@ def _failure(status: int, said: str, python: str, packages: str) -> InputError |
             f"install it: {quote(python)} -m pip install {packages}, or name another --python",
         )
     if status == -signal.SIGKILL:
-        return ComputeError("the simulation ran out of memory", "use a smaller --size")
+        return ComputeError("the simulation ran out of memory", _SMALLER)
     return ComputeError(f"the simulation failed: {lines[-1]}", "show more with --debug")

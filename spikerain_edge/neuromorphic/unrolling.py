@@ -112,7 +112,7 @@ def require_memory(
         raise ComputeError(
             f"{cells:,} neurons with up to {synapses:,} synapses need about "
             f"{needed / 2**30:.1f} GiB of memory, but {available / 2**30:.1f} GiB are free",
-            "use a smaller --size, or a smaller network",
+            "use a smaller --size, or a NIR file of a smaller --imgsz",
         )
 
 

@@ -169,6 +169,13 @@ def test_a_graph_that_no_host_can_read_out_is_refused(gridded: Exported) -> None
         runnable(bare, "the graph")
 
 
+def test_a_picture_that_cells_do_not_fill_is_refused(gridded: Exported) -> None:
+    made = gridded.made
+    torn = type(made)(made.nodes, made.edges, {**made.metadata, "cell": 5})
+    with pytest.raises(ModelError, match="is not a BGR picture of whole cells"):
+        runnable(torn, "the graph")
+
+
 def test_neurons_that_do_not_decay_as_a_timestep_are_refused(gridded: Exported) -> None:
     made = gridded.made
     fast = type(made)(made.nodes, made.edges, {**made.metadata, "dt": 1.0})

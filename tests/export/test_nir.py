@@ -106,7 +106,7 @@ def test_without_a_grid_spikes_may_differ_only_near_the_threshold(gridded: Expor
 def test_equal_networks_give_equal_files(origin: Origin, tmp_path: Path) -> None:
     files = [tmp_path / "one.nir", tmp_path / "two.nir"]
     for file in files:
-        deliver_nir(origin, SIZE, file, [Scene(image) for image in IMAGES])
+        deliver_nir(origin, SIZE, file, lambda: [Scene(image) for image in IMAGES])
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
@@ -114,7 +114,7 @@ def test_timesteps_with_other_weights_write_no_file(origin: Origin, tmp_path: Pa
     model = _second_timestep_changed(origin.graph.model)
     changed = replace(origin, graph=Graph(model, origin.graph.spec))
     with pytest.raises(ModelError, match="report this model as a bug"):
-        deliver_nir(changed, SIZE, tmp_path / "a.nir", [Scene(IMAGES[0])])
+        deliver_nir(changed, SIZE, tmp_path / "a.nir", lambda: [Scene(IMAGES[0])])
     assert not list(tmp_path.iterdir())
 
 
@@ -148,4 +148,4 @@ def test_a_grid_that_float32_cannot_hold_is_refused(origin: Origin) -> None:
 
 def test_whole_frames_are_refused(origin: Origin, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has 47 million neurons at 1920x1080; .*--imgsz 32"):
-        deliver_nir(origin, (1080, 1920), tmp_path / "a.nir", [])
+        deliver_nir(origin, (1080, 1920), tmp_path / "a.nir", list)

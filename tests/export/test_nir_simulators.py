@@ -1,4 +1,4 @@
-"""Two simulators, with importers of their own, compute every spike of a NIR file."""
+"""Neurons of other simulators compute every spike of a NIR file."""
 
 from __future__ import annotations
 

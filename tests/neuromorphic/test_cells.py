@@ -91,6 +91,12 @@ def test_a_loop_is_refused() -> None:
         Graph(graph.nodes, [*graph.edges, ("up", "down")])
 
 
+def test_an_edge_out_of_the_output_is_refused() -> None:
+    graph = toy_network()
+    with pytest.raises(ModelError, match="the output of the spiking network has edges"):
+        Graph(graph.nodes, [*graph.edges, (graph.output, "down")])
+
+
 def test_edges_of_different_shapes_are_refused() -> None:
     graph = toy_network()
     with pytest.raises(ModelError, match="the edges into 'decoded' have different shapes"):

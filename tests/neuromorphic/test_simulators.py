@@ -63,6 +63,14 @@ def test_a_missing_simulator_is_named_with_its_command() -> None:
         run_driver("on_nowhere", {}, sys.executable, "'spikerain-edge[neuromorphic]'")
 
 
+def test_a_python_may_have_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(tmp_path, "bin").mkdir()
+    Path(tmp_path, "bin", "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"bin/python does not have the package on_nowhere"):
+        run_driver("on_nowhere", {}, "bin/python", "nest")
+
+
 def test_a_missing_python_is_named() -> None:
     with pytest.raises(InputError, match="cannot run the Python /no/python: No such file"):
         run_driver("on_nest", {}, "/no/python", "nest")

@@ -143,6 +143,7 @@ def export(
                 "--workspace": workspace is not None,
                 "--capability": capability is not None,
                 "--plan": plan,
+                "--device": device != 0,
             }
             side = require_nir_options(size, others)
             run_nir_export(NirOrder(model, name, side, grid, data, output, verify, json_to), aside)

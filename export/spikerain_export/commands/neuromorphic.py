@@ -29,7 +29,9 @@ def neuromorphic() -> None:
 def run(
     model: Annotated[
         str,
-        typer.Argument(help="Shipped model, checkpoint folder, ONNX file or NIR file (.nir)."),
+        typer.Argument(
+            help="Checkpoint folder, ONNX file or NIR file (.nir) of neurons and convolutions only."
+        ),
     ],
     simulator: Annotated[
         Simulator,
@@ -52,7 +54,7 @@ def run(
         int | None,
         typer.Option(
             min=1,
-            max=20,
+            max=16,
             metavar="BITS",
             help="Round weights to multiples of 2^-BITS, so that sums are exact in any order.",
         ),
@@ -111,5 +113,13 @@ def run(
             raise ModelError(
                 f"{report['different']} of {report['compared']} spikes differ, first in "
                 f"{report['first_different']}",
-                "exclude rounding with --grid 8; if spikes still differ, report it as a bug",
+                _remedy(model, grid),
             )
+
+
+def _remedy(model: str, grid: int | None) -> str:
+    """What to do about spikes that differ."""
+    if grid is not None:
+        return "report it as a bug"
+    how = "export the file again" if Path(model).suffix == ".nir" else "run it"
+    return f"exclude rounding: {how} with --grid 8; if spikes still differ, report it as a bug"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -101,7 +102,7 @@ def run_nir_export(order: NirOrder, aside: Console) -> None:
             origin,
             order.size,
             output,
-            _scenes(order.data, order.size) if order.verify else [],
+            partial(_scenes, order.data, order.size),
             grid_bits=order.grid_bits,
             verify=order.verify,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def deliver_nir(
     origin: Origin,
     size: tuple[int, int],
     output: Path,
-    scenes: Sequence[Scene],
+    scenes: Callable[[], Sequence[Scene]],
     *,
     grid_bits: int | None = None,
     verify: bool = True,
@@ -64,8 +64,8 @@ def deliver_nir(
         origin: the FP32 model.
         size: height and width of the images.
         output: file to write.
-        scenes: rainy scenes that are not smaller. Spikes are compared in their middles; what the
-            grid costs is measured on the whole of them.
+        scenes: returns rainy scenes that are not smaller. Spikes are compared in their middles;
+            what the grid costs is measured on the whole of them.
         grid_bits: rounds weights to multiples of `2**-grid_bits`; None leaves them as they are.
         verify: whether to compare the spikes of the file with those of the model.
 
@@ -77,18 +77,19 @@ def deliver_nir(
     _require_output(output, origin)
     require_convertible(origin, Request(size=size))
     graph, network = origin.graph, spiking_network(origin.graph)
+    neurons = _neurons(network, size)
     if grid_bits is not None:
         graph = on_grid(origin.graph, network, grid_bits)
         network = spiking_network(graph)
         require_exact(network, grid_bits)
-    neurons = _neurons(network, size)
     content = to_bytes(nir_graph(network, *size, grid_bits))
     equality = loss = None
     if verify:
         made = from_bytes(content, str(output))
-        images = [middle(scene.rainy, size) for scene in scenes]
+        drawn = scenes()
+        images = [middle(scene.rainy, size) for scene in drawn]
         equality = prove(network, graph, made, images, exact=grid_bits is not None)
-        loss = None if grid_bits is None else _loss(network, origin.graph, graph, scenes)
+        loss = None if grid_bits is None else _loss(network, origin.graph, graph, drawn)
     write_artefacts({output: content})
     document = {
         "format": "nir",

@@ -67,7 +67,7 @@ def require_exact(network: SpikingNetwork, bits: int) -> None:
         raise InputError(
             f"with --grid {bits}, potentials of {layer} could need {needed} bits; float32 has "
             f"{_MANTISSA}",
-            f"use a coarser grid: --grid {bits - excess}",
+            f"use a coarser grid: --grid {bits - excess}" if bits > excess else "leave out --grid",
         )
 
 

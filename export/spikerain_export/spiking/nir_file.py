@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -15,6 +17,7 @@ import nir
 from spikerain_edge.errors import ModelError
 from spikerain_edge.files import read_bounded
 
+_log = logging.getLogger(__name__)
 SUFFIX = ".nir"
 LONGEST_READ = 120.0
 """Seconds after which a file counts as damaged."""
@@ -64,10 +67,17 @@ def _ends(content: bytes) -> bool:
     command = [sys.executable, "-m", "spikerain_export.spiking.nir_file"]
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter, this module
-            command, input=content, capture_output=True, check=False, timeout=LONGEST_READ
+            command,
+            input=content,
+            capture_output=True,
+            check=False,
+            timeout=LONGEST_READ,
+            # Modules in the current folder are not the user's programs.
+            env={**os.environ, "PYTHONSAFEPATH": "1"},
         )
     except subprocess.TimeoutExpired:
         return False
+    _log.debug("%s", done.stderr.decode(errors="replace"))
     return done.returncode == 0
 
 

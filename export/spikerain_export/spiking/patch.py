@@ -56,7 +56,7 @@ def cut_patch(image: Path | None, truth: Path | None, size: Size) -> Patch:
     if rainy.shape[0] < size[0] or rainy.shape[1] < size[1]:
         raise InputError(
             f"{image} has {rainy.shape[1]}x{rainy.shape[0]} pixels, fewer than the patch",
-            "use a larger image, or a smaller --size",
+            "use a larger image, a smaller --size, or a NIR file of a smaller --imgsz",
         )
     return Patch(
         f"the middle of {image}",
@@ -67,7 +67,10 @@ def cut_patch(image: Path | None, truth: Path | None, size: Size) -> Patch:
 
 def _rainiest(rainy: Image, clean: Image, size: Size) -> Patch:
     if rainy.shape[0] < size[0] or rainy.shape[1] < size[1]:
-        raise InputError("the demo's frames have 640x360 pixels", "use a smaller --size")
+        raise InputError(
+            "the demo's frames have 640x360 pixels",
+            "use a smaller --size, or a NIR file of a smaller --imgsz",
+        )
     rain = cv2.absdiff(rainy, clean).sum(axis=2, dtype=np.float64)
     # sums[y, x] is the rain above and to the left of a pixel.
     sums = cv2.integral(rain)

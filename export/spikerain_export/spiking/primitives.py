@@ -9,8 +9,8 @@ from spikerain_export.origin import Graph
 from spikerain_export.precision.graph import attributes
 
 _REMEDY = (
-    "export a network of neurons and convolutions: "
-    "spikerain-edge export training/checkpoints/nano-spike --format nir --imgsz 32"
+    "use a network of neurons and convolutions, such as training/checkpoints/nano-spike of the "
+    "source code"
 )
 
 
@@ -25,7 +25,8 @@ def require_primitives(graph: Graph) -> None:
     parts = dict.fromkeys(_obstacles(graph))
     if parts:
         raise InputError(
-            f"{spec.name} cannot be exported to NIR, which has only neurons and convolutions; it "
+            f"{spec.name} cannot be exported to NIR or run on spiking simulators, which have "
+            "only neurons and convolutions; it "
             f"has {' and '.join(', '.join(parts).rsplit(', ', 1))}",
             _REMEDY,
         )

@@ -54,7 +54,9 @@ def runnable(graph: nir.NIRGraph, origin: str) -> SpikingModel:
     except ValueError as error:
         raise _unusable(origin, str(error)) from error
     made = Graph(nodes, [(str(source), str(target)) for source, target in graph.edges])
-    rows, columns = made.shapes[made.input][1:]
+    channels, rows, columns = made.shapes[made.input]
+    if channels != 3 or rows % cell or columns % cell:
+        raise _unusable(origin, "its input is not a BGR picture of whole cells")
     if made.shapes[made.output] != (3 * cell**2, rows // cell, columns // cell):
         raise _unusable(origin, "its output is not a picture of the size of its input")
     return SpikingModel(name, made, weights, cell)

@@ -99,7 +99,7 @@ def lines(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("simulator", report["simulator"]),
         ("neurons", f"{report['neurons']:,} in {report['layers']} layers"),
         ("synapses", f"{report['synapses']:,}"),
-        ("spikes", f"{report['spikes']:,} in {report['compared']:,} neurons times timesteps"),
+        ("spikes", f"{report['spikes']:,} of {report['compared']:,} possible"),
         ("different", f"{report['different']:,} spikes"),
         ("potentials", f"differ by at most {report['potential_difference']:.2g}"),
         ("picture", f"{report['values_different']} of {report['values']} values differ"),

@@ -75,8 +75,8 @@ def test_a_grid_is_for_nir_files(export: Export, model: str) -> None:
     [
         (
             "nano",
-            "attention gates (MDSA), bilinear upsampling and enhancement gates (ARFE); export a "
-            "network of neurons and convolutions: spikerain-edge export training/checkpoints/",
+            "attention gates (MDSA), bilinear upsampling and enhancement gates (ARFE); use a "
+            "network of neurons and convolutions, such as training/checkpoints/nano-spike",
         ),
         ("nano-video", "a previous frame as second input, attention gates (MDSA)"),
     ],
@@ -84,7 +84,7 @@ def test_a_grid_is_for_nir_files(export: Export, model: str) -> None:
 def test_gates_are_refused_by_name(export: Export, name: str, parts: str) -> None:
     done = export(name, "--format", "nir", "--imgsz", "32")
     assert done.returncode == 2
-    assert f"{name} cannot be exported to NIR" in done.stderr
+    assert f"{name} cannot be exported to NIR or run on spiking simulators" in done.stderr
     assert parts in done.stderr
 
 
