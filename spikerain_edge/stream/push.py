@@ -1,8 +1,8 @@
 """Sends a coded video from standard input to a server, as a program of its own.
 
-`python -m spikerain_edge.stream.push` reads the URL from the first line of its standard input, so
-that no list of processes shows its password, and then the video as NUT. A server that is silent
-stops this program alone: FFmpeg's libraries hold Python up while they connect.
+`main` reads the URL from the first line of its standard input, so that no list of processes shows
+its password, and then the video as NUT. A server that is silent stops this program alone: FFmpeg's
+libraries hold Python up while they connect.
 """
 
 from __future__ import annotations
@@ -20,6 +20,13 @@ _PATIENCE = 10
 
 def main() -> None:
     """Copies packets until the input ends or the server takes no more."""
+    try:
+        _copy()
+    except (av.error.FFmpegError, OSError) as error:
+        sys.exit(str(getattr(error, "strerror", "") or "the server sends no valid answer"))
+
+
+def _copy() -> None:
     url = _first_line()
     # The head of the video says all there is to know: nothing is read ahead.
     with av.open("pipe:0", format="nut", options={"probesize": "32"}) as source:
@@ -48,10 +55,3 @@ def _first_line() -> str:
             sys.exit("nothing to send")
         line += byte
     return line.decode().strip()
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except (av.error.FFmpegError, OSError) as error:
-        sys.exit(str(getattr(error, "strerror", "") or "the server sends no valid answer"))

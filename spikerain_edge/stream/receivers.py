@@ -21,6 +21,11 @@ from spikerain_edge.stream.pipelines import PipelineText, check, started
 
 # Seconds that a program has to complete its work after the last frame.
 _PATIENCE = 5.0
+# What the program that pushes executes. It must not import from the working directory.
+_PUSH = (
+    "import sys; sys.path[:] = filter(None, sys.path); "
+    "from spikerain_edge.stream.push import main; main()"
+)
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 95]
 
 
@@ -186,7 +191,7 @@ def rtsp_server(url: str, label: str, rate: float) -> Opener:
     """Publishes on an RTSP server, through a program of its own."""
 
     def opened(frame: Frame, size: tuple[int, int]) -> Receiver:
-        child = Child([sys.executable, "-m", "spikerain_edge.stream.push"], label)
+        child = Child([sys.executable, "-c", _PUSH], label)
         child.write(f"{url}\n".encode())
         return Coded(Fed(child), lambda file: _encoder(file, NUT, rate, frame, size, label))
 

@@ -82,7 +82,12 @@ def fails(sink: Sink, image: Image) -> str:
 
 
 @pytest.mark.slow
-def test_an_rtsp_server_that_is_away_is_named_without_its_password(picture: Draw) -> None:
+def test_an_rtsp_server_that_is_away_is_named_without_its_password(
+    picture: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Programs of the user in the working directory are not imported.
+    Path(tmp_path, "av.py").write_text("raise SystemExit('a program of the user has run')")
+    monkeypatch.chdir(tmp_path)
     port = free_port()
     sink = open_sink(f"rtsp://me:secret@127.0.0.1:{port}/clean", 25, live=True)
     said = fails(sink, picture())
