@@ -168,6 +168,7 @@ def test_the_address_with_most_connections_makes_room_for_others(
     viewer.sendall(b"GET /stream.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
     read_until(viewer, b"X-Frame: 1\r\n")
     greedy = [opened.enter_context(connect(served, "127.0.0.2")) for _ in range(2)]
+    served.wait_until(lambda: len(served.page._server.server_state.connections) == 3)  # type: ignore[union-attr]
     served.wait_until(lambda: served.get("/healthz").status == 200)
     for one in greedy:
         one.sendall(REQUEST)
