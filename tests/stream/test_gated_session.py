@@ -17,7 +17,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 class Shower:
-    """Fifteen dry seconds and five of rain, four frames a second."""
+    """Fifteen dry seconds and five of rain, four frames a second, with the noise of a camera."""
 
     live = False
     rate = 4.0
@@ -36,8 +36,9 @@ class Shower:
 def picture(number: int) -> Image:
     dry = np.random.default_rng(0).normal(90, 40, (4, 6, 3))
     image = cv2.resize(dry, (96, 64), interpolation=cv2.INTER_CUBIC).clip(20, 150).astype(np.uint8)
+    rng = np.random.default_rng(number)
+    image = (image + rng.normal(0, 10, image.shape)).clip(0, 255).round().astype(np.uint8)
     if number >= 60:
-        rng = np.random.default_rng(number)
         for x, y in rng.integers((0, 0), (96, 64), (20, 2)).tolist():
             cv2.line(image, (x, y), (x + 1, y + 12), (200, 200, 200), 1, cv2.LINE_AA)
     return image
