@@ -88,3 +88,11 @@ def _kilobytes(root: Path, file: str, key: str) -> int | None:
     """A field of a file in `/proc` that counts in kB, in bytes."""
     found = re.search(rf"^{key}:\s*(\d+) kB$", read_text(root, f"proc/{file}"), re.MULTILINE)
     return int(found[1]) * 1024 if found else None
+
+
+def program_of(module: str) -> str:
+    """Returns what `python -c` runs to call `main` of a module of this project.
+
+    Unlike `python -m`, it imports nothing from the working directory.
+    """
+    return f"import sys; sys.path[:] = filter(None, sys.path); from {module} import main; main()"

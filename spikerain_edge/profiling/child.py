@@ -21,9 +21,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.logs import attached
-
-# What the new process executes. It must not import from the working directory.
-_PROGRAM = f"import sys; sys.path[:] = filter(None, sys.path); from {__name__} import main; main()"
+from spikerain_edge.system import program_of
 
 _LOGGED = "logged"
 _NO_MEMORY = "does not fit: not enough memory"
@@ -49,7 +47,7 @@ class Child:
         here, there = Pipe()
         with there:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this module
-                [sys.executable, "-c", _PROGRAM, str(there.fileno())],
+                [sys.executable, "-c", program_of(__name__), str(there.fileno())],
                 pass_fds=[there.fileno()],
                 stdin=subprocess.PIPE,  # closes when this process ends, however it ends
                 start_new_session=True,  # Ctrl-C is for the parent, which then ends this one

@@ -13,14 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from spikerain_edge.errors import InputError
+from spikerain_edge.system import program_of
 
 UNTRAINED = ("s", "m", "l")
 """Published networks whose weights are not shipped: they are measured with random weights."""
 
-# It must not import from the working directory.
-_PROGRAM = (
-    "import sys; sys.path[:] = filter(None, sys.path); from spikerain_edge.cli import main; main()"
-)
 _PREFIX = "spikerain-edge: "
 
 
@@ -40,7 +37,7 @@ def export_file(model: str, options: Sequence[str], output: Path) -> Path:
     """
     command = ["export", model, *options, "--no-verify", "--output", str(output)]
     ended = subprocess.run(  # noqa: S603 - this interpreter, this package
-        [sys.executable, "-c", _PROGRAM, *command],
+        [sys.executable, "-c", program_of("spikerain_edge.cli"), *command],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

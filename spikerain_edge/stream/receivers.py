@@ -18,14 +18,10 @@ from spikerain_edge.stream.encoder import Encoder
 from spikerain_edge.stream.formats import FORMATS, LOOPBACK, MPEGTS, NUT, VideoFormat
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.pipelines import PipelineText, check, started
+from spikerain_edge.system import program_of
 
 # Seconds that a program has to complete its work after the last frame.
 _PATIENCE = 5.0
-# What the program that pushes executes. It must not import from the working directory.
-_PUSH = (
-    "import sys; sys.path[:] = filter(None, sys.path); "
-    "from spikerain_edge.stream.push import main; main()"
-)
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 95]
 
 
@@ -191,7 +187,7 @@ def rtsp_server(url: str, label: str, rate: float) -> Opener:
     """Publishes on an RTSP server, through a program of its own."""
 
     def opened(frame: Frame, size: tuple[int, int]) -> Receiver:
-        child = Child([sys.executable, "-c", _PUSH], label)
+        child = Child([sys.executable, "-c", program_of("spikerain_edge.stream.push")], label)
         child.write(f"{url}\n".encode())
         return Coded(Fed(child), lambda file: _encoder(file, NUT, rate, frame, size, label))
 

@@ -15,11 +15,10 @@ import nir
 
 from spikerain_edge.errors import ModelError
 from spikerain_edge.files import read_bounded
+from spikerain_edge.system import program_of
 
 _log = logging.getLogger(__name__)
 SUFFIX = ".nir"
-# What the child process executes. It must not import from the working directory.
-_PROGRAM = f"import sys; sys.path[:] = filter(None, sys.path); from {__name__} import main; main()"
 LONGEST_READ = 120.0
 """Seconds after which a file counts as damaged."""
 # A file of 10 million neurons has 200 MB of their parameters, which compress well.
@@ -64,8 +63,8 @@ def read_nir(path: Path) -> nir.NIRGraph:
 
 
 def _ends(content: bytes) -> bool:
-    """Whether a child process reads a file to an end, whatever it finds."""
-    command = [sys.executable, "-c", _PROGRAM]
+    """Whether a child process can read the file without a crash or a hang."""
+    command = [sys.executable, "-c", program_of(__name__)]
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter, this module
             command,
@@ -133,7 +132,10 @@ def _require_plain(file: h5py.File, origin: str) -> None:
             elif isinstance(entry, h5py.Dataset) and _is_plain(entry):
                 values += math.prod(entry.shape)
             else:
-                raise ModelError(f"{origin} is not a plain NIR file: see {name!r}", _AGAIN)
+                raise ModelError(
+                    f"{origin} is not a plain NIR file: {name!r} is a link, or not numbers or text",
+                    _AGAIN,
+                )
             seen.add(address)
             if values > _MOST_VALUES or len(seen) > _MOST_ENTRIES:
                 raise ModelError(f"{origin} has too many values for a valid NIR file", _AGAIN)
@@ -146,6 +148,6 @@ def _is_plain(dataset: h5py.Dataset) -> bool:
 
 
 def main() -> None:
-    """Reads a file from standard input, whatever is found."""
+    """Reads a file from standard input. A file that is refused is no failure here."""
     with suppress(ModelError):
         from_bytes(sys.stdin.buffer.read(), "the file")
