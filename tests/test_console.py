@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -175,11 +176,13 @@ def test_the_library_shows_no_messages_by_itself() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_the_options_for_messages(command: str) -> None:
+    found = typer.main.get_command(import_module(COMMANDS[command].module).app)
     # A group of commands has these options with each of its commands.
-    words = [command, "run"] if command == "neuromorphic" else [command]
-    said = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"}).stdout
-    for option in ("--verbose", "-v", "--log-format", "--debug"):
-        assert option in said
+    for words in [[each] for each in getattr(found, "commands", ())] or [[]]:
+        called = [command, *words, "--help"]
+        said = CliRunner().invoke(app, called, env={"COLUMNS": "200"}).stdout
+        for option in ("--verbose", "-v", "--log-format", "--debug"):
+            assert option in said
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ class CommandEntry:
     """A command of the table.
 
     Attributes:
-        module: full name of the module; its `app`, a `typer.Typer`, has this one command.
+        module: full name of the module; its `app`, a `typer.Typer`, has this command or group.
         help: first line of the command's help.
     """
 
