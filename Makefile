@@ -67,7 +67,7 @@ licences: $(VENV)/.test
 $(VENV)/spikingjelly2: | $(VENV)/.test
 	$(PIP) install --quiet --no-deps --target $@ spikingjelly==2.0.0 loguru
 
-# norse declares torchvision, which its neurons never import: it is installed without it.
+# norse declares torchvision, but its neurons never import it. --no-deps leaves it out.
 $(VENV)/.neuromorphic: pyproject.toml constraints.txt | $(VENV)/.test
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[neuromorphic]' nirtorch snntorch
 	$(PIP) install --quiet --no-deps norse==1.1.0
