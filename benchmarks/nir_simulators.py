@@ -30,11 +30,11 @@ import torch
 from spikerain_edge.images import Image
 from spikerain_export.origin import open_origin
 from spikerain_export.rainy_scenes import draw_scenes
-from spikerain_export.spiking.delivery import middle
 from spikerain_export.spiking.grid import on_grid
 from spikerain_export.spiking.nir_file import read_nir
 from spikerain_export.spiking.nir_graph import DT, OUTPUT, metadata_of
 from spikerain_export.spiking.packing import pack
+from spikerain_export.spiking.patch import middle
 from spikerain_export.spiking.proof import Source, picture
 from spikerain_export.spiking.trace import spiking_network
 

@@ -55,7 +55,7 @@ def embedding_for_bytes(kernel: npt.NDArray[np.generic], shuffle: int) -> Array:
 
 
 def doubled_kernel(kernel: Array) -> Array:
-    """Rewrites nearest doubling and a 3x3 convolution as one 3x3 convolution before the doubling.
+    """Rewrites nearest doubling and a 3x3 convolution as a 3x3 convolution of the small picture.
 
     Output pixel `(2i + row, 2j + column)` of the doubled picture sees 2x2 of the pixels around
     `(i, j)`. The rewritten convolution computes these four pixels as channels at `(i, j)`, ready

@@ -66,8 +66,8 @@ class Gate:
     rains, this costs nothing, since the frames are derained anyway. When it is dry, the network
     derains two small parts of both frames.
 
-    A video model cannot be tested so: from two frames it also removes noise, which changes as rain
-    does. Then another network, for single images, derains parts of both frames, in rain too.
+    A video model cannot make this test. From two frames it also removes noise, and noise changes
+    as rain does. So another network, for single images, derains parts of both frames, in rain too.
 
     Args:
         derain: derains whole frames; called for every frame that does not pass unchanged.
@@ -183,7 +183,7 @@ class Gate:
         self._announce()
 
     def _parts(self, tested: _Tested, boxes: Sequence[Box]) -> list[Image]:
-        """Derained parts of a frame; cut from the derained frame, if that may be done."""
+        """Derained parts of a frame; cut from the derained frame, if the same network made it."""
         if tested.derained is not tested.image and not self._apart:
             return [tested.derained[box] for box in boxes]
         return [self._derain_part(np.ascontiguousarray(tested.image[box])) for box in boxes]

@@ -44,7 +44,7 @@ class Conv2d:
             raise ValueError(f"a convolution of {channels} channels cannot read {shape}")
         sides = [self._length(axis, size) for axis, size in enumerate(shape[1:])]
         if min(sides) < 1:
-            raise ValueError(f"a convolution leaves nothing of {shape}")
+            raise ValueError(f"the kernel of a convolution is larger than its input {shape}")
         return (len(self.weight), *sides)
 
     def _length(self, axis: int, size: int) -> int:

@@ -105,7 +105,7 @@ class Graph:
             if missing := {source, target} - set(self.nodes):
                 raise ModelError(f"an edge names {missing.pop()!r}, which does not exist", REMEDY)
         if len(set(self.edges)) != len(self.edges):
-            raise ModelError("the spiking network has an edge twice", REMEDY)
+            raise ModelError("the spiking network lists the same edge twice", REMEDY)
         for kind, title in ((Input, "input"), (Output, "output")):
             count = sum(isinstance(node, kind) for node in self.nodes.values())
             if count != 1:
@@ -126,7 +126,9 @@ class Graph:
             return shape
         if isinstance(node, Neurons):
             if shape != node.shape:
-                raise ModelError(f"{name!r} has {node.shape} neurons, but reads {shape}", REMEDY)
+                raise ModelError(
+                    f"{name!r} has the shape {node.shape}, but its input has {shape}", REMEDY
+                )
             return shape
         try:
             return node.output_shape(shape)

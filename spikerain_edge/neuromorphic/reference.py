@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
 
-from spikerain_edge.neuromorphic.convolution import Floats
-from spikerain_edge.neuromorphic.graph import Graph, Input, Neurons, Output
+from spikerain_edge.neuromorphic.convolution import Conv2d, Floats
+from spikerain_edge.neuromorphic.graph import Graph
 
 Spikes = npt.NDArray[np.bool_]
 
@@ -39,13 +40,13 @@ def run_reference(graph: Graph, image: Floats, timesteps: int) -> Recording:
     spikes: dict[str, list[Spikes]] = {name: [] for name in rest}
     potentials: dict[str, list[Floats]] = {name: [] for name in rest}
     for _ in range(timesteps):
-        fired: dict[str, Floats] = {}
+        values = {graph.input: image}
         for name, neurons in graph.layers.items():
-            current = arriving(graph, name, image, fired)
+            current = arriving(graph, name, values)
             potential = neurons.decay * rest[name] + neurons.gain * current
             over = potential >= neurons.threshold
             rest[name] = np.where(over, np.float32(0), potential)
-            fired[name] = over.astype(np.float32)
+            values[name] = over.astype(np.float32)
             spikes[name].append(over)
             potentials[name].append(rest[name])
     return Recording(
@@ -54,30 +55,22 @@ def run_reference(graph: Graph, image: Floats, timesteps: int) -> Recording:
     )
 
 
-def arriving(graph: Graph, target: str, image: Floats, fired: Mapping[str, Floats]) -> Floats:
+def arriving(graph: Graph, target: str, values: dict[str, Floats]) -> Floats:
     """Returns the sum of what arrives at a node within a timestep.
 
     Args:
         graph: the network.
         target: name of the node.
-        image: the input.
-        fired: spikes of the layers before the node, 0 or 1.
+        values: the image, by the name of the input, and the spikes (0 or 1) of the layers before
+            the node. Results of convolutions are added, so that each is computed once.
     """
-    total: Floats | None = None
+    parts = []
     for source in graph.sources(target):
         node = graph.nodes[source]
-        if isinstance(node, Neurons):
-            value = fired[source]
-        elif isinstance(node, Input):
-            value = image
-        elif isinstance(node, Output):
-            raise ValueError(f"{source} is the output and has no edges")
-        else:
-            value = node.apply(arriving(graph, source, image, fired))
-        total = value if total is None else total + value
-    if total is None:
-        raise ValueError(f"nothing arrives at {target}")
-    return total
+        if source not in values and isinstance(node, Conv2d):
+            values[source] = node.apply(arriving(graph, source, values))
+        parts.append(values[source])
+    return reduce(np.add, parts)
 
 
 def read_out(graph: Graph, image: Floats, spikes: Mapping[str, Spikes]) -> Floats:
@@ -89,8 +82,8 @@ def read_out(graph: Graph, image: Floats, spikes: Mapping[str, Spikes]) -> Float
         spikes: by layer, `(T, *shape)`.
     """
     timesteps = len(next(iter(spikes.values())))
-    steps = (
-        {name: fired[step].astype(np.float32) for name, fired in spikes.items()}
-        for step in range(timesteps)
-    )
-    return np.stack([arriving(graph, graph.output, image, fired) for fired in steps])
+    outputs = []
+    for step in range(timesteps):
+        fired = {name: each[step].astype(np.float32) for name, each in spikes.items()}
+        outputs.append(arriving(graph, graph.output, {graph.input: image, **fired}))
+    return np.stack(outputs)

@@ -48,7 +48,7 @@ class _Needs:
     Attributes:
         module: the driver.
         packages: what pip installs.
-        bytes_per_synapse: memory of the driver, measured; with what this process holds.
+        bytes_per_synapse: measured memory of the driver and of this process, together.
     """
 
     module: str
@@ -231,5 +231,7 @@ def _failure(status: int, said: str, python: str, packages: str) -> InputError |
             f"install it: {quote(python)} -m pip install {packages}, or name another --python",
         )
     if status == -signal.SIGKILL:
-        return ComputeError("the simulation ran out of memory", _SMALLER)
-    return ComputeError(f"the simulation failed: {lines[-1]}", "show more with --debug")
+        return ComputeError("the simulation was killed, probably because memory ran out", _SMALLER)
+    return ComputeError(
+        f"the simulation failed: {lines[-1]}", "run the command again with --debug to see more"
+    )

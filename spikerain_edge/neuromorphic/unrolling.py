@@ -76,7 +76,7 @@ def depths(graph: Graph) -> dict[str, int]:
 
 
 def most_synapses(graph: Graph) -> int:
-    """Returns a number of synapses that the unrolled network does not exceed."""
+    """Returns an upper limit for the synapses of the unrolled network."""
     reading: dict[str, int] = {}
     total = 0
     for name in graph.order:
@@ -154,8 +154,9 @@ def _of_cells(arrays: Iterable[Floats]) -> Doubles:
 def _drives(graph: Graph, image: Floats) -> Iterator[Floats]:
     """What each layer receives in a timestep without a spike: the image and the biases."""
     silent = {name: np.zeros_like(neurons.threshold) for name, neurons in graph.layers.items()}
+    values = {graph.input: image, **silent}
     for name, neurons in graph.layers.items():
-        yield neurons.gain * arriving(graph, name, image, silent)
+        yield neurons.gain * arriving(graph, name, values)
 
 
 def _synapses(graph: Graph, depth: dict[str, int]) -> Iterator[tuple[Any, Any, Any, Any]]:

@@ -47,7 +47,8 @@ def run(
             "--size",
             "--imgsz",
             metavar="N|WxH",
-            help="Image size: width x height, or one number for a square. A NIR file has its own.",
+            help="Image size: width x height, or one number for a square. Leave it out "
+            "for a NIR file.",
         ),
     ] = None,
     grid: Annotated[
@@ -63,8 +64,7 @@ def run(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Rainy image, of which the middle is taken. Default: the demo, where it rains "
-            "most.",
+            help="Rainy image; its middle is used. Default: the rainiest part of the demo.",
         ),
     ] = None,
     truth: Annotated[
@@ -120,6 +120,6 @@ def run(
 def _remedy(model: str, grid: int | None) -> str:
     """What to do about spikes that differ."""
     if grid is not None:
-        return "report it as a bug"
+        return "report a bug, with the file of --json FILE"
     how = "export the file again" if Path(model).suffix == ".nir" else "run it"
-    return f"exclude rounding: {how} with --grid 8; if spikes still differ, report it as a bug"
+    return f"rounding can cause this: {how} with --grid 8. If spikes still differ, report a bug"

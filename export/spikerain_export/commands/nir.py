@@ -61,7 +61,7 @@ def require_nir_options(size: Size | None, others: Mapping[str, bool]) -> Size:
         The size.
 
     Raises:
-        InputError: there is no size, or another option was given.
+        InputError: `--imgsz` is missing, or an option that NIR files do not have was given.
     """
     given = [option for option, used in others.items() if used]
     if given:
@@ -113,7 +113,9 @@ def run_nir_export(order: NirOrder, aside: Console) -> None:
             f"{found.images} rainy patches of {order.size[1]}x{order.size[0]}"
         )
         if found.different:
-            say("each is at a potential within 1e-4 of the threshold; --grid 8 rules that out")
+            say(
+                "rounding causes this: each potential is within 1e-4 of the threshold; add --grid 8"
+            )
     if made.loss is not None:
         say(
             f"the grid costs {made.loss.mean:+.3f} dB of PSNR on luma (95 %: {made.loss.low:+.3f} "

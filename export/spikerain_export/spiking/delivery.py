@@ -11,7 +11,6 @@ import numpy as np
 
 from spikerain_edge.errors import InputError
 from spikerain_edge.files import require_distinct
-from spikerain_edge.images import Image
 from spikerain_export.artefact import require_writable, write_artefacts
 from spikerain_export.conversion import Request, require_convertible
 from spikerain_export.origin import Graph, Origin
@@ -19,11 +18,12 @@ from spikerain_export.spiking.grid import on_grid, require_exact
 from spikerain_export.spiking.network import SpikingNetwork
 from spikerain_export.spiking.nir_file import SUFFIX, from_bytes, to_bytes
 from spikerain_export.spiking.nir_graph import nir_graph
+from spikerain_export.spiking.patch import middle
 from spikerain_export.spiking.proof import Equality, Source, prove
 from spikerain_export.spiking.trace import spiking_network
 from spikerain_export.truth import Loss, Scene, psnr_lost
 
-# Beyond it, a file has hundreds of megabytes of equal parameters, and no simulator runs it.
+# Beyond it, a file has hundreds of megabytes of equal parameters.
 _MOST_NEURONS = 10_000_000
 
 
@@ -105,12 +105,6 @@ def deliver_nir(
         "note": origin.note,
     }
     return NirDelivery(output, neurons, network.timesteps, equality, loss, document)
-
-
-def middle(image: Image, size: tuple[int, int]) -> Image:
-    """Cuts a patch of `size` (height, width) out of the middle of an image."""
-    top, left = ((have - side) // 2 for have, side in zip(image.shape, size, strict=False))
-    return np.ascontiguousarray(image[top : top + size[0], left : left + size[1]])
 
 
 def _require_output(output: Path, origin: Origin) -> None:

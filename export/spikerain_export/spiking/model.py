@@ -52,8 +52,8 @@ def open_spiking(
 
     Raises:
         ComputeError: a network of that size does not fit in memory.
-        InputError: there is no such model, it has other parts than neurons and convolutions, the
-            size is missing or not valid, or the grid is too fine.
+        InputError: the model does not exist, or has parts that simulators lack. Or the size is
+            missing or not valid, or the grid is too fine. Or an option does not fit a NIR file.
         ModelError: the file is damaged.
     """
     if Path(name).suffix == SUFFIX:
@@ -93,7 +93,7 @@ def _fan_in(convolution: Convolution) -> int:
     """Returns how many neurons a neuron reads, at most; none of the image, which is a current."""
     if convolution.source == IMAGE:
         return 0
-    return max(int(np.count_nonzero(kernel)) for kernel in convolution.weight)
+    return int(np.count_nonzero(convolution.weight, axis=(1, 2, 3)).max())
 
 
 def _of_file(name: str, size: Size | None, grid_bits: int | None) -> SpikingModel:

@@ -87,7 +87,6 @@ class SpikingNetwork:
         name: name of the model.
         timesteps: number of timesteps; the image is the input at each.
         threshold: firing threshold.
-        stride: sides of images are multiples of it.
         neurons: its layers by name, each after the layers that it reads.
         readout: its output.
         weights_sha256: digest of the trained weights.
@@ -96,7 +95,6 @@ class SpikingNetwork:
     name: str
     timesteps: int
     threshold: float
-    stride: int
     neurons: Mapping[str, Neurons] = field(repr=False)
     readout: Readout = field(repr=False)
     weights_sha256: str = ""

@@ -1,4 +1,4 @@
-"""Writes a spiking network as a NIR graph, and reads the file back.
+"""Describes a spiking network as a NIR graph.
 
 **Nodes.** One `Input`, one `Output`, and `Conv2d` and `LIF` between them. Edges into one node are
 summed; only one edge leads to the `Output`, because importers do not sum there. Every node is run
@@ -13,10 +13,10 @@ once per timestep, in the order of the edges, without delay.
 | `output` | (3 * cell * cell, H / cell, W / cell) | the readout of one timestep |
 
 **Neurons.** `tau = 2 dt`, `r = 1`, `v_leak = v_reset = 0`, `v_threshold` as trained, `dt` = 1e-4 s.
-Importers differ in how they scale currents; with `tau = 2 dt` and `r = 1` all of them compute
-`V + (I - V) / 2`. The network computes `V / 2 + I`. So the weights and biases of all convolutions
-but `readout` are doubled, and those of `readout` that read them are halved again (not its bias).
-Neurons start at `V = 0` for each image.
+Importers differ in how they scale currents. With `tau = 2 dt` and `r = 1`, snnTorch, norse and
+SpikingJelly compute `V + (I - V) / 2`. The network computes `V / 2 + I`. So the weights and biases
+of all convolutions but `readout` are doubled, and those of `readout` that read them are halved
+again (not its bias). Neurons start at `V = 0` for each image.
 
 **Cells.** NIR has no upsampling: maps after one are stored packed (see `packing`). A `LIF` of `C`
 channels with `p` phases has the channel `c * p * p + row * p + column`. Its metadata say

@@ -2,10 +2,9 @@
 
 NIR has no upsampling. But a map of `C` channels can be stored as one of `C * p * p` channels on a
 grid that is `p` times coarser, as a pixel-unshuffle does: each cell holds `p * p` pixels (phases).
-A convolution of one such map that makes another one is again a convolution, from cells to cells.
-A pixel-shuffle after it only gives each cell more phases. So a
-decoder can stay on the coarsest grid. Its neurons and synapses are those of the network; only the
-zeros between them take space.
+A convolution between two such maps is again a convolution, from cells to cells. A pixel-shuffle
+after it only gives each cell more phases. So a decoder can stay on the coarsest grid. Its neurons
+and synapses stay the same. Only zeros are added.
 """
 
 from __future__ import annotations

@@ -51,24 +51,27 @@ def cut_patch(image: Path | None, truth: Path | None, size: Size) -> Patch:
     clean = None if truth is None else read_image(truth)
     if clean is not None and clean.shape != rainy.shape:
         raise InputError(
-            f"{image} and {truth} have different sizes", "name the same view with and without rain"
+            f"{image} has {rainy.shape[1]}x{rainy.shape[0]} pixels, but {truth} has "
+            f"{clean.shape[1]}x{clean.shape[0]}",
+            "give the same picture without rain with --truth",
         )
     if rainy.shape[0] < size[0] or rainy.shape[1] < size[1]:
         raise InputError(
-            f"{image} has {rainy.shape[1]}x{rainy.shape[0]} pixels, fewer than the patch",
+            f"{image} has {rainy.shape[1]}x{rainy.shape[0]} pixels, fewer than the patch "
+            f"of {size[1]}x{size[0]}",
             "use a larger image, a smaller --size, or a NIR file of a smaller --imgsz",
         )
     return Patch(
         f"the middle of {image}",
-        _middle(rainy, size),
-        None if clean is None else _middle(clean, size),
+        middle(rainy, size),
+        None if clean is None else middle(clean, size),
     )
 
 
 def _rainiest(rainy: Image, clean: Image, size: Size) -> Patch:
     if rainy.shape[0] < size[0] or rainy.shape[1] < size[1]:
         raise InputError(
-            "the demo's frames have 640x360 pixels",
+            f"the demo has 640x360 pixels, fewer than the patch of {size[1]}x{size[0]}",
             "use a smaller --size, or a NIR file of a smaller --imgsz",
         )
     rain = cv2.absdiff(rainy, clean).sum(axis=2, dtype=np.float64)
@@ -83,6 +86,7 @@ def _rainiest(rainy: Image, clean: Image, size: Size) -> Patch:
     return Patch(origin, *(np.ascontiguousarray(each[rows, columns]) for each in (rainy, clean)))
 
 
-def _middle(image: Image, size: Size) -> Image:
+def middle(image: Image, size: Size) -> Image:
+    """Cuts a patch of `size` (height, width) out of the middle of an image."""
     top, left = ((have - side) // 2 for have, side in zip(image.shape, size, strict=False))
     return np.ascontiguousarray(image[top : top + size[0], left : left + size[1]])

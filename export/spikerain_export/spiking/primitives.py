@@ -36,7 +36,7 @@ def _obstacles(graph: Graph) -> Iterator[str]:
     if graph.spec.reads_video:
         yield "a previous frame as second input"
     if graph.spec.tau != 2:
-        yield f"neurons with tau = {graph.spec.tau:g} (only tau = 2 is exact in all simulators)"
+        yield f"neurons with tau = {graph.spec.tau:g} (only tau = 2 is supported)"
     for node in graph.model.graph.node:
         if node.op_type == "Sigmoid" and node.name != "share":
             yield _gate(node.name)

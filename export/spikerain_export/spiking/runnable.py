@@ -46,9 +46,13 @@ def runnable(graph: nir.NIRGraph, origin: str) -> SpikingModel:
         weights = np.asarray(found["time_weights"], np.float64)
         dt, cell, name = float(found["dt"]), int(found["cell"]), str(found["model"])
     except (KeyError, TypeError, ValueError) as error:
-        raise _unusable(origin, f"its metadata do not describe a picture: {error}") from error
+        raise _unusable(
+            origin, f"its metadata do not describe a picture: missing or wrong: {error}"
+        ) from error
     if weights.ndim != 1 or not 0 < len(weights) <= _MOST_TIMESTEPS or not cell > 0:
-        raise _unusable(origin, "its metadata do not describe a picture")
+        raise _unusable(
+            origin, "its metadata do not describe a picture: time_weights or cell is wrong"
+        )
     try:
         nodes = {key: _node(node, np.float32(dt)) for key, node in graph.nodes.items()}
     except ValueError as error:
@@ -91,7 +95,7 @@ def _neurons(node: nir.LIF, dt: np.float32) -> Neurons:
 def _convolution(node: nir.Conv2d) -> Conv2d:
     weight, bias = _floats(node.weight), _floats(node.bias)
     if weight.ndim != 4 or bias.shape != weight.shape[:1] or 0 in weight.shape:
-        raise ValueError("it has a convolution whose weights and biases do not fit")
+        raise ValueError("the weights and biases of a convolution have wrong shapes")
     if np.any(np.asarray(node.dilation) != 1) or int(node.groups) != 1:
         raise ValueError("it has a convolution with dilation or groups")
     return Conv2d(weight, bias, _pair(node.stride, 1), _pair(node.padding, 0))

@@ -72,7 +72,6 @@ def spiking_network(graph: Graph) -> SpikingNetwork:
         name=spec.name,
         timesteps=spec.timesteps,
         threshold=spec.threshold,
-        stride=spec.stride,
         neurons=neurons,
         readout=tracer.readout(),
         weights_sha256=spec.weights_sha256,

@@ -15,7 +15,7 @@ from brian2 import ms
 
 
 def run(cells: dict[str, Any]) -> dict[str, Any]:
-    """Runs the cells of `arrays` and returns spikes, potentials after the reset, and seconds."""
+    """Runs the cells and returns spikes, potentials after the reset, and seconds."""
     timesteps, depth = int(cells["timesteps"]), np.repeat(cells["depth"], cells["sizes"])
     started = time.perf_counter()
     # Without a compiler, and without a cache of compiled code in the home folder.

@@ -17,7 +17,7 @@ _AT_ONCE = 1 << 20
 
 
 def run(cells: dict[str, Any]) -> dict[str, Any]:
-    """Runs the cells of `arrays` and returns spikes, potentials after the reset, and seconds."""
+    """Runs the cells and returns spikes, potentials after the reset, and seconds."""
     timesteps, depth = int(cells["timesteps"]), np.repeat(cells["depth"], cells["sizes"])
     started = time.perf_counter()
     nest.ResetKernel()

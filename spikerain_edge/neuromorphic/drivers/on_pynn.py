@@ -23,7 +23,7 @@ class _Cell(pyNN.nest.IF_curr_delta):  # type: ignore[misc]
 
 
 def run(cells: dict[str, Any]) -> dict[str, Any]:
-    """Runs the cells of `arrays` and returns spikes, potentials after the reset, and seconds."""
+    """Runs the cells and returns spikes, potentials after the reset, and seconds."""
     timesteps, depth = int(cells["timesteps"]), cells["depth"]
     started = time.perf_counter()
     pyNN.nest.setup(

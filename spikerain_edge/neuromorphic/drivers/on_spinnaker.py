@@ -14,7 +14,7 @@ _SETTINGS = "[Machine]\nvirtual_board = True\nversion = 5\n"
 
 
 def run(cells: dict[str, Any]) -> dict[str, Any]:
-    """Maps the cells of `arrays` and returns what holds them.
+    """Maps the cells and returns what holds them.
 
     Returns:
         `cores` with neurons, `chips` with such a core, `boards`, the `version` of the software, and
