@@ -1,5 +1,5 @@
 # make run        derains the built-in demo camera     make test   runs every test
-# make test-fast  runs the tests not marked slow       make lint   style, types, layers
+# make test-fast  runs the quick tests                 make lint   style, types, layers
 # make test-neuromorphic  installs simulators of spiking networks and runs networks on them
 # make bench      compares with its peers              make fuzz   damages files for long
 # make docs       writes the site of the documents into site/
@@ -21,7 +21,7 @@ test: $(VENV)/.test $(VENV)/spikingjelly2
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not neuromorphic" --numprocesses 2 --dist loadfile \
 		$(PYTEST_ARGS)
 
 test-neuromorphic: $(VENV)/.neuromorphic $(VENV)/.brian2 $(VENV)/spikingjelly2

@@ -190,6 +190,6 @@ def test_a_benchmark_without_any_figure_is_an_error(tmp_path: Path) -> None:
 def test_the_program_names_the_export_that_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exported, "_PROGRAM", "raise SystemExit(3)")
+    monkeypatch.setattr(exported, "program_of", lambda _: "raise SystemExit(3)")
     with pytest.raises(InputError, match="the export failed; see why: spikerain-edge export s"):
         export_file("s", ["--int8"], tmp_path / "s.onnx")

@@ -38,7 +38,7 @@ SMALL = photograph(40, 48)
 TARGETS: list[Int8Target] = ["tensorrt", "onnxruntime", "openvino"]
 
 
-@pytest.fixture(params=["nano", "nano_spike", "published"])
+@pytest.fixture(params=["nano", "nano_spike", pytest.param("published", marks=pytest.mark.slow)])
 def network(request: pytest.FixtureRequest) -> SpikeRain:
     found: SpikeRain = request.getfixturevalue(request.param)
     return found

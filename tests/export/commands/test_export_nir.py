@@ -26,6 +26,7 @@ def model(tmp_path: Path) -> str:
     return "model"
 
 
+@pytest.mark.slow
 def test_a_network_of_neurons_and_convolutions_is_exported(
     export: Export, model: str, tmp_path: Path
 ) -> None:
