@@ -27,6 +27,7 @@ def messages() -> list[Message]:
     return find_messages()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -130,6 +130,7 @@ def test_a_network_with_gates_is_refused_by_name(neuromorphic: Run) -> None:
     assert "attention gates (MDSA)" in ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -52,6 +52,7 @@ def test_every_spike_is_that_of_the_network(gridded: Exported) -> None:
     assert found.picture < 1e-3
 
 
+@pytest.mark.slow
 def test_networks_without_pixel_shuffle_are_exported() -> None:
     found = exported(replace(SMALL, shuffle=1, timesteps=1), SIZE, grid_bits=None)
     assert proven(found, found.made, exact=False).different <= 2
@@ -103,6 +104,7 @@ def test_without_a_grid_spikes_may_differ_only_near_the_threshold(gridded: Expor
                 proven(gridded, made, exact=False)
 
 
+@pytest.mark.slow
 def test_equal_networks_give_equal_files(origin: Origin, tmp_path: Path) -> None:
     files = [tmp_path / "one.nir", tmp_path / "two.nir"]
     for file in files:
