@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
-from spikerain_edge.models import IMAGE_MODEL
+from spikerain_edge.models import IMAGE_MODEL, VIDEO_MODEL
 
 ModelName = Annotated[
     str | None,
-    typer.Option(help="Shipped model, ONNX file or engine file.", show_default=IMAGE_MODEL),
+    typer.Option(
+        help="Shipped model, ONNX file or engine file.",
+        show_default=f"{IMAGE_MODEL}; for cameras and videos {VIDEO_MODEL}",
+    ),
 ]
 FrameSize = Annotated[
     str | None,

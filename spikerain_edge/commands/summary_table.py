@@ -35,7 +35,7 @@ def summary_table(summary: dict[str, Any]) -> Table:
             table.add_row(escape(f"camera {index}, {camera['camera']}"), frames)
     if summary["options"]["gate"] is GateMode.AUTO:
         rain = summary["rain"]
-        table.add_row("frames passed untouched", f"{rain['bypassed']}, state {rain['state']}")
+        table.add_row("frames passed unchanged", f"{rain['bypassed']}, state {rain['state']}")
     if any((summary["restarts"] or {}).values()):
         table.add_row("frames without a previous one", _by_reason(summary["restarts"]))
     _add_faults(table, summary)

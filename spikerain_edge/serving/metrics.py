@@ -22,7 +22,7 @@ _OUTPUTS = ("spikerain_output_frames", "Frames of an output, by what became of t
 _RAIN = ("spikerain_rain_state", "1 for the state that holds.")
 _INTENSITY = ("spikerain_rain_intensity", "Light that the network removes from the rain.")
 _MEASURED = ("spikerain_measured_energy_joules", "Energy of the run, read from a power rail.")
-_BYPASSED = ("spikerain_frames_bypassed", "Frames that passed untouched.")
+_BYPASSED = ("spikerain_frames_bypassed", "Frames that passed unchanged.")
 _RESTARTS = ("spikerain_restarts", "Frames that a video model read without the one before.")
 _NOW = (
     ("fps", "spikerain_frames_per_second", "Rate over the latest five seconds.", 1.0),

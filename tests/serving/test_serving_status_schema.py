@@ -14,9 +14,16 @@ from spikerain_edge.session import Session
 SCHEMA = Path(__file__).parents[2] / "docs" / "status.schema.json"
 
 
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns an object of JSON; a second value for a key would silently win otherwise."""
+    keys = [key for key, _ in pairs]
+    assert len(keys) == len(set(keys)), keys
+    return dict(pairs)
+
+
 @pytest.fixture(scope="module")
 def schema() -> Any:
-    loaded = json.loads(SCHEMA.read_text())
+    loaded = json.loads(SCHEMA.read_text(), object_pairs_hook=unique)
     jsonschema_rs.meta.validate(loaded)
     return loaded
 

@@ -83,5 +83,5 @@ def test_the_table_of_a_run_tells_how_many_frames_passed(spikerain: Run) -> None
     ended = spikerain("--camera", "0", "--max-frames", "3", "--gate", "auto")
 
     assert ended.returncode == 0, ended.stderr
-    row = next(line for line in ended.stderr.splitlines() if "passed untouched" in line)
+    row = next(line for line in ended.stderr.splitlines() if "passed unchanged" in line)
     assert "0, state unknown" in row

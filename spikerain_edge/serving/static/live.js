@@ -117,7 +117,7 @@ function showRain(rain, gate) {
   pill.hidden = !rain || (rain.state === "unknown" && gate !== "auto");
   if (pill.hidden) return;
   const strength = rain.intensity === null ? "" : `: ${rounded(rain.intensity)} levels`;
-  const texts = { rain: `Rain${strength}`, dry: "Dry: frames pass untouched", unknown: "Rain or not?" };
+  const texts = { rain: `Rain${strength}`, dry: "Dry: frames pass unchanged", unknown: "Rain: not known yet" };
   pill.dataset.state = rain.state;
   pill.textContent = texts[rain.state];
 }
@@ -128,8 +128,8 @@ function energies(run, measured) {
   if (estimated) {
     const { spiking_mj: ours, quantised_ann_mj: ann, ratio, break_even_rate: even } = estimated;
     rows.push(
-      ["energy with memory, estimated", `${rounded(ours)} mJ a frame`],
-      ["as a quantised ANN of equal bits", `${rounded(ann)} mJ, ${rounded(ratio)} times`],
+      ["energy with memory, estimated", `${rounded(ours)} mJ a derained frame`],
+      ["as a quantised ANN of equal bits", `${rounded(ann)} mJ, ${rounded(ratio)} times as much`],
       ["both equal at a firing rate of", even > 1 ? "above 1" : even === null ? "none" : rounded(even)],
       ["operations alone, estimated", `${rounded(run.energy_mj_per_frame)} mJ`],
     );
@@ -151,7 +151,7 @@ function showRun(run, whole) {
   const rows = [
     ["running for", duration(run.seconds)],
     ["frames", `${count(run.frames)} written, ${count(run.dropped)} dropped`],
-    ...(run.rain?.bypassed ? [["passed untouched", `${count(run.rain.bypassed)} frames`]] : []),
+    ...(run.rain?.bypassed ? [["passed unchanged", `${count(run.rain.bypassed)} frames`]] : []),
     ["damaged or missing", `${count(run.corrupt + run.missing)} frames`],
     ["outages", outages.length ? `${outages.length}, ${duration(away)} together` : "none"],
     ["model", `${whole.model}, ${whole.precision}, T = ${whole.timesteps}`],
