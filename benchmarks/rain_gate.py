@@ -131,7 +131,7 @@ def print_hour(pools: Pools) -> None:
         for name, state in simulate(pool, weather, seed):
             cell = minutes.setdefault(groups[name].partition(",")[0], [0.0, 0.0])
             cell[state is RainState.DRY] += 1 / 60 / len(pools)
-    print("| an hour of weather | minutes | derained | passed untouched |\n|---|---|---|---|")
+    print("| an hour of weather | minutes | derained | passed unchanged |\n|---|---|---|---|")
     for name, (derained, bypassed) in minutes.items():
         print(f"| {name} | {derained + bypassed:.0f} | {derained:.1f} | {bypassed:.1f} |")
     print()
