@@ -6,12 +6,11 @@ new channels are zero, and the output of added blocks is zero. Training then cha
 
 A network for single images also grows into one that reads two frames: the weights by which the
 patch embedding reads the change between the frames start at zero, and the share of the previous
-frame starts near zero, so it has the same output for still pictures. Such a network may have
-another number of timesteps, such as one for each frame. Its output then differs until it is
-trained.
+frame starts near zero, so it has the same output for still pictures.
 
-A network without gates can start from one with gates: they become constants, and the output differs
-until it is trained. The same holds for another kind of upsampling.
+A network of another number of timesteps can start from these weights too, and one without gates
+from one with gates: they become constants. The output then differs until it is trained. The same
+holds for another kind of upsampling.
 """
 
 from __future__ import annotations
@@ -36,11 +35,10 @@ def grow(small: SpikeRain, config: NetworkConfig) -> SpikeRain:
 
     Args:
         small: the trained network.
-        config: configuration of the larger network. `growth`, `timesteps`, `shuffle`,
-            `merge_finest`, `temporal_gate`, `tau` and `threshold` must be those of `small`; width,
-            units, blocks, frames and reduced widths must not be smaller. `timesteps` may differ if
-            the larger network reads more frames. A network without gates cannot grow into one with
-            gates.
+        config: configuration of the larger network. `growth`, `shuffle`, `merge_finest`,
+            `temporal_gate`, `tau` and `threshold` must be those of `small`; width, units, blocks,
+            frames and reduced widths must not be smaller. A network without gates cannot grow into
+            one with gates.
 
     Returns:
         The larger network, in evaluation mode.
@@ -70,7 +68,6 @@ def grow(small: SpikeRain, config: NetworkConfig) -> SpikeRain:
 def _require_room(small: NetworkConfig, large: NetworkConfig) -> None:
     refusal = f"the network {large.variant} cannot be grown from {small.variant}"
     same = ["merge_finest", "growth", "shuffle", "temporal_gate", "tau", "threshold"]
-    same += [] if large.frames > small.frames else ["timesteps"]
     same += [] if small.gates else ["gates"]
     for name in same:
         ours, theirs = getattr(large, name), getattr(small, name)
