@@ -42,7 +42,7 @@ CycloneDX) names what they depend on.
 {tables}
 ## GPL
 
-Two wheels bring libraries under the GPL. If you pass on an image or a device with one of these
+Three wheels are under the GPL or bring libraries under it. If you pass on an image or a device with one of these
 wheels, you pass on GPL software, and must offer its source.
 
 **PyAV** (`av`) brings FFmpeg's libraries. They are under the LGPL 3, but they come with **x264**
@@ -63,7 +63,7 @@ part of any wheel; `gstreamer1.0-plugins-ugly` has x264 too.
 
 ## NVIDIA
 
-No extra installs these two, but `deploy/install.sh` and the images for Jetson and GPUs do where
+No extra but `test` installs these two, but `deploy/install.sh` and the images for Jetson and GPUs do where
 they are missing. They are needed to build and run TensorRT engines.
 
 **TensorRT** is proprietary. It comes with JetPack, or from NVIDIA's index, under NVIDIA's software
