@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from networks import SMALL, randomised
 from torch.nn import BatchNorm2d
 from typer.testing import CliRunner
 
+from spikerain_training.averaging import renew_statistics
 from spikerain_training.checkpoint import load_network, save_network
 from spikerain_training.cli import app
 from spikerain_training.config import NetworkConfig, variants
@@ -109,7 +111,7 @@ def test_with_data_the_statistics_are_recomputed_on_rainy_crops(
     done = CliRunner().invoke(app, [*arguments, "--data", str(photographs)])
 
     assert done.exit_code == 0, done.output
-    assert asked == [{"crop": 128, "batch": 16, "count": 40, "dry": 0.15}]
+    assert asked == [{"crop": 128, "batch": 16, "count": 40, "dry": 0.15, "frames": 1}]
     mean = load_network(tmp_path / "mean")
     reached = [
         layer_inputs(load_network(tmp_path / "mean"), rainy)
@@ -127,6 +129,30 @@ def test_with_data_the_statistics_are_recomputed_on_rainy_crops(
     for name, value in load_network(first).named_parameters():
         expected = (value + load_network(second).get_parameter(name)) / 2
         torch.testing.assert_close(averaged[name], expected)
+
+
+def test_the_statistics_of_a_video_network_are_those_of_frames_that_change(
+    photographs: Path,
+) -> None:
+    batches = list(training_batches(photographs, crop=32, batch=2, count=3, dry=0.0, frames=2))
+    moving, still, expected = (randomised(replace(SMALL, frames=2)) for _ in range(3))
+    for network in (moving, still, expected):
+        network.load_state_dict(moving.state_dict())
+
+    renew_statistics(moving, batches)
+    renew_statistics(still, [(rainy, clean) for rainy, clean, _ in batches])
+
+    for norm in expected.modules():
+        if isinstance(norm, BatchNorm2d):
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean of all batches
+    with torch.no_grad():
+        for rainy, _, previous in batches:
+            expected.train()(rainy, previous)
+    assert batches[0][0].shape == (4, 3, 32, 32)
+    name = "down1.convolve.norm.running_mean"
+    torch.testing.assert_close(moving.get_buffer(name), expected.get_buffer(name))
+    assert not torch.allclose(moving.get_buffer(name), still.get_buffer(name))
 
 
 def test_a_missing_data_folder_is_refused_and_nothing_is_written(tmp_path: Path) -> None:

@@ -49,7 +49,19 @@ def interpolate(first: SpikeRain, second: SpikeRain, weight: float) -> SpikeRain
     return mean.eval()
 
 
-def renew_statistics(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+class _OfPairs(nn.Module):
+    """A network whose images and previous images come as one tensor, as `update_bn` needs it."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        restored: Tensor = self.network(*images)
+        return restored
+
+
+def renew_statistics(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
     """Recomputes the running statistics of all batch norms, in place; batches have equal weight.
 
     An average of two networks has other activations than both of them, so their statistics do not
@@ -57,9 +69,11 @@ def renew_statistics(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]
 
     Args:
         network: network on any device.
-        batches: pairs of inputs (B, 3, H, W), float in [0, 1], and ground truth, which is ignored.
+        batches: inputs (B, 3, H, W), float in [0, 1], ground truth, which is ignored, and for a
+            network of two frames the previous images, like the inputs.
     """
-    update_bn(batches, network, next(network.parameters()).device)
+    inputs = (torch.stack([rainy, *previous]) for rainy, _, *previous in batches)
+    update_bn(inputs, _OfPairs(network), next(network.parameters()).device)
 
 
 def _exponential(decay: float) -> Callable[..., None]:

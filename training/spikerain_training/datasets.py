@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -153,16 +153,20 @@ def training_samples(
 
 
 def training_batches(
-    folder: Path, *, crop: int, batch: int, count: int, dry: float
-) -> DataLoader[Sample]:
-    """Returns batches of samples (rainy, clean), (B, 3, crop, crop) each, the same at every call.
+    folder: Path, *, crop: int, batch: int, count: int, dry: float, frames: int = 1
+) -> Iterator[Sample]:
+    """Yields batches of samples, the same at every call.
+
+    They are (rainy, clean), (B, 3, crop, crop) each; for a network of two frames (rainy, clean,
+    rainy before), of clips of two restored frames that follow each other.
 
     Raises:
         InputError: the folder is missing, holds no image or no pair, or an image cannot be
             decoded.
     """
-    samples = training_samples({folder: 1.0}, crop, batch * count, seed=0, dry=dry)
-    return DataLoader(samples, batch)
+    samples = training_samples({folder: 1.0}, crop, batch * count, seed=0, dry=dry, frames=frames)
+    for stacked in DataLoader(samples, batch):
+        yield tuple(images.flatten(0, -4) for images in stacked)
 
 
 def _require_weights(weights: Sequence[float], datasets: int) -> None:

@@ -70,7 +70,10 @@ def average(
 
 
 def _recompute_statistics(network: SpikeRain, folder: Path, console: Console) -> None:
-    batches = training_batches(folder, crop=128, batch=16, count=40, dry=0.15)
+    frames = network.config.frames
+    batches = training_batches(
+        folder, crop=128, batch=16 // frames, count=40, dry=0.15, frames=frames
+    )
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     with counting_bar(console) as bar:
-        renew_statistics(network, bar.track(batches, description="measuring"))
+        renew_statistics(network, bar.track(batches, total=40, description="measuring"))
