@@ -123,9 +123,10 @@ def _require_answer(address: str) -> None:
         )
     try:
         socket.create_connection((host.strip("[]"), int(port)), _ANSWER).close()
-    except OSError as error:
+    # Some names of hosts are not valid text for the resolver.
+    except (OSError, UnicodeError) as error:
         raise StreamError(
-            f"no Ray cluster answers at {address}: {error.strerror or error}",
+            f"no Ray cluster answers at {address}: {getattr(error, 'strerror', None) or error}",
             "start one there: ray start --head",
         ) from error
 

@@ -92,7 +92,7 @@ def derain_tree(
         progress.began(len(pending), batch.stop)
         if pending:
             with _folders(pending):
-                _derain(batch, settings, place, len(pending))
+                _derain(batch, settings, place)
         # A failed video keeps the segments that are done for the next try.
         if not batch.stopped:
             failed = [record.input for record in batch.records if record.status == "failed"]
@@ -100,7 +100,7 @@ def derain_tree(
         return Report(before, batch.records)
 
 
-def _derain(batch: Batch, settings: Settings, place: Place, inputs: int) -> None:
+def _derain(batch: Batch, settings: Settings, place: Place) -> None:
     local = place.workers or max(1, usable_cores() // settings.threads)
     ray = (
         local_ray(local * settings.threads) if place.address is None else joined_ray(place.address)

@@ -9,6 +9,7 @@ from pathlib import Path
 from spikerain_edge.batch.manifest import Written
 from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.images import Image
+from spikerain_edge.inference import Derainer
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.sinks import Sink
 
@@ -44,6 +45,30 @@ class Noted:
         """Completes the sink."""
         self._sink.close()
         self.completed = bool(self.names)
+
+
+class NotedDerainer:
+    """Derains images, and notes whether that has failed.
+
+    Args:
+        derainer: does the work.
+
+    Attributes:
+        failed: whether an image could not be derained.
+        spec: description of the model.
+    """
+
+    def __init__(self, derainer: Derainer) -> None:
+        self.failed, self.spec = False, derainer.spec
+        self._derainer = derainer
+
+    def __call__(self, image: Image, previous: Image | None = None) -> Image:
+        """Derains an image."""
+        try:
+            return self._derainer(image, previous)
+        except (SpikeRainError, MemoryError):
+            self.failed = True
+            raise
 
 
 class Heard(logging.Handler):

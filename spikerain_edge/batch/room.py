@@ -16,8 +16,14 @@ def require_room(resources: Mapping[str, float], threads: int, gpus: float) -> N
         gpus: share of a GPU, or number of GPUs, of a worker.
 
     Raises:
-        InputError: it has too few GPUs or processor cores.
+        InputError: it has too few GPUs or processor cores, or `gpus` is neither a share of one nor
+            a whole number.
     """
+    if not (0 <= gpus <= 1 or gpus.is_integer()):
+        raise InputError(
+            f"--gpus {gpus:g} is neither a share of a GPU nor a number of GPUs",
+            "write a share up to 1 or a whole number, such as --gpus 0.5 or --gpus 2",
+        )
     has = resources.get("GPU", 0.0)
     if gpus > has:
         raise InputError(

@@ -11,7 +11,7 @@ import cv2
 
 from spikerain_edge.batch.cutting import Plan, cut, save, saved_plan, saved_segment
 from spikerain_edge.batch.manifest import Written, origin_of
-from spikerain_edge.batch.noting import Heard, Noted, described
+from spikerain_edge.batch.noting import Heard, Noted, NotedDerainer, described
 from spikerain_edge.batch.outcome import CutVideo, Outcome, Settings
 from spikerain_edge.batch.segments import (
     OtherFramesError,
@@ -138,9 +138,10 @@ class Worker:
     def _still(self, item: Still) -> Outcome:
         source = ImageSource([item.path], [item.name], item.taken)
         sink = Noted(FolderSink(item.folder))
-        error = self._run(self._for_stills, source, sink)
+        derainer = NotedDerainer(self._for_stills)
+        error = self._run(derainer, source, sink)
         paths = [item.folder / f"{name}.png" for name in sink.names]
-        if error is not None and not isinstance(error, InputError):
+        if error is not None and (derainer.failed or not isinstance(error, InputError)):
             # The pages are begun anew with the next try.
             for path in paths:
                 path.unlink(missing_ok=True)
@@ -154,8 +155,9 @@ class Worker:
         except StreamError:
             source.close()
             raise
-        error = self._run(self._for_videos, source, sink)
-        broken = sink.refused or not isinstance(error, InputError)
+        derainer = NotedDerainer(self._for_videos)
+        error = self._run(derainer, source, sink)
+        broken = sink.refused or derainer.failed or not isinstance(error, InputError)
         if error is not None and broken and sink.completed:
             # It broke off: only what lacks frames for its source's fault is an output.
             item.output.unlink(missing_ok=True)
@@ -192,7 +194,7 @@ class Worker:
             path, suffix = segment_path(video.folder, number), video.item.output.suffix
             sink = SegmentSink(path, suffix, video.plan.rate, segment.length)
             try:
-                error = self._run(self._for_videos, source, sink, source.lead)
+                error = self._run(NotedDerainer(self._for_videos), source, sink, source.lead)
             except OtherFramesError:
                 continue
             return Outcome(video.item, frames=0 if error else segment.length, error=error)
@@ -222,7 +224,7 @@ class Worker:
         return self._derainers[self._settings.models[1]]
 
     def _run(
-        self, derainer: Derainer, source: Source, sink: Sink, lead: Sequence[Frame] = ()
+        self, derainer: NotedDerainer, source: Source, sink: Sink, lead: Sequence[Frame] = ()
     ) -> SpikeRainError | None:
         """Derains a source, after frames that are only remembered, into a sink.
 

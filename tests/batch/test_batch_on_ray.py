@@ -200,6 +200,7 @@ def test_ctrl_c_leaves_neither_processes_nor_partial_files(
     [
         ("ray://127.0.0.1:10001", 2, "'ray://127.0.0.1:10001' is not the address of a Ray cluster"),
         ("127.0.0.1:1", 3, "no Ray cluster answers at 127.0.0.1:1: Connection refused"),
+        ("a..b:6379", 3, "no Ray cluster answers at a..b:6379"),
     ],
 )
 def test_an_address_without_a_cluster_is_an_error_at_once(

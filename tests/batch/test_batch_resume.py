@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -227,6 +228,20 @@ def test_a_lock_whose_file_was_removed_meanwhile_is_taken_anew(
             locked(tmp_path).__enter__()
 
 
+def test_a_document_with_a_page_that_the_network_refuses_fails_as_a_whole(tmp_path: Path) -> None:
+    tree, output = tmp_path / "tree", tmp_path / "out"
+    tree.mkdir()
+    pages = [scene(0), scene(1, 12, 12), scene(2)]
+    assert cv2.imwritemulti(str(tree / "scan.tif"), pages)
+
+    derain(tree, output, workers(output))
+
+    (record,) = records(output)
+    assert record["status"] == "failed"
+    assert "12x12" in record["error"]["cause"]
+    assert list(output.rglob("*.png")) == []
+
+
 def test_only_segments_of_failed_videos_are_kept(tmp_path: Path) -> None:
     for key in ("done.mp4", "failed.mp4"):
         work_folder(tmp_path, key).mkdir(parents=True)
@@ -243,6 +258,9 @@ def test_what_no_node_has_is_refused_by_the_name_of_its_option() -> None:
         require_room({"CPU": 4.0}, 1, 1.0)
     with pytest.raises(InputError, match="--threads 8 needs"):
         require_room({"CPU": 4.0}, 8, 0.0)
+    for gpus in (1.5, math.nan, math.inf):
+        with pytest.raises(InputError, match="neither a share of a GPU nor a number of GPUs"):
+            require_room({"CPU": 4.0, "GPU": 2.0}, 1, gpus)
 
 
 def test_linked_folders_are_named_as_passed_over(tree: Path, tmp_path: Path) -> None:
