@@ -90,7 +90,7 @@ def test_a_run_that_diverges_is_reported_in_one_line_with_exit_code_5(
     assert done.exit_code == 5
     line = done.stderr.splitlines()[-1]
     assert "is not finite at step" in line
-    assert "resume with a lower learning rate" in line
+    assert "start again with a lower learning rate: --set learning_rate=2.5e+29" in line
     assert (tmp_path / "run" / "bad_batch.safetensors").is_file()
 
 

@@ -66,6 +66,16 @@ def test_the_rainy_half_applies_only_to_the_named_folder(
 
 
 @pytest.mark.slow
+def test_a_folder_that_is_trained_and_validated_on_has_one_rainy_half(
+    beside: Path, tmp_path: Path
+) -> None:
+    data = ["--data", beside, "--validation", beside, "--rainy-half", "left"]
+    done = fit(*data, "--output", tmp_path / "run", *SMALL, "--steps", 1)
+
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("validated", [False, True])
 def test_single_photographs_are_refused_as_pairs_side_by_side(
     photographs: Path, beside: Path, tmp_path: Path, validated: bool

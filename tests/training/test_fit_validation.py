@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,6 +53,24 @@ def test_the_averaged_weights_are_validated_and_the_best_are_saved(
     last = load_file(tmp_path / "weights.safetensors")
     assert any(not torch.equal(best[name], last[name]) for name in last)
     assert load_file(tmp_path / "training.safetensors")["best"].item() == max(seen.values())
+
+
+def test_another_validation_folder_starts_the_search_for_the_best_weights_again(
+    photographs: Path, tmp_path: Path
+) -> None:
+    run, easy = tmp_path / "run", tmp_path / "easy"
+    for folder in ("input", "target"):  # no rain at all
+        shutil.copytree(photographs, easy / folder)
+    recipe = replace(RECIPE, steps=1, validate_every=1, learning_rate=1e-4)
+    fit(recipe, Data({photographs: 1.0}, validation=easy), run, hardware=CPU)
+    reached = load_file(run / "training.safetensors")["best"].item()
+
+    longer = replace(recipe, steps=2)
+    fit(longer, Data({photographs: 1.0}, validation=photographs), run, hardware=CPU, resume=True)
+
+    assert load_file(run / "training.safetensors")["best"].item() < reached
+    best, last = (load_file(place / "weights.safetensors") for place in (run / "best", run))
+    assert all(torch.equal(best[name], last[name]) for name in last)
 
 
 def test_validation_pairs_get_no_rendered_rain(

@@ -38,8 +38,9 @@ class Data:
 
     @property
     def seen(self) -> list[Path]:
-        """All folders that the run trains or validates on."""
-        return [*self.folders, *([self.validation] if self.validation else [])]
+        """All folders that the run trains or validates on, each once."""
+        validation = [self.validation] if self.validation else []
+        return list(dict.fromkeys([*self.folders, *validation]))
 
     def or_else(self, other: Data) -> Data:
         """Returns these data; folders that are not given here are taken from `other`."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from lightning_fabric import Fabric
@@ -19,6 +19,7 @@ from spikerain_edge.errors import ComputeError, InputError
 from spikerain_training.batches import Batch
 from spikerain_training.checkpoint import (
     BEST,
+    TRAINING,
     save_network,
 )
 from spikerain_training.logbook import Logbook, StepReport
@@ -153,6 +154,9 @@ class Run:
         changed = changes(earlier[-1], session) if earlier else []
         if changed:
             _log.info("changed since the last session: %s", ", ".join(changed))
+        if earlier and _validates_otherwise(earlier[-1], session):
+            # Figures of other images say nothing about which weights are the best on these.
+            self.state.best = -math.inf
         with Logbook(self.folder, step) as self._logbook:
             append_session(self.folder, session)
             yield
@@ -216,13 +220,22 @@ class Run:
         images = {name: value for name, value in batch._asdict().items() if value is not None}
         tensors = {**images, "restored": restored.detach()}
         write_tensors(path, tensors)
+        lower = f"--set learning_rate={self.recipe.learning_rate / 4:g}"
+        saved = (self.folder / TRAINING).is_file()
         raise ComputeError(
             f"the loss or the gradient is not finite at step {self.state.step} (the batch is saved "
-            f"in {path}, the last checkpoint is kept)",
-            "resume with a lower learning rate: "
-            f"--resume --set learning_rate={self.recipe.learning_rate / 4:g}",
+            f"in {path}, {'the last checkpoint is kept' if saved else 'no checkpoint yet'})",
+            f"resume with a lower learning rate: --resume {lower}"
+            if saved
+            else f"start again with a lower learning rate: {lower}",
         )
 
     def _averaged(self) -> SpikeRain:
         network: SpikeRain = self.state.average.module  # type: ignore[assignment]
         return network
+
+
+def _validates_otherwise(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether two sessions validate on images of other content."""
+    old, new = (session.get("validation") or {} for session in (before, now))
+    return old.get("sha256") != new.get("sha256")

@@ -61,15 +61,18 @@ def write_sheet(path: Path, sheet: Image) -> None:
 def write_film(path: Path, sheets: Sequence[Image]) -> None:
     """Writes sheets, one for each frame of a clip, as an MP4 file (H.264, 5 frames a second).
 
-    It creates the folder if needed. The sheets have even sides.
+    It creates the folder if needed. H.264 with halved colours needs even sides: a last row or
+    column is left out.
     """
+    height, width = (side // 2 * 2 for side in sheets[0].shape[:2])
     packed = io.BytesIO()
     with av.open(packed, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=5, options={"crf": "12"})
-        stream.height, stream.width = sheets[0].shape[:2]
+        stream.height, stream.width = height, width
         stream.pix_fmt, stream.thread_count = "yuv420p", 1
         for sheet in sheets:
-            frame = av.VideoFrame.from_ndarray(sheet, format="bgr24")
+            even = np.ascontiguousarray(sheet[:height, :width])
+            frame = av.VideoFrame.from_ndarray(even, format="bgr24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     create_folder(path.parent)
