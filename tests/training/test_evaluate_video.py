@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from spikerain_training.checkpoint import save_network
 from spikerain_training.cli import app
+from spikerain_training.sheets import write_film
 
 CAMERAS = ("static", "panning", "hand-held")
 CONDITIONS = [f"{camera}, {rain}" for camera in CAMERAS for rain in ("light", "medium", "heavy")]
@@ -119,3 +120,30 @@ def test_a_film_that_is_too_short_is_refused(place: Path, tmp_path: Path) -> Non
     )
 
     assert "has 3 frames" in text.replace("\n", " ")
+
+
+def test_the_files_are_written_even_if_the_reader_of_the_table_stops(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("spikerain_training.commands.video_evaluation.show", gone)
+    film = ("--clip", place / "film.mp4", "--json", tmp_path / "clips.json")
+    done = CliRunner().invoke(
+        app, ["evaluate", *map(str, ("--video", "--model", place / "still", *film))]
+    )
+
+    assert done.exit_code == 3, done.output
+    assert json.loads((tmp_path / "clips.json").read_text())["clips"] == []
+
+
+def test_sheets_of_odd_sides_become_a_film_of_even_ones(tmp_path: Path) -> None:
+    sheets = [np.full((101, 303, 3), 40 * number, np.uint8) for number in range(3)]
+
+    write_film(tmp_path / "samples" / "film.mp4", sheets)
+
+    with av.open(tmp_path / "samples" / "film.mp4") as film:
+        shown = [frame.to_ndarray(format="bgr24") for frame in film.decode(video=0)]
+    assert [frame.shape for frame in shown] == [(100, 302, 3)] * 3
+    assert [round(float(frame.mean()) / 40) for frame in shown] == [0, 1, 2]

@@ -137,7 +137,8 @@ def test_a_checkpoint_restores_like_its_network(tmp_path: Path) -> None:
 
 def test_results_are_found_by_condition_or_name(tmp_path: Path) -> None:
     (tmp_path / "light").mkdir()
-    for path, seed in (("light/a[1].png", 1), ("b.png", 2), ("light/b.png", 3), ("c.png", 4)):
+    written = ("light/a[1].png", "b.png", "light/b.png", "c.png", "light/b.am.png")
+    for seed, path in enumerate(written, 1):
         cv2.imwrite(str(tmp_path / path), scenery(seed))
     picture = scenery(0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from spikerain_training.evaluation.scenes import EvalScene
 from spikerain_training.evaluation.summary import bootstrap, summarise, to_document, write_csv
 
 
-def score(image: int, method: str, psnr: float) -> Score:
+def score(image: int | str, method: str, psnr: float) -> Score:
     return Score("light", str(image), method, Quality(psnr, 0.9, psnr - 1.5, 0.8))
 
 
@@ -116,3 +117,9 @@ def test_a_full_disk_does_not_damage_an_existing_file(
 
     assert [file.relative_to(tmp_path).as_posix() for file in before] == [name]
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
+def test_names_of_images_may_hold_bytes_that_are_no_text(tmp_path: Path) -> None:
+    name = os.fsdecode(b"stra\xdfe")
+    write_csv(tmp_path / "scores.csv", [score(name, "ours", 30.0)])
+    assert b",stra\xdfe,ours," in (tmp_path / "scores.csv").read_bytes()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,15 @@ def test_a_session_names_code_libraries_and_machine(tmp_path: Path) -> None:
     assert session["processes"] == 3
     assert session["machine"]
     assert json.loads(json.dumps(session))["recipe"]["seed"] == 0
+
+
+def test_names_of_files_need_not_be_text(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"stra\xdfe.jpg")).write_bytes(b"1")
+    before = fingerprint(tmp_path, 1.0)
+    (tmp_path / os.fsdecode(b"stra\xdfe.jpg")).rename(tmp_path / os.fsdecode(b"stra\xdee.jpg"))
+
+    assert before.files == 1
+    assert fingerprint(tmp_path, 1.0).sha256 != before.sha256
 
 
 def test_the_fingerprint_changes_with_contents_and_names(photographs: Path) -> None:

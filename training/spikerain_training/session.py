@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
@@ -47,8 +48,9 @@ def fingerprint(folder: Path, weight: float) -> DataRecord:
     for path in files:
         with path.open("rb") as stream:
             begin = hashlib.sha256(stream.read(_SAMPLED_BYTES)).hexdigest()
-        name = path.relative_to(folder).as_posix()
-        digest.update(f"{name}\0{path.stat().st_size}\0{begin}\n".encode())
+        # Names of files may hold bytes that are not UTF-8.
+        name = os.fsencode(path.relative_to(folder).as_posix())
+        digest.update(name + f"\0{path.stat().st_size}\0{begin}\n".encode())
     return DataRecord(str(folder), weight, len(files), digest.hexdigest())
 
 

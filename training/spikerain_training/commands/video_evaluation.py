@@ -82,14 +82,17 @@ def evaluate_video(
             seeded = list(seeded_scores(tracked, methods))
     means = summarise_clips(seeded, seed)
     place = None if json != "-" else console
-    if seeded:
-        show(_seeded_table(means, methods[0].name), place)
-    if real:
-        show(_real_table(real), place)
-    if csv:
-        _write_csv(csv, seeded)
-    if json:
-        write_json(_document(means, seeded, real), json)
+    try:
+        if seeded:
+            show(_seeded_table(means, methods[0].name), place)
+        if real:
+            show(_real_table(real), place)
+    # The files are written even if the reader of standard output stops, as `head` does.
+    finally:
+        if csv:
+            _write_csv(csv, seeded)
+        if json:
+            write_json(_document(means, seeded, real), json)
 
 
 def require_video(stills: Mapping[str, object], *, video: bool) -> None:
@@ -164,7 +167,7 @@ def _write_csv(path: Path, scores: Sequence[SeededScore]) -> None:
     writer = csv_files.DictWriter(text, list(rows[0]) if rows else [])
     writer.writeheader()
     writer.writerows(rows)
-    write_whole(path, text.getvalue().encode())
+    write_whole(path, text.getvalue().encode(errors="surrogateescape"))
 
 
 def _document(

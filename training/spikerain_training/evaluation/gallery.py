@@ -101,7 +101,7 @@ def write(path: Path, content: str) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    write_whole(path, content.encode())
+    write_whole(path, content.encode(errors="surrogateescape"))
 
 
 def _column(name: str, picture: Image, insets: Sequence[Inset], reached: Quality | None) -> str:

@@ -105,7 +105,7 @@ def _find(folder: Path, scene: EvalScene) -> Path:
     found = [
         path
         for path in sorted(places[0].glob(f"{_literal(scene.name)}.*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.stem == Path(scene.name).name
     ]
     if not found:
         raise InputError(

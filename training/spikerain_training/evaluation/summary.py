@@ -120,7 +120,7 @@ def write_csv(path: Path, scores: Iterable[Score]) -> None:
     for score in scores:
         values = (f"{value:.6g}" for value in score.quality.values())
         writer.writerow([score.condition, score.image, score.method, *values])
-    write_whole(path, text.getvalue().encode())
+    write_whole(path, text.getvalue().encode(errors="surrogateescape"))
 
 
 def to_document(scores: Sequence[Score], summaries: Sequence[Summary]) -> dict[str, Any]:
