@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,12 +11,20 @@ from pathlib import Path
 def cache_folder(name: str = "") -> Path:
     """Returns `spikerain-edge` in the user's cache folder (XDG base directories), or a part of it.
 
+    A user without a home folder gets one in the folder for temporary files.
+
     Args:
         name: folder in it; empty for the whole.
     """
     root = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(root) if root.startswith("/") else Path.home() / ".cache"
-    return base / "spikerain-edge" / name
+    return (Path(root) if root.startswith("/") else _home_cache()) / "spikerain-edge" / name
+
+
+def _home_cache() -> Path:
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
 
 
 def forget_oldest(folder: Path, pattern: str, count: int, keep: Path) -> None:

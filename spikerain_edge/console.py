@@ -132,7 +132,9 @@ def print_line(text: str) -> None:
     """
     if sys.stdout is None:
         raise StreamError("standard output is closed", "name a file instead of -")
-    print(text, flush=True)
+    # Names of files may hold bytes that are no text.
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def write_json(document: Mapping[str, Any], target: str) -> None:

@@ -65,5 +65,6 @@ class MeteredDerainer:
             derained, rates = self._derainer.derain_and_probe(image, previous)
             self.costs.add(height, width, rates)
             return derained
+        derained = self._derainer(image, previous)
         self.costs.add(height, width)
-        return self._derainer(image, previous)
+        return derained

@@ -204,3 +204,9 @@ def test_a_verbose_run_names_what_it_opens_without_a_password(spikerain: Run) ->
     assert "loading " in done.stderr
     assert "nano-video.onnx" in done.stderr
     assert "s3cret" not in done.stderr
+
+
+def test_a_name_that_is_no_text_is_printed_with_escapes() -> None:
+    code = r"from spikerain_edge.console import print_line; print_line('mod\udce9le.onnx')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "mod\\udce9le.onnx\n"

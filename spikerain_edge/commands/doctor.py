@@ -13,6 +13,7 @@ from rich.table import Table
 
 from spikerain_edge.commands.camera_arguments import StallTimeout, Transport
 from spikerain_edge.console import Debug, Logs, Verbose, command_scope, live_status, print_line
+from spikerain_edge.errors import SpikeRainError
 from spikerain_edge.logs import LogFormat
 from spikerain_edge.stream.capture_options import CaptureOptions, RtspTransport
 
@@ -51,8 +52,13 @@ def doctor(
         trial = None
         if camera is not None:
             options = CaptureOptions(stall_timeout, rtsp_transport=rtsp_transport)
-            with live_status(console, "reading the camera"):
-                trial = try_camera(camera, options)
+            try:
+                with live_status(console, "reading the camera"):
+                    trial = try_camera(camera, options)
+            except SpikeRainError:
+                if as_json:
+                    print_line(json.dumps(_document(findings, None), indent=2))
+                raise
         if as_json:
             print_line(json.dumps(_document(findings, trial), indent=2))
         elif trial is not None:

@@ -77,7 +77,7 @@ def listen(address: Address) -> socket.socket:
             backlog=_BACKLOG,
             dualstack_ipv6=dual,
         )
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise StreamError(
             f"cannot serve on {address}: {reason.lower()}",

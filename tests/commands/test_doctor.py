@@ -48,6 +48,16 @@ def test_an_absent_camera_is_exit_3_and_the_findings_are_still_shown() -> None:
 
 
 @pytest.mark.slow
+def test_an_absent_camera_does_not_hide_the_findings_in_json() -> None:
+    done = CliRunner().invoke(app, ["doctor", "--json", "--camera", "/dev/video99"])
+    assert done.exit_code == 3
+    document = json.loads(done.stdout)
+    assert document["works"] is True
+    assert document["camera"] is None
+    assert "/dev/video99" in done.stderr
+
+
+@pytest.mark.slow
 def test_a_changed_model_is_exit_4_and_the_command_that_repairs_it(tmp_path: Path) -> None:
     shutil.copytree(Path(spikerain_edge.__file__).parent, tmp_path / "spikerain_edge")
     model = tmp_path / "spikerain_edge/models/tiny.onnx"

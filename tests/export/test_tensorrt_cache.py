@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,6 +115,19 @@ def test_the_cache_folder_follows_xdg_cache_home(
     for unusable in ("", "not/absolute"):
         monkeypatch.setenv("XDG_CACHE_HOME", unusable)
         assert cache_folder("engines") == Path("/home/someone/.cache/spikerain-edge/engines")
+
+
+def test_a_user_without_a_home_folder_gets_a_cache_for_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert cache_folder("engines").is_relative_to(tmp_path)
+    assert cache_folder("engines").name == "engines"
 
 
 def test_an_error_names_an_unwritable_cache_folder(tmp_path: Path) -> None:

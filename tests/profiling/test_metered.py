@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from spikerain_edge.errors import InputError
 from spikerain_edge.inference import Derainer
 from spikerain_edge.metered import MeteredDerainer
 
@@ -38,3 +40,12 @@ def test_without_a_probe_graph_no_firing_rate_is_known() -> None:
     assert cost is not None
     assert cost.firing_rate is None
     assert cost.gmacs > 0
+
+
+def test_an_image_that_is_refused_costs_nothing() -> None:
+    with Derainer.load("nano", threads=1) as derainer:
+        metered = MeteredDerainer(derainer)
+        with pytest.raises(InputError, match="12x12"):
+            metered(np.zeros((12, 12, 3), np.uint8))
+
+    assert metered.costs.mean() is None

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from spikerain_edge.errors import InputError
-from spikerain_edge.serving.address import Address, HostNames, parse_address
+from spikerain_edge.errors import InputError, StreamError
+from spikerain_edge.serving.address import Address, HostNames, listen, parse_address
 from spikerain_edge.serving.rates import RateLimit
 from spikerain_edge.serving.token import Token, required_token
 
@@ -96,6 +96,11 @@ def test_a_bucket_of_requests_fills_again() -> None:
     assert limit.take("b")
     now[0] = 2.0
     assert [limit.take("a") for _ in range(2)] == [True, False]
+
+
+def test_a_name_that_no_host_can_have_is_an_error() -> None:
+    with pytest.raises(StreamError, match=r"cannot serve on a\.\.b:8080"):
+        listen(Address("a..b", 8080))
 
 
 def test_a_run_with_a_page_that_cannot_be_served_says_why(
