@@ -1,9 +1,9 @@
 """Measures how well cars and walkers are derained, with video models and without.
 
 The camera shows the painted street of the demo, behind rendered rain. At several moments four
-frames in a row are derained. The PSNR of the last one is that of the pixels in which something
-moves: those that differ from the empty street. The PSNR of the rainy frame is that of the whole
-picture.
+frames in a row are derained. The PSNR of the last one, rainy and derained, is that of the pixels in
+which something moves: those that differ from the empty street. The rain is as strong as `--psnr`
+says of the whole rainy picture.
 
     python benchmarks/moving_things.py --model nano --model nano-video --pictures build/moving/
 """

@@ -42,8 +42,8 @@ CycloneDX) names what they depend on.
 {tables}
 ## GPL
 
-Three wheels are under the GPL or bring libraries under it. If you pass on an image or a device with one of these
-wheels, you pass on GPL software, and must offer its source.
+Three wheels are under the GPL or bring libraries under it. If you pass on an image or a device with
+one of these wheels, you pass on GPL software, and must offer its source.
 
 **PyAV** (`av`) brings FFmpeg's libraries. They are under the LGPL 3, but they come with **x264**
 and **x265**, which are under the GPL 2 or later. To avoid this, build PyAV against an FFmpeg that
@@ -63,8 +63,8 @@ part of any wheel; `gstreamer1.0-plugins-ugly` has x264 too.
 
 ## NVIDIA
 
-No extra but `test` installs these two, but `deploy/install.sh` and the images for Jetson and GPUs do where
-they are missing. They are needed to build and run TensorRT engines.
+No extra but `test` installs these two; `deploy/install.sh` and the images for Jetson and GPUs do
+where they are missing. They are needed to build and run TensorRT engines.
 
 **TensorRT** is proprietary. It comes with JetPack, or from NVIDIA's index, under NVIDIA's software
 licence agreement and its supplement for TensorRT (`LICENSE.txt` in its wheel). You may use it on
