@@ -136,8 +136,10 @@ def test_two_processes_train_like_one(
 
     two, one = losses(tmp_path / "two"), losses(tmp_path / "one")
     assert len(two) == len(one) == 6
-    # The order of sums differs, which changes spikes at the threshold.
-    assert two == pytest.approx(one, rel=5e-3)
+    assert two[:2] == pytest.approx(one[:2], rel=1e-4)
+    # The order of sums differs, which after some steps changes spikes at the threshold; how many
+    # depends on the processor.
+    assert two == pytest.approx(one, rel=2e-2)
 
     # The tolerance is strict enough: training on half of each batch gives other losses.
     monkeypatch.setattr(
