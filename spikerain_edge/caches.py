@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+from spikerain_edge.errors import InputError
 
 
 def cache_folder(name: str = "") -> Path:
     """Returns `spikerain-edge` in the user's cache folder (XDG base directories), or a part of it.
 
-    A user without a home folder gets one in the folder for temporary files.
-
     Args:
         name: folder in it; empty for the whole.
+
+    Raises:
+        InputError: the user has no home folder, and `XDG_CACHE_HOME` names no other. A folder for
+            temporary files is not used: another user could put files into it.
     """
     root = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(root) if root.startswith("/") else _home_cache()) / "spikerain-edge" / name
-
-
-def _home_cache() -> Path:
     try:
-        return Path.home() / ".cache"
-    except RuntimeError:
-        return Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
+        base = Path(root) if root.startswith("/") else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise InputError(
+            "there is no folder for a cache, because this user has no home folder",
+            "set XDG_CACHE_HOME to a folder that you can write to",
+        ) from error
+    return base / "spikerain-edge" / name
 
 
 def forget_oldest(folder: Path, pattern: str, count: int, keep: Path) -> None:

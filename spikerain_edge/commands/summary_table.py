@@ -89,7 +89,9 @@ def _add_costs(table: Table, summary: dict[str, Any]) -> None:
 def _add_whole_energy(table: Table, whole: dict[str, Any]) -> None:
     spiking, rival = whole["spiking_mj"], whole["quantised_ann_mj"]
     table.add_row("energy per frame with memory, estimated", f"{spiking:.2f} mJ")
-    table.add_row("the same as a quantised ANN", f"{rival:.2f} mJ, {whole['ratio']:.2f} times")
+    table.add_row(
+        "the same as a quantised ANN", f"{rival:.2f} mJ, {whole['ratio']:.2f} times as much"
+    )
     rate = whole["break_even_rate"]
     even = "none" if rate is None else "above 1" if rate > 1 else f"{rate:.3f}"
     table.add_row("both equal at a firing rate of", even)

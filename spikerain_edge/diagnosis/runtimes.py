@@ -110,7 +110,11 @@ def check_models() -> Iterator[Finding]:
 
 def check_cache() -> Iterator[Finding]:
     """Reports what engines and compiled graphs are kept."""
-    folder = cache_folder()
+    try:
+        folder = cache_folder()
+    except InputError as error:
+        yield absent("runtimes", "engine cache", error.cause, error.remedy)
+        return
     sizes = []
     for path in folder.rglob("*"):
         # Another program may delete a file meanwhile.

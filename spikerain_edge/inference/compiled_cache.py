@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from spikerain_edge.caches import cache_folder, forget_oldest
+from spikerain_edge.errors import InputError
 from spikerain_edge.files import write_whole
 
 MAX_FILES = 32
@@ -29,22 +30,22 @@ _Loaded = TypeVar("_Loaded")
 
 
 class CompiledCache:
-    """A folder of compiled graphs. If it cannot be written, nothing is kept.
+    """A folder of compiled graphs. If there is none or it cannot be written, nothing is kept.
 
     Args:
         folder: the folder; None for the user's cache folder.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or cache_folder("compiled")
+        self.folder = folder or _users_folder()
 
     def key(self, *parts: object) -> str:
         """Returns the key of a compiled graph from all that it depends on."""
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
-    def path(self, key: str) -> Path:
-        """Returns the path of the file of a key."""
-        return self.folder / f"{key}{_SUFFIX}"
+    def path(self, key: str) -> Path | None:
+        """Returns the path of the file of a key; None if nothing is kept."""
+        return None if self.folder is None else self.folder / f"{key}{_SUFFIX}"
 
     def find(self, key: str, load: Callable[[io.BytesIO], _Loaded]) -> _Loaded | None:
         """Loads a compiled graph; deletes its file if it is damaged.
@@ -58,6 +59,8 @@ class CompiledCache:
             What `load` returns, or None if there is no usable file.
         """
         path = self.path(key)
+        if path is None:
+            return None
         try:
             if not path.is_file() or path.stat().st_size > MAX_BYTES:
                 return None
@@ -77,13 +80,22 @@ class CompiledCache:
 
     def store(self, key: str, graph: bytes) -> None:
         """Writes a compiled graph, if the folder can be written and the graph is not too large."""
-        if len(graph) + _DIGEST_BYTES > MAX_BYTES:
-            return
         path = self.path(key)
+        if path is None or len(graph) + _DIGEST_BYTES > MAX_BYTES:
+            return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, hashlib.sha256(graph).digest() + graph)
         except OSError as error:
             _log.debug("the compiled graph was not kept: %s", error)
             return
-        forget_oldest(self.folder, f"*{_SUFFIX}", MAX_FILES, keep=path)
+        forget_oldest(path.parent, f"*{_SUFFIX}", MAX_FILES, keep=path)
+
+
+def _users_folder() -> Path | None:
+    """Returns the folder in the user's cache; None if there is no such cache."""
+    try:
+        return cache_folder("compiled")
+    except InputError as error:
+        _log.debug("compiled graphs are not kept: %s", error.cause)
+        return None

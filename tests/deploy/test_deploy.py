@@ -47,6 +47,16 @@ def test_compose_files_build_what_exists(file: str) -> None:
     assert all(f"ARG {name}=" in dockerfile for name in build.get("args", ()))
 
 
+@pytest.mark.parametrize("machine", ["jetson", "x86"])
+def test_the_options_of_a_container_are_those_of_its_image_unless_others_are_set(
+    machine: str,
+) -> None:
+    service = yaml.safe_load((DEPLOY / machine / "compose.yaml").read_text())["services"]
+    given = service["spikerain-edge"]["environment"]["SPIKERAIN_ARGS"]
+    (built,) = re.findall(r'SPIKERAIN_ARGS="(.*)"', dockerfile(machine))
+    assert given == f"${{SPIKERAIN_ARGS:-{built}}}"
+
+
 @pytest.mark.parametrize("machine", ["jetson", "training", "x86"])
 def test_an_image_is_built_from_what_its_dockerfile_copies(machine: str) -> None:
     copied = re.findall(r"^COPY (?!--)(.*) \S+$", dockerfile(machine), re.MULTILINE)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +9,11 @@ import pytest
 from tensorrt_graphs import small_graph, small_spec
 
 from spikerain_edge.caches import cache_folder
+from spikerain_edge.diagnosis.runtimes import check_cache
 from spikerain_edge.engine_file import EngineFile
 from spikerain_edge.engine_header import AHEAD_OF_TIME, EngineHeader, Profile
 from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.inference.compiled_cache import CompiledCache
 from spikerain_edge.inference.tensorrt_library import Library
 from spikerain_export.tensorrt import BuildSettings, EngineCache, build_cached
 from spikerain_export.tensorrt import cache as cache_module
@@ -117,17 +118,24 @@ def test_the_cache_folder_follows_xdg_cache_home(
         assert cache_folder("engines") == Path("/home/someone/.cache/spikerain-edge/engines")
 
 
-def test_a_user_without_a_home_folder_gets_a_cache_for_temporary_files(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_user_without_a_home_folder_keeps_nothing_and_is_told_what_to_set(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", homeless)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert cache_folder("engines").is_relative_to(tmp_path)
-    assert cache_folder("engines").name == "engines"
+    with pytest.raises(InputError, match="no home folder; set XDG_CACHE_HOME"):
+        EngineCache()
+    compiled = CompiledCache()
+    compiled.store("a", b"graph")
+    assert compiled.find("a", lambda content: content.read()) is None
+    (finding,) = check_cache()
+    assert (finding.status, finding.fix) == (
+        "absent",
+        "set XDG_CACHE_HOME to a folder that you can write to",
+    )
 
 
 def test_an_error_names_an_unwritable_cache_folder(tmp_path: Path) -> None:

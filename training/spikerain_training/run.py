@@ -17,11 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from spikerain_edge.errors import ComputeError, InputError
 from spikerain_training.batches import Batch
-from spikerain_training.checkpoint import (
-    BEST,
-    TRAINING,
-    save_network,
-)
+from spikerain_training.checkpoint import BEST, TRAINING, save_network
 from spikerain_training.logbook import Logbook, StepReport
 from spikerain_training.network import SpikeRain
 from spikerain_training.opening import log_opening

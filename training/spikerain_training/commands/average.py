@@ -70,10 +70,10 @@ def average(
 
 
 def _recompute_statistics(network: SpikeRain, folder: Path, console: Console) -> None:
-    frames = network.config.frames
+    frames, count = network.config.frames, 40
     batches = training_batches(
-        folder, crop=128, batch=16 // frames, count=40, dry=0.15, frames=frames
+        folder, crop=128, batch=16 // frames, count=count, dry=0.15, frames=frames
     )
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     with counting_bar(console) as bar:
-        renew_statistics(network, bar.track(batches, total=40, description="measuring"))
+        renew_statistics(network, bar.track(batches, total=count, description="measuring"))
