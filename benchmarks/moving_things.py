@@ -18,13 +18,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from scenery.traffic import LOOP
 from spikerain_edge.images import Image
 from spikerain_edge.inference.derainer import Derainer
 from spikerain_edge.stream.demo import DemoScene
 from spikerain_edge.weather import Weather, sample_weather
 
 SIZE = (360, 640)
-LOOP = 450
 FRAMES = 4
 MOVING = 10
 """Levels by which a moving thing differs from the empty street."""
