@@ -45,9 +45,9 @@ docs: $(VENV)/.test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 bench: $(VENV)/.test $(VENV)/spikingjelly2
-	$(BIN)/python benchmarks/unrolled_vs_spikingjelly.py
 	$(BIN)/python benchmarks/peers.py --spikingjelly2 $(VENV)/spikingjelly2
 	$(BIN)/python benchmarks/peers.py --spikingjelly2 $(VENV)/spikingjelly2 --variant nano
+	$(BIN)/python benchmarks/unrolled_vs_spikingjelly.py
 
 # The components are those of an environment that has nothing but the wheel.
 release: $(VENV)/.test

@@ -15,6 +15,7 @@ import onnxruntime
 from operator_table import Runs, print_table
 from spikerain_edge.inference.arena import save_memory
 from spikerain_edge.models import find_model
+from spikerain_edge.sealed_graph import read_description
 from spikerain_edge.stream.demo import DemoScene
 
 _CONVOLUTIONS = {"Conv", "FusedConv", "QLinearConv"}
@@ -29,16 +30,18 @@ def times(model: str, size: tuple[int, int], threads: int, runs: int) -> Runs:
         threads: CPU threads.
         runs: how often the graph runs.
     """
+    content = find_model(model).graph.read()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     options.enable_profiling = True
-    save_memory(options, probe=False)
+    integers = read_description(content, model).target == "onnxruntime"
+    save_memory(options, in_order=integers)
+    if integers:
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
-        session = onnxruntime.InferenceSession(
-            find_model(model).graph.read(), options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         scene = DemoScene(*size)
         frames = [scene.rainy(moment)[None] for moment in (1, 0)]
         inputs = {

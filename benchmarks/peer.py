@@ -14,6 +14,7 @@ from time import perf_counter, process_time
 import numpy as np
 
 from spikerain_edge.images import Image
+from spikerain_edge.sizes import parse_shape
 
 Derain = Callable[[Image], Image]
 
@@ -21,15 +22,15 @@ Derain = Callable[[Image], Image]
 def main() -> None:
     """Builds the implementation, then serves lines until standard input ends."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=("spikingjelly", "eager", "compiled", "file"))
+    kinds = ("spikingjelly", "spikingjelly-compiled", "eager", "compiled", "file")
+    parser.add_argument("kind", choices=kinds)
     parser.add_argument("--variant")
-    parser.add_argument("--side", type=int)
+    parser.add_argument("--imgsz", type=parse_shape)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--file")
     parser.add_argument("--provider", default="CPUExecutionProvider")
     options = parser.parse_args()
-    shape = (options.side, options.side, 3)
-    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (*options.imgsz, 3), np.uint8)
     derain = from_file(options) if options.kind == "file" else from_torch(options)
     derain(image)
     print("ready", flush=True)
@@ -64,7 +65,7 @@ def from_torch(options: argparse.Namespace) -> Derain:
         return lambda image: restore(network, image)
     from spikingjelly_network import published_form
 
-    return published_form(network)
+    return published_form(network, compiled=options.kind == "spikingjelly-compiled")
 
 
 if __name__ == "__main__":

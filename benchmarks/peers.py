@@ -82,7 +82,7 @@ def parse() -> argparse.Namespace:
 
 def start(options: argparse.Namespace, folder: Path) -> dict[str, Peer]:
     """Starts all implementations that can run; says of the others why they cannot."""
-    common = ["--side", str(options.side), "--threads", str(options.threads)]
+    common = ["--imgsz", str(options.side), "--threads", str(options.threads)]
     network = ["--variant", options.variant, *common]
     peers = {
         REFERENCE: Peer(["spikingjelly", *network]),
@@ -90,6 +90,7 @@ def start(options: argparse.Namespace, folder: Path) -> dict[str, Peer]:
     }
     if not options.no_compile:
         peers["torch.compile, our network"] = Peer(["compiled", *network])
+        peers["torch.compile, SpikingJelly"] = Peer(["spikingjelly-compiled", *network])
     if options.spikingjelly2:
         peers["SpikingJelly 2.0"] = Peer(["spikingjelly", *network], options.spikingjelly2)
     files = Files(folder)

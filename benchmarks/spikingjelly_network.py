@@ -219,13 +219,19 @@ def copy_weights(ours: nn.Module, theirs: SpikingJellySpikeRain) -> None:
         raise ValueError(str(error)) from error
 
 
-def published_form(network: SpikeRain) -> Callable[[Image], Image]:
+def published_form(network: SpikeRain, *, compiled: bool = False) -> Callable[[Image], Image]:
     """Returns a function that derains with the weights of a network in its published form.
 
     The function takes and returns images (H, W, 3) uint8 BGR, and resets the neurons after each.
+
+    Args:
+        network: has the weights.
+        compiled: whether `torch.compile` compiles it.
     """
     published = SpikingJellySpikeRain(network.config).eval()
     copy_weights(network, published)
+    if compiled:
+        published.compile()
 
     def derain(image: Image) -> Image:
         restored = restore(published, image)
