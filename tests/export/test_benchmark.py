@@ -45,7 +45,7 @@ def test_the_json_document_has_the_fields_that_others_rely_on() -> None:
     assert document["rows"][1]["reason"] == "TensorRT <is> absent; install it"
 
 
-def test_the_ratio_is_to_fp32_on_onnx_runtime_at_the_same_size() -> None:
+def test_the_ratio_is_to_the_first_fp32_row_of_the_same_size() -> None:
     rows = [FULL, FAST, ABSENT]
     assert [speed(row, rows) for row in rows] == [1.0, 4.0, None]
     assert speed(replace(FAST, imgsz=(64, 64)), rows) is None
@@ -74,13 +74,15 @@ def test_nothing_measured_makes_a_page_that_says_so() -> None:
     assert "<svg" not in page
 
 
-def test_fp32_on_onnx_runtime_comes_first() -> None:
+def test_what_all_else_refers_to_comes_first() -> None:
     found = entries(["int8", "fp32", "fp16"], ["openvino", "cpu"])
     assert found[0] == Entry("fp32", "cpu")
     assert Entry("fp16", "openvino") not in found
     assert len(found) == 5
     with pytest.raises(InputError, match="'fp8' is not a format; choose from fp32, fp16, int8"):
         entries(["fp8"], ["cpu"])
+    assert entries(["int8"], ["openvino"]) == [Entry("fp32", "cpu"), Entry("int8", "openvino")]
+    assert entries(["int8", "fp32"], ["engine"])[0] == Entry("fp32", "engine")
     assert split(["nano,tiny", "s"], ["x"]) == ["nano", "tiny", "s"]
     assert split(None, ["x"]) == ["x"]
 

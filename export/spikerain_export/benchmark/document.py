@@ -30,13 +30,14 @@ class Row:
         latency_ms: time per frame.
         fps: frames per second at the median time.
         size_mb: size of the file in megabytes (10^6 bytes).
-        psnr_to_fp32: PSNR of its pictures to those of FP32 on ONNX Runtime in dB, at most 100.
+        psnr_to_fp32: PSNR of its pictures to those of the first FP32 row in dB, at most 100.
         psnr_lost: PSNR on luma against the clean frames that it loses to FP32, in dB; None for
             untrained models.
-        spikes_differ: share of spikes that differ from FP32.
+        spikes_differ: share of spikes that differ from FP32; None for the same graph on another
+            back end and for engines, whose spikes cannot be read.
         peak_memory_mb: largest resident memory of its process in megabytes (10^6 bytes).
         joules_per_frame: energy of the machine's main power rail per frame, idle power included.
-        reason: why figures are missing, and what to do about it; None if nothing is missing.
+        reason: why the row has no figures, and what to do about it; None if it has them.
     """
 
     model: str
@@ -61,10 +62,10 @@ def as_json(rows: Sequence[Row]) -> str:
 
 
 def speed(row: Row, rows: Sequence[Row]) -> float | None:
-    """Returns how many times faster a row is than FP32 on ONNX Runtime at the same size."""
+    """Returns how many times faster a row is than the first FP32 row of its model and size."""
     for other in rows:
         same = (other.model, other.imgsz) == (row.model, row.imgsz)
-        if same and (other.format, other.backend) == ("fp32", "cpu"):
+        if same and other.format == "fp32":
             if row.latency_ms is None or other.latency_ms is None:
                 return None
             return other.latency_ms.p50 / row.latency_ms.p50

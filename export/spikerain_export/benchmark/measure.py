@@ -111,7 +111,7 @@ def measure_size(
                 _take_turn(contenders[entry], views)
                 if contenders[entry].row.reason:
                     rows[entry] = contenders.pop(entry).row
-    reference = contenders.get(Entry("fp32", "cpu"))
+    reference = contenders.get(entries[0])
     for entry, contender in contenders.items():
         rows[entry] = _finished(contender, reference, views, trained=not is_untrained(model))
     return [rows[entry] for entry in entries]
