@@ -34,6 +34,12 @@ class InputError(SpikeRainError):
     exit_code = 2
 
 
+class TooLargeError(InputError):
+    """There is not enough memory for images of a size."""
+
+    exit_code = 5
+
+
 class StreamError(SpikeRainError):
     """A source or a sink failed permanently."""
 

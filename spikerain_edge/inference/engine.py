@@ -18,10 +18,6 @@ Rates = npt.NDArray[np.float32]
 _Opened = TypeVar("_Opened", bound="Closing")
 
 
-class TooLargeError(InputError):
-    """There is not enough memory for images of a size."""
-
-
 @dataclass(frozen=True)
 class Activity:
     """Activity of the neuron layers on one image, in the order of `ModelSpec.neurons`.

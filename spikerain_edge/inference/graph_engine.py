@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy.typing as npt
 
-from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.errors import InputError, ModelError, TooLargeError
 from spikerain_edge.inference.engine import (
     Activity,
     Closing,
     Images,
     Rates,
-    TooLargeError,
     inputs_of,
 )
 from spikerain_edge.spec import ModelSpec
@@ -35,7 +34,8 @@ class GraphEngine(Closing):
         """Derains images; see `Engine.infer`.
 
         Raises:
-            InputError: the type, shape or size of the images is not supported, or memory is short.
+            InputError: the type, shape or size of the images is not supported.
+            TooLargeError: memory is short.
             ModelError: the runtime fails, or the engine has been closed.
         """
         (derained,) = self._run(images, previous, [self.spec.image_output])
@@ -85,7 +85,7 @@ class GraphEngine(Closing):
         """Runs the graph on inputs that its description allows; returns the named outputs.
 
         Raises:
-            InputError: memory is short.
+            TooLargeError: memory is short.
             ModelError: the runtime fails, or the engine has been closed.
         """
 
@@ -118,7 +118,7 @@ def _require_size(images: Images, spec: ModelSpec) -> None:
         )
 
 
-def no_memory(images: Images) -> InputError:
+def no_memory(images: Images) -> TooLargeError:
     """Returns the error for images that do not fit into memory."""
     return TooLargeError(
         f"not enough memory for an image of {images.shape[2]}x{images.shape[1]}",

@@ -14,8 +14,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from spikerain_edge.errors import TooLargeError
 from spikerain_edge.images import Image
-from spikerain_edge.inference.engine import Images, TooLargeError
+from spikerain_edge.inference.engine import Images
 from spikerain_edge.inference.padding import pad
 from spikerain_edge.sizes import Size
 

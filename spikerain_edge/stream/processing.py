@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from spikerain_edge.errors import InputError, SpikeRainError, StreamError
+from spikerain_edge.errors import InputError, SpikeRainError, StreamError, TooLargeError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.frame import Frame
 from spikerain_edge.stream.sources import Source
@@ -83,9 +83,9 @@ class Processing:
                 return self._function(frame.image)
             return self._function(frame.image, frame.previous)
         except InputError as error:
-            raise InputError(f"{frame.called}: {error.cause}", error.remedy) from error
+            raise type(error)(f"{frame.called}: {error.cause}", error.remedy) from error
         except MemoryError as error:
-            raise InputError(
+            raise TooLargeError(
                 f"{frame.called}: not enough memory for an image of {width}x{height}",
                 "derain it in tiles: --tile auto, scale it down: --imgsz WxH, or free memory",
             ) from error

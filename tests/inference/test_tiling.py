@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from networks import SMALL, randomised
 
 from spikerain_edge.engine_header import Profile
-from spikerain_edge.errors import InputError
+from spikerain_edge.errors import InputError, TooLargeError
 from spikerain_edge.images import Image
 from spikerain_edge.inference import Derainer
-from spikerain_edge.inference.engine import Images, TooLargeError
+from spikerain_edge.inference.engine import Images
 from spikerain_edge.inference.tile_size import Tiler
 from spikerain_edge.inference.tiling import Axis, Grid
 from spikerain_edge.sizes import AUTO

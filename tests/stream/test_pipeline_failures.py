@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from stream_parts import Camera, Recorder, fail, inverted
 
-from spikerain_edge.errors import InputError, ModelError, StreamError
+from spikerain_edge.errors import InputError, ModelError, StreamError, TooLargeError
 from spikerain_edge.images import Image
 from spikerain_edge.stream.image_sinks import FolderSink
 from spikerain_edge.stream.pipeline import Pipeline
@@ -136,7 +136,7 @@ def test_an_image_too_large_for_the_memory_is_named_and_the_others_are_derained(
 
     sink = Recorder()
     with pytest.raises(
-        InputError, match=r"05\.png: not enough memory for an image of 24x16; .*--imgsz"
+        TooLargeError, match=r"05\.png: not enough memory for an image of 24x16; .*--imgsz"
     ):
         Pipeline(shades, derain, [sink]).run()
     assert len(sink.numbers) == len(shades.paths) - 1
