@@ -50,9 +50,10 @@ class OnnxRuntimeEngine(GraphEngine):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
         options.log_severity_level = 3
+        integers = self.spec.target == "onnxruntime"
         if provider == CPU:
-            save_memory(options, probe=self.spec.probe)
-        if self.spec.target == "onnxruntime":
+            save_memory(options, in_order=self.spec.probe or integers)
+        if integers:
             # The graph has its integer operators already. ONNX Runtime would look for more, and
             # first convert bytes to float32 once for each operator that reads them.
             options.add_session_config_entry("session.disable_quant_qdq", "1")
