@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains s, then tiny, in front of rendered rain on one data-centre GPU, ten minutes each:
+# Trains s, tiny and nano-video behind rendered rain on one data-centre GPU, ten minutes each:
 #
 #     training/gpu.sh PHOTOS HELD_OUT OUTPUT
 #
@@ -8,14 +8,14 @@
 #
 # MINUTES=10     time of each network
 # STEPS=         steps of each network instead of a time, at least 4, for a trial
-# NETWORKS=      "s tiny"
+# NETWORKS=      "s tiny nano-video"
 # OPTIONS=       more options of `spikerain-train fit`, such as "--accelerator cpu --workers 1"
 set -euo pipefail
 
 [ $# = 3 ] || { echo "usage: training/gpu.sh PHOTOS HELD_OUT OUTPUT" >&2; exit 2; }
 photos=$1 held_out=$2 output=$3
 here=$(dirname "$(realpath "$0")")
-minutes=${MINUTES:-10} networks=${NETWORKS:-s tiny}
+minutes=${MINUTES:-10} networks=${NETWORKS:-s tiny nano-video}
 read -ra options <<<"${OPTIONS:---accelerator cuda --workers 16}"
 
 # Without STEPS, the time ends the constant rate.

@@ -34,24 +34,27 @@ def logged(folder: Path) -> list[tuple[int, float]]:
 
 
 @pytest.mark.slow
-def test_a_trial_on_a_cpu_ends_at_the_lowest_rate_and_is_not_repeated(tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", ["s", "tiny", "nano-video"])
+def test_a_trial_on_a_cpu_ends_at_the_lowest_rate_and_is_not_repeated(
+    network: str, tmp_path: Path
+) -> None:
     photographs, output = tmp_path / "photographs", tmp_path / "runs"
     photographs.mkdir()
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     cv2.imwrite(str(photographs / "a.png"), noise)
-    settings = {"STEPS": "4", "OPTIONS": ON_A_CPU, "NETWORKS": "tiny"}
+    settings = {"STEPS": "4", "OPTIONS": ON_A_CPU, "NETWORKS": network}
 
     done = train(photographs, photographs, output, **settings)
     again = train(photographs, photographs, output, **settings)
 
     assert done.returncode == 0, done.stderr
-    assert "tiny: 4 steps" in done.stdout
-    rates = dict(logged(output / "tiny"))
+    assert f"{network}: 4 steps" in done.stdout
+    rates = dict(logged(output / network))
     assert list(rates) == [1, 2, 3, 4]
     assert rates[2] == rates[3]
     assert rates[4] < 0.5 * rates[3]
     assert again.returncode == 0, again.stderr
-    assert dict(logged(output / "tiny")) == rates
+    assert dict(logged(output / network)) == rates
 
 
 def test_the_script_asks_for_its_three_folders() -> None:
