@@ -18,6 +18,7 @@ PAGES = {
     "deploy/README.md": "deploy/index.md",
     "deploy/fleet/README.md": "deploy/fleet.md",
     "spikerain_edge/models/nano.md": "models/nano.md",
+    "spikerain_edge/models/nano-t1.md": "models/nano-t1.md",
     "spikerain_edge/models/nano-video.md": "models/nano-video.md",
     "spikerain_edge/models/tiny.md": "models/tiny.md",
     "docs_site/python.md": "reference/python.md",

@@ -132,6 +132,8 @@ def test_every_shipped_model_loads() -> None:
     assert shipped_models() == [
         "nano",
         "nano-int8",
+        "nano-t1",
+        "nano-t1-int8",
         "nano-video",
         "nano-video-int8",
         "tiny",
@@ -144,3 +146,15 @@ def test_every_shipped_model_loads() -> None:
             described = OnnxRuntimeEngine(file.read(), name, threads=1).spec
             assert described.name == name
             assert described.probe is (file is model.probe)
+
+
+def test_threads_that_do_not_spin_make_the_same_picture(content: bytes, picture: Draw) -> None:
+    image = picture(3, 64, 96)[None]
+    with (
+        OnnxRuntimeEngine(content, "nano", threads=2) as spinning,
+        OnnxRuntimeEngine(content, "nano", threads=2, spin=False) as waiting,
+    ):
+        assert waiting._session is not None
+        options = waiting._session.get_session_options()
+        assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+        np.testing.assert_array_equal(waiting.infer(image), spinning.infer(image))
