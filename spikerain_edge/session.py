@@ -63,13 +63,14 @@ class Session:
                 threads=options.threads,
                 probe=True,
                 tile=options.tile,
+                spin=False,  # decoders and encoders run beside the network
             )
             opened.callback(self._derainer.close)
             self._tester = self._derainer
             # The rain gate needs a network for single images: see `Gate`.
             if options.gate is GateMode.AUTO and self._derainer.spec.reads_video:
                 self._tester = Derainer.load(
-                    IMAGE_MODEL, provider=provider, threads=options.threads
+                    IMAGE_MODEL, provider=provider, threads=options.threads, spin=False
                 )
                 opened.callback(self._tester.close)
             engine = SharedEngine(self._derainer, self._tester, Turns())

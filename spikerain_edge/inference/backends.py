@@ -50,7 +50,9 @@ def backend_named(name: str) -> str:
     )
 
 
-def open_graph(content: bytes, origin: str, backend: str, threads: int | None) -> GraphEngine:
+def open_graph(
+    content: bytes, origin: str, backend: str, threads: int | None, *, spin: bool = True
+) -> GraphEngine:
     """Opens an ONNX file with a back end.
 
     Args:
@@ -58,6 +60,7 @@ def open_graph(content: bytes, origin: str, backend: str, threads: int | None) -
         origin: name of the file in messages.
         backend: `AUTO`, `OPENVINO`, or the full name of an execution provider.
         threads: CPU threads; all cores if None.
+        spin: as for `OnnxRuntimeEngine`; OpenVINO has no such choice.
 
     Raises:
         InputError: the back end is not available.
@@ -67,7 +70,7 @@ def open_graph(content: bytes, origin: str, backend: str, threads: int | None) -
         backend = chosen_for(read_description(content, origin))
     if backend == OPENVINO:
         return OpenVinoEngine(content, origin, threads)
-    return OnnxRuntimeEngine(content, origin, backend, threads)
+    return OnnxRuntimeEngine(content, origin, backend, threads, spin=spin)
 
 
 def chosen_for(spec: ModelSpec) -> str:

@@ -78,6 +78,7 @@ class Derainer(Closing):
         threads: int | None = None,
         probe: bool = False,
         tile: Tile | None = None,
+        spin: bool = True,
     ) -> Derainer:
         """Loads a shipped model by name, or an exported ONNX file or TensorRT engine by path.
 
@@ -90,13 +91,15 @@ class Derainer(Closing):
             probe: also load the probe graph if the model has one, for `derain_and_probe`.
                 Engines have none.
             tile: as for the class.
+            spin: whether threads of ONNX Runtime wait for the next operator in a loop: faster,
+                unless other work, such as an encoder, needs the same cores.
 
         Raises:
             InputError: the model does not exist or cannot take tiles of this size, or the provider
                 is not available.
             ModelError: the model cannot be loaded.
         """
-        engine, prober = open_model(model, provider, threads, probe=probe)
+        engine, prober = open_model(model, provider, threads, probe=probe, spin=spin)
         return cls(engine, prober, tile)
 
     @classmethod

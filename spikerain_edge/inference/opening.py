@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def open_model(
-    model: str, provider: str, threads: int | None, *, probe: bool
+    model: str, provider: str, threads: int | None, *, probe: bool, spin: bool = True
 ) -> tuple[Engine, GraphEngine | None]:
     """Opens a model; the arguments are those of `Derainer.load`.
 
@@ -34,11 +34,11 @@ def open_model(
     _log.debug("loading %s", files.graph.path)
     if is_engine_file(files.graph.path):
         return _open_engine(files.graph.path, provider), None
-    engine = open_graph(files.graph.read(), str(files.graph.path), provider, threads)
+    engine = open_graph(files.graph.read(), str(files.graph.path), provider, threads, spin=spin)
     if not probe or files.probe is None:
         return engine, None
     content, origin = files.probe.read(), str(files.probe.path)
-    return engine, open_probe_graph(engine, content, origin, provider, threads)
+    return engine, open_probe_graph(engine, content, origin, provider, threads, spin=spin)
 
 
 def _open_engine(path: Path, provider: str) -> Engine:

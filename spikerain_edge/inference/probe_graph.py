@@ -10,7 +10,13 @@ from spikerain_edge.spec import ModelSpec
 
 
 def open_probe_graph(
-    engine: Engine, content: bytes, origin: str, provider: str, threads: int | None = None
+    engine: Engine,
+    content: bytes,
+    origin: str,
+    provider: str,
+    threads: int | None = None,
+    *,
+    spin: bool = True,
 ) -> GraphEngine:
     """Opens the probe graph of a model.
 
@@ -20,11 +26,12 @@ def open_probe_graph(
         origin: name of the file in messages.
         provider: as for `open_graph`.
         threads: CPU threads; all cores if None.
+        spin: as for `OnnxRuntimeEngine`.
 
     Raises:
         ModelError: the probe graph cannot be loaded or belongs to another model.
     """
-    prober = open_graph(content, origin, provider, threads)
+    prober = open_graph(content, origin, provider, threads, spin=spin)
     require_same_network(engine.spec, prober.spec, origin)
     return prober
 

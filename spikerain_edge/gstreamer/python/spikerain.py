@@ -146,7 +146,7 @@ def _load(model: str, backend: str) -> Derainer:
             f"Python {version}, which GStreamer embeds, cannot import spikerain_edge ({reason}); "
             f"install it for Python {version} and put the folder of its packages into PYTHONPATH"
         ) from error
-    return Derainer.load(model, provider=backend_named(backend))
+    return Derainer.load(model, provider=backend_named(backend), spin=False)
 
 
 GObject.type_register(SpikeRain)
