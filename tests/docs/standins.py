@@ -197,7 +197,6 @@ RULES = (
     Rule("export PATH", not_run="sets a variable of the shell"),
     Rule("python3 -m venv", not_run="tests/deploy makes such an environment"),
     Rule(".venv/bin/pip install", not_run="tests/deploy installs into an environment"),
-    Rule("spikerain-edge info nano-int8.onnx", says="int8"),
     Rule(
         "spikerain-edge info nano-int8-tensorrt.engine", says="8.6", needs="tensorrt_rtx_bindings"
     ),
@@ -210,7 +209,6 @@ RULES = (
     Rule("spikerain-train evaluate", says="medium"),
     Rule("spikerain-train evaluate --model nano --model tiny", says="paired"),
     Rule("spikerain-train evaluate --weather curtain", says="curtain"),
-    Rule("spikerain-train evaluate --weather snow", says="fog"),
     Rule("training/gpu.sh", not_run="needs a GPU for its minutes"),
     Rule("STEPS=10", not_run="tests/training/test_gpu_script.py runs it with fewer steps"),
     Rule("tensorboard", "--inspect", says="scalars"),
