@@ -27,11 +27,14 @@ def main() -> None:
     parser.add_argument("--clock", choices=("wall", "processor"), default="wall")
     options = parser.parse_args()
     common = ["--imgsz", options.imgsz, "--threads", str(options.threads)]
-    peers = {}
-    for given in options.files:
+    peers: dict[str, Peer] = {}
+    for given in dict.fromkeys(options.files):
         model, _, backend = given.partition("@")
         provider = backend_named(backend or "cpu")
         peers[given] = Peer(["file", "--file", model, "--provider", provider, *common])
+    broken = [given for given, peer in peers.items() if not peer.usable]
+    if broken:
+        raise SystemExit(f"cannot be used (see above): {', '.join(broken)}")
     times: dict[str, list[float]] = {given: [] for given in peers}
     for _ in range(options.repeats):
         for given, peer in peers.items():

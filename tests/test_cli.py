@@ -219,7 +219,8 @@ def test_the_backend_is_the_short_name_of_a_provider(
 ) -> None:
     asked = []
 
-    def load(model: str, *, provider: str, **options: object) -> Derainer:
+    def load(model: str, *, provider: str, spin: bool, **options: object) -> Derainer:
+        assert not spin
         asked.append(provider)
         raise InputError("enough", "")
 

@@ -86,6 +86,7 @@ class Worker:
                     provider=backend_named(settings.backend),
                     threads=settings.threads,
                     tile=settings.tile,
+                    spin=False,  # encoders run beside the network
                 )
         except SpikeRainError as error:
             return error
