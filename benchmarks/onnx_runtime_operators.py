@@ -35,9 +35,8 @@ def times(model: str, size: tuple[int, int], threads: int, runs: int) -> Runs:
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     options.enable_profiling = True
-    integers = read_description(content, model).target == "onnxruntime"
-    save_memory(options, in_order=integers)
-    if integers:
+    save_memory(options, probe=False)
+    if read_description(content, model).target == "onnxruntime":
         options.add_session_config_entry("session.disable_quant_qdq", "1")
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")

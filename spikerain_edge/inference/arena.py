@@ -11,7 +11,7 @@ import onnxruntime
 _UNUSED = 4 << 20
 
 
-def save_memory(options: onnxruntime.SessionOptions, *, in_order: bool) -> None:
+def save_memory(options: onnxruntime.SessionOptions, *, probe: bool) -> None:
     """Makes a session on the CPU need less memory.
 
     - A graph and its probe graph do not run at once, so all sessions of a process share one pool
@@ -19,17 +19,16 @@ def save_memory(options: onnxruntime.SessionOptions, *, in_order: bool) -> None:
     - ONNX Runtime plans the memory for each new size of images. While it does, it holds the pool
       and the planned block: twice the memory. Without a plan it takes blocks from the pool.
     - A probe graph counts the spikes of every layer. In the usual order it counts them at the end
-      and keeps all of them until then. In the order of the file it counts them at once. Graphs in
-      8 bits also need less memory in that order, graphs in float32 need more.
+      and keeps all of them until then. In the order of the file it counts them at once.
 
     Args:
         options: the options to change.
-        in_order: whether the session runs the operators in the order of the file.
+        probe: whether the session runs a probe graph.
     """
     _share_pool()
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.enable_mem_pattern = False
-    if in_order:
+    if probe:
         options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
 
 

@@ -60,10 +60,9 @@ class OnnxRuntimeEngine(GraphEngine):
         options.log_severity_level = 3
         if not spin:
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        integers = self.spec.target == "onnxruntime"
         if provider == CPU:
-            save_memory(options, in_order=self.spec.probe or integers)
-        if integers:
+            save_memory(options, probe=self.spec.probe)
+        if self.spec.target == "onnxruntime":
             # The graph has its integer operators already. ONNX Runtime would look for more, and
             # first convert bytes to float32 once for each operator that reads them.
             options.add_session_config_entry("session.disable_quant_qdq", "1")

@@ -59,7 +59,7 @@ def test_graph_and_probe_graph_need_little_more_memory_than_the_graph(
     model: str, tmp_path: Path
 ) -> None:
     graph = growth(tmp_path, model, CPU, "derain")
-    assert growth(tmp_path, model, CPU, "probe", "derain") < 1.3 * graph
+    assert growth(tmp_path, model, CPU, "probe", "derain") < 1.4 * graph
 
 
 @pytest.mark.slow
@@ -67,7 +67,7 @@ def test_the_probe_graph_needs_little_more_memory_than_the_graph_in_openvino(
     tmp_path: Path,
 ) -> None:
     graph = growth(tmp_path, "nano", "openvino", "derain")
-    assert growth(tmp_path, "nano", "openvino", "probe") < 1.3 * graph
+    assert growth(tmp_path, "nano", "openvino", "probe") < 1.4 * graph
 
 
 @pytest.mark.slow

@@ -148,21 +148,6 @@ def test_every_shipped_model_loads() -> None:
             assert described.probe is (file is model.probe)
 
 
-@pytest.mark.parametrize(
-    ("name", "order"),
-    [
-        ("nano", onnxruntime.ExecutionOrder.DEFAULT),
-        ("nano-int8", onnxruntime.ExecutionOrder.PRIORITY_BASED),
-    ],
-)
-def test_integer_graphs_run_in_the_order_of_the_file(
-    name: str, order: onnxruntime.ExecutionOrder
-) -> None:
-    with OnnxRuntimeEngine(find_model(name).graph.read(), name, threads=1) as engine:
-        assert engine._session is not None
-        assert engine._session.get_session_options().execution_order == order
-
-
 def test_threads_that_do_not_spin_make_the_same_picture(content: bytes, picture: Draw) -> None:
     image = picture(3, 64, 96)[None]
     with (
