@@ -21,7 +21,7 @@ from test_deploy import run
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("spikerain_edge", "training/spikerain_training", "export/spikerain_export")
 # Bytes; PyPI takes 100 MB.
-LARGEST = 40e6
+LARGEST = 50e6
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 VERSION = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
 OURS = f"{sys.version_info.major}.{sys.version_info.minor}"
