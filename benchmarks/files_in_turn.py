@@ -13,12 +13,12 @@ import os
 import statistics
 from pathlib import Path
 
-from peers import Peer
+from peers import Peer, in_turn
 from spikerain_edge.inference.backends import backend_named
 
 
 def main() -> None:
-    """Prints median, least and most milliseconds, frames a second and the ratio of medians."""
+    """Prints milliseconds (median, least, most), frames a second and the ratio of medians."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", nargs="+", metavar="MODEL[@BACKEND]")
     parser.add_argument("--imgsz", default="640x480", help="width x height, or side")
@@ -35,20 +35,15 @@ def main() -> None:
     broken = [given for given, peer in peers.items() if not peer.usable]
     if broken:
         raise SystemExit(f"cannot be used (see above): {', '.join(broken)}")
-    times: dict[str, list[float]] = {given: [] for given in peers}
-    for _ in range(options.repeats):
-        for given, peer in peers.items():
-            times[given].append(1e3 * peer.seconds(options.clock))
-    for peer in peers.values():
-        peer.close()
+    times = in_turn(peers, options.repeats, options.clock)
     first = statistics.median(times[options.files[0]])
     print(f"{options.imgsz}, {options.threads} threads, {options.clock} time")
     print(f"{'':<32}{'median ms':>10}{'least':>9}{'most':>9}{'fps':>7}{'ratio':>8}")
     for given, values in times.items():
         median = statistics.median(values)
-        name = Path(given).name
-        spread = f"{min(values):>9.1f}{max(values):>9.1f}"
-        print(f"{name:<32}{median:>10.1f}{spread}{1e3 / median:>7.1f}{first / median:>7.2f}x")
+        spread = f"{1e3 * min(values):>9.1f}{1e3 * max(values):>9.1f}"
+        rates = f"{1 / median:>7.1f}{first / median:>7.2f}x"
+        print(f"{Path(given).name:<32}{1e3 * median:>10.1f}{spread}{rates}")
 
 
 if __name__ == "__main__":

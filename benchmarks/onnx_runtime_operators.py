@@ -13,7 +13,7 @@ from pathlib import Path
 import onnxruntime
 
 from operator_table import Runs, print_table
-from spikerain_edge.inference.arena import save_memory
+from spikerain_edge.inference.onnx_runtime import session_options
 from spikerain_edge.models import find_model
 from spikerain_edge.sealed_graph import read_description
 from spikerain_edge.stream.demo import DemoScene
@@ -31,13 +31,8 @@ def times(model: str, size: tuple[int, int], threads: int, runs: int) -> Runs:
         runs: how often the graph runs.
     """
     content = find_model(model).graph.read()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    options = session_options(read_description(content, model), threads=threads)
     options.enable_profiling = True
-    save_memory(options, probe=False)
-    if read_description(content, model).target == "onnxruntime":
-        options.add_session_config_entry("session.disable_quant_qdq", "1")
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

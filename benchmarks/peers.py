@@ -119,17 +119,23 @@ def table(times: Mapping[str, list[float]]) -> list[str]:
     return lines
 
 
+def in_turn(peers: Mapping[str, Peer], repeats: int, clock: str) -> dict[str, list[float]]:
+    """Returns the seconds of each peer, which take turns; ends their processes."""
+    times: dict[str, list[float]] = {name: [] for name in peers}
+    for _ in range(repeats):
+        for name, peer in peers.items():
+            times[name].append(peer.seconds(clock))
+    for peer in peers.values():
+        peer.close()
+    return times
+
+
 def main() -> None:
     """Prints the table."""
     options = parse()
     with tempfile.TemporaryDirectory() as folder:
         peers = start(options, Path(folder))
-        times: dict[str, list[float]] = {name: [] for name in peers}
-        for _ in range(options.repeats):
-            for name, peer in peers.items():
-                times[name].append(peer.seconds(options.clock))
-        for peer in peers.values():
-            peer.close()
+        times = in_turn(peers, options.repeats, options.clock)
     print(
         f"SpikeRain {options.variant}, {options.side}x{options.side}, {options.threads} threads, "
         f"{options.repeats} rounds, {options.clock} time"

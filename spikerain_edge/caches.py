@@ -24,7 +24,7 @@ def cache_folder(name: str = "") -> Path:
         base = Path(root) if root.startswith("/") else Path.home() / ".cache"
     except RuntimeError as error:
         raise InputError(
-            "there is no folder for a cache, because this user has no home folder",
+            "files cannot be cached: this user has no home folder",
             "set XDG_CACHE_HOME to a folder that you can write to",
         ) from error
     return base / "spikerain-edge" / name

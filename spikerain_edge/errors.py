@@ -39,6 +39,14 @@ class TooLargeError(InputError):
 
     exit_code = 5
 
+    @classmethod
+    def of(cls, height: int, width: int) -> TooLargeError:
+        """Returns the error for an image of a size in pixels."""
+        return cls(
+            f"not enough memory for an image of {width}x{height}",
+            "derain it in tiles: --tile auto, scale it down: --imgsz WxH, or close other programs",
+        )
+
 
 class StreamError(SpikeRainError):
     """A source or a sink failed permanently."""

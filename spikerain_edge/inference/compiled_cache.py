@@ -93,7 +93,7 @@ class CompiledCache:
 
 
 def _users_folder() -> Path | None:
-    """Returns the folder in the user's cache; None if there is no such cache."""
+    """Returns the folder for compiled graphs in the user's cache; None if the user has no cache."""
     try:
         return cache_folder("compiled")
     except InputError as error:

@@ -91,8 +91,8 @@ class Derainer(Closing):
             probe: also load the probe graph if the model has one, for `derain_and_probe`.
                 Engines have none.
             tile: as for the class.
-            spin: whether threads of ONNX Runtime wait for the next operator in a loop: faster,
-                unless other work, such as an encoder, needs the same cores.
+            spin: whether threads of ONNX Runtime that wait keep their core. That is faster, unless
+                other work, such as an encoder, needs the cores.
 
         Raises:
             InputError: the model does not exist or cannot take tiles of this size, or the provider

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from spikerain_edge.errors import InputError, ModelError, TooLargeError
+from spikerain_edge.errors import InputError, ModelError
 from spikerain_edge.inference.engine import (
     Activity,
     Closing,
@@ -116,14 +116,6 @@ def _require_size(images: Images, spec: ModelSpec) -> None:
             "derain in tiles of this size: --tile auto, scale images to it: --imgsz "
             f"{spec.width}x{spec.height}, or export the model without --imgsz",
         )
-
-
-def no_memory(images: Images) -> TooLargeError:
-    """Returns the error for images that do not fit into memory."""
-    return TooLargeError(
-        f"not enough memory for an image of {images.shape[2]}x{images.shape[1]}",
-        "derain it in tiles: --tile auto, scale it down: --imgsz WxH, or close other programs",
-    )
 
 
 def reason_of(error: Exception) -> str:

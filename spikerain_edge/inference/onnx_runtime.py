@@ -9,10 +9,10 @@ import numpy.typing as npt
 import onnxruntime
 
 from spikerain_edge.cores import usable_cores
-from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.errors import InputError, ModelError, TooLargeError
 from spikerain_edge.inference.arena import save_memory
 from spikerain_edge.inference.engine import Images
-from spikerain_edge.inference.graph_engine import GraphEngine, no_memory, reason_of
+from spikerain_edge.inference.graph_engine import GraphEngine, reason_of
 from spikerain_edge.inference.providers import CPU, RECORD_ASSIGNMENT, left_to_cpu
 from spikerain_edge.sealed_graph import read_description
 from spikerain_edge.spec import ModelSpec
@@ -29,8 +29,8 @@ class OnnxRuntimeEngine(GraphEngine):
         origin: name of the file in messages.
         provider: execution provider, such as `CUDAExecutionProvider`.
         threads: CPU threads; all cores if None.
-        spin: whether threads wait for the next operator in a loop. It is faster where nothing else
-            runs. Beside an encoder it keeps the cores busy that the encoder needs.
+        spin: whether threads that wait keep their core. That is faster, unless other work, such as
+            an encoder, needs the cores.
 
     Raises:
         InputError: the provider is not available.
@@ -55,17 +55,7 @@ class OnnxRuntimeEngine(GraphEngine):
             )
         # The file is checked before ONNX Runtime parses it.
         self.spec = read_description(content, origin)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or usable_cores()
-        options.log_severity_level = 3
-        if not spin:
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        if provider == CPU:
-            save_memory(options, probe=self.spec.probe)
-        if self.spec.target == "onnxruntime":
-            # The graph has its integer operators already. ONNX Runtime would look for more, and
-            # first convert bytes to float32 once for each operator that reads them.
-            options.add_session_config_entry("session.disable_quant_qdq", "1")
+        options = session_options(self.spec, provider, threads, spin=spin)
         session = _open(content, origin, options, provider)
         _require_tensors(session, self.spec, origin)
         self._run_options = onnxruntime.RunOptions()
@@ -97,13 +87,31 @@ class OnnxRuntimeEngine(GraphEngine):
             if not _is_of_onnx_runtime(error):
                 raise
             if any(words in str(error).lower() for words in _NO_MEMORY):
-                raise no_memory(images) from error
+                raise TooLargeError.of(*images.shape[1:3]) from error
             raise ModelError(
                 f"ONNX Runtime failed on an image of {images.shape[2]}x{images.shape[1]} "
                 f"({reason_of(error)})",
                 "try smaller images, or export the model again: spikerain-edge export MODEL",
             ) from error
         return results
+
+
+def session_options(
+    spec: ModelSpec, provider: str = CPU, threads: int | None = None, *, spin: bool = True
+) -> onnxruntime.SessionOptions:
+    """Returns the options with which a graph is opened; the arguments are those of the engine."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or usable_cores()
+    options.log_severity_level = 3
+    if not spin:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if provider == CPU:
+        save_memory(options, probe=spec.probe)
+    if spec.target == "onnxruntime":
+        # The graph has its integer operators already. ONNX Runtime would look for more, and first
+        # convert bytes to float32 once for each operator that reads them.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
+    return options
 
 
 def _is_of_onnx_runtime(error: Exception) -> bool:

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from spikerain_edge.cores import usable_cores
-from spikerain_edge.errors import InputError, ModelError
+from spikerain_edge.errors import InputError, ModelError, TooLargeError
 from spikerain_edge.inference.compiled_cache import CompiledCache
 from spikerain_edge.inference.engine import Images
-from spikerain_edge.inference.graph_engine import GraphEngine, no_memory, reason_of
+from spikerain_edge.inference.graph_engine import GraphEngine, reason_of
 from spikerain_edge.inference.openvino_graph import require_integers
 from spikerain_edge.inference.openvino_probe import count_early
 from spikerain_edge.sealed_graph import read_description
@@ -122,7 +122,7 @@ class OpenVinoEngine(GraphEngine):
             return self._infer(request, inputs, outputs)
         except (RuntimeError, MemoryError) as error:
             if any(words in str(error).lower() for words in _NO_MEMORY):
-                raise no_memory(images) from error
+                raise TooLargeError.of(*images.shape[1:3]) from error
             raise ModelError(
                 f"OpenVINO failed on an image of {images.shape[2]}x{images.shape[1]} "
                 f"({reason_of(error)})",

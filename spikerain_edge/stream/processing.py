@@ -77,15 +77,11 @@ class Processing:
         return image
 
     def _called(self, frame: Frame) -> Image:
-        height, width = frame.image.shape[:2]
         try:
             if frame.previous is None:
                 return self._function(frame.image)
             return self._function(frame.image, frame.previous)
-        except InputError as error:
-            raise type(error)(f"{frame.called}: {error.cause}", error.remedy) from error
-        except MemoryError as error:
-            raise TooLargeError(
-                f"{frame.called}: not enough memory for an image of {width}x{height}",
-                "derain it in tiles: --tile auto, scale it down: --imgsz WxH, or free memory",
-            ) from error
+        except (InputError, MemoryError) as error:
+            height, width = frame.image.shape[:2]
+            told = error if isinstance(error, InputError) else TooLargeError.of(height, width)
+            raise type(told)(f"{frame.called}: {told.cause}", told.remedy) from error
