@@ -49,6 +49,7 @@ def test_the_ratio_is_to_the_first_fp32_row_of_the_same_size() -> None:
     rows = [FULL, FAST, ABSENT]
     assert [speed(row, rows) for row in rows] == [1.0, 4.0, None]
     assert speed(replace(FAST, imgsz=(64, 64)), rows) is None
+    assert speed(FAST, [FAST, FULL]) == 4.0
     lines = list(csv.DictReader(io.StringIO(as_csv(rows))))
     assert [line["ratio_to_fp32"] for line in lines] == ["1.0", "4.0", ""]
     assert (lines[1]["height"], lines[1]["width"]) == ("480", "640")
