@@ -12,6 +12,7 @@ from rich.table import Table
 
 from spikerain_edge.profiling.latency import percentiles_ms
 from spikerain_edge.profiling.live import FrameCost
+from spikerain_edge.profiling.whole_energy import rival_name
 from spikerain_edge.stream.traffic import Traffic, total
 
 REFRESHES_PER_SECOND = 1
@@ -98,7 +99,7 @@ class LiveView:
             return spikes
         return (
             f"{spikes}; {cost.whole.spiking_mj:.2f} mJ estimated with memory, "
-            f"{cost.whole.quantised_ann_mj:.2f} mJ as a quantised ANN"
+            f"{cost.whole.quantised_ann_mj:.2f} mJ as {rival_name(cost.whole.activation_bits)}"
         )
 
 

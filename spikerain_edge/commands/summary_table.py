@@ -7,6 +7,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from spikerain_edge.profiling.whole_energy import rival_name
 from spikerain_edge.stream.gate_mode import GateMode
 
 # What breaks the sequence of frames that a video model reads.
@@ -90,7 +91,8 @@ def _add_whole_energy(table: Table, whole: dict[str, Any]) -> None:
     spiking, rival = whole["spiking_mj"], whole["quantised_ann_mj"]
     table.add_row("energy per frame with memory, estimated", f"{spiking:.2f} mJ")
     table.add_row(
-        "the same as a quantised ANN", f"{rival:.2f} mJ, {whole['ratio']:.2f} times as much"
+        f"the same as {rival_name(whole['activation_bits'])}",
+        f"{rival:.2f} mJ, {whole['ratio']:.2f} times as much",
     )
     rate = whole["break_even_rate"]
     even = "none" if rate is None else "above 1" if rate > 1 else f"{rate:.3f}"

@@ -13,7 +13,7 @@ from spikerain_edge.profiling.energy import energy_mj, snn_derain
 from spikerain_edge.profiling.memory_prices import MemoryPrices, Precision
 from spikerain_edge.profiling.operations import count_operations
 from spikerain_edge.profiling.spikes import firing_rate
-from spikerain_edge.profiling.whole_energy import break_even, without_spikes
+from spikerain_edge.profiling.whole_energy import activation_bits, break_even, without_spikes
 from spikerain_edge.spec import ModelSpec
 
 
@@ -24,6 +24,8 @@ class WholeCost:
     Attributes:
         precision: number format of the weights.
         spiking_mj: the spiking network, millijoules.
+        activation_bits: bits of the ANN's activations; with one, the ANN is the same network with
+            multiplications instead of additions.
         quantised_ann_mj: the same topology as a quantised ANN of equal bits, run once.
         ratio: the ANN's energy / the spiking network's; below 1, the ANN needs less.
         break_even_rate: firing rate of all neurons at which both cost the same; None if the spiking
@@ -31,6 +33,7 @@ class WholeCost:
     """
 
     precision: Precision
+    activation_bits: int
     spiking_mj: float
     quantised_ann_mj: float
     ratio: float
@@ -141,6 +144,11 @@ class CostMeter:
         return self._spec.precision
 
     @property
+    def activation_bits(self) -> int:
+        """Bits of the activations of the quantised ANN."""
+        return activation_bits(self._spec.timesteps)
+
+    @property
     def accumulation(self) -> float:
         """Picojoules of an accumulation in this format."""
         return self._prices.accumulate(self.precision)
@@ -175,17 +183,16 @@ def mean_cost(meters: Sequence[CostMeter]) -> FrameCost | None:
         firing_rate=rate,
         gsops=sops * 1e-9,
         energy_mj=energy_mj(analog, sops, snn_derain()),
-        whole=_whole(meters[0].precision, silent, sops * meters[0].accumulation, rival, rate),
+        whole=_whole(meters[0], silent, sops * meters[0].accumulation, rival, rate),
     )
 
 
-def _whole(
-    precision: Precision, silent: float, fired: float, rival: float, rate: float
-) -> WholeCost:
+def _whole(meter: CostMeter, silent: float, fired: float, rival: float, rate: float) -> WholeCost:
     """Adds picojoules without spikes and those of accumulations up, beside the rival's."""
     spiking = silent + fired
     return WholeCost(
-        precision=precision,
+        precision=meter.precision,
+        activation_bits=meter.activation_bits,
         spiking_mj=spiking * 1e-9,
         quantised_ann_mj=rival * 1e-9,
         ratio=rival / spiking,

@@ -20,6 +20,7 @@ from spikerain_edge.profiling.document import Outlook, Price, Report, Scaling
 from spikerain_edge.profiling.energy import as_ann
 from spikerain_edge.profiling.neuromorphic_table import neuromorphic_table
 from spikerain_edge.profiling.records import LayerRow, NeuronRow, Row, Table1Row
+from spikerain_edge.profiling.whole_energy import activation_bits, rival_name
 
 WIDTH = 100
 
@@ -36,7 +37,7 @@ def report_tables(
     """
     parts: list[RenderableType] = [_cost(report)]
     if any(row.whole_energy for row in report.rows):
-        parts.append(_whole_energy(report.rows))
+        parts.append(_whole_energy(report))
     parts.append(_energy(report))
     if any(row.measured.rail for row in report.rows):
         parts.append(_rails(report.rows))
@@ -75,10 +76,11 @@ def _cost(report: Report) -> RenderableType:
     return table(f"{title} · {threads}", report.rows, columns)
 
 
-def _whole_energy(rows: Sequence[Row]) -> RenderableType:
+def _whole_energy(report: Report) -> RenderableType:
+    rival = rival_name(activation_bits(report.model.timesteps))
     return table(
-        "energy per frame with memory traffic, estimated, beside a quantised ANN run once",
-        [(row, whole) for row in rows for whole in row.whole_energy],
+        f"energy per frame with memory traffic, estimated, beside {rival}, run once",
+        [(row, whole) for row in report.rows for whole in row.whole_energy],
         [
             ("size", lambda line: size(line[0].imgsz)),
             ("precision", lambda line: line[1].precision),

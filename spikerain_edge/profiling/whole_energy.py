@@ -73,6 +73,14 @@ def activation_bits(timesteps: int) -> int:
     return math.ceil(math.log2(timesteps + 1))
 
 
+def rival_name(bits: int) -> str:
+    """What the rival with activations of so many bits is, after "as" or "beside".
+
+    An ANN with one bit fires where the network does. Only its operations differ.
+    """
+    return "a quantised ANN" if bits > 1 else "the same network with multiplications"
+
+
 def compare(
     spec: ModelSpec, count: GraphCount, spikes: Spikes, prices: MemoryPrices, precision: Precision
 ) -> Comparison:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from io import StringIO
 from itertools import count
 
@@ -12,7 +13,14 @@ from spikerain_edge.commands.live import REFRESHES_PER_SECOND, LiveView
 from spikerain_edge.profiling.live import FrameCost, WholeCost
 from spikerain_edge.stream.traffic import Traffic
 
-WHOLE = WholeCost("fp32", spiking_mj=7.04, quantised_ann_mj=9.2, ratio=1.31, break_even_rate=0.6)
+WHOLE = WholeCost(
+    "fp32",
+    activation_bits=2,
+    spiking_mj=7.04,
+    quantised_ann_mj=9.2,
+    ratio=1.31,
+    break_even_rate=0.6,
+)
 COST = FrameCost(gmacs=3.0703, firing_rate=0.2664, gsops=0.7354, energy_mj=1.512, whole=WHOLE)
 
 
@@ -49,6 +57,13 @@ def test_times_frames_spikes_and_energy_are_shown(traffic: Traffic) -> None:
         "3.07 dense GMACs per frame, firing rate 0.266, 0.735 GSOPs; 7.04 mJ estimated with memory"
     )
     assert f"{spent}, 9.20 mJ as a quantised ANN" in " ".join(text.split())
+
+
+def test_with_one_bit_the_quantised_ann_is_called_the_same_network(traffic: Traffic) -> None:
+    one_bit = replace(COST, whole=replace(WHOLE, activation_bits=1))
+    text = " ".join(shown(LiveView(lambda: [traffic], lambda: one_bit)).split())
+    assert "9.20 mJ as the same network with multiplications" in text
+    assert "ANN" not in text
 
 
 def test_the_frame_rate_covers_the_latest_seconds(traffic: Traffic) -> None:

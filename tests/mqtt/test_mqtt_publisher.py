@@ -40,7 +40,7 @@ class Weather:
 
     @property
     def now(self) -> list[CameraNow]:
-        cost = FrameCost(3.0, 0.25, 0.8, 1.5, WholeCost("fp32", 7.0, 9.1, 1.3, 0.4))
+        cost = FrameCost(3.0, 0.25, 0.8, 1.5, WholeCost("fp32", 2, 7.0, 9.1, 1.3, 0.4))
         return [CameraNow(self.away, False, deque([0.04]), deque([0.2]), cost, {})]
 
     def summary(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from spikerain_edge.images import Image
 from spikerain_edge.profiling.live import FrameCost, WholeCost
 from spikerain_edge.serving.server import LivePage
 
-WHOLE = WholeCost("fp32", 7.0, 9.1, 1.3, 0.4)
+WHOLE = WholeCost("fp32", 2, 7.0, 9.1, 1.3, 0.4)
 MEASURED = {
     "rail": "VDD_IN",
     "joules": 220.0,

@@ -13,6 +13,7 @@ from spikerain_edge.profiling.html import text
 from spikerain_edge.profiling.html.plots import breakdown, growth
 from spikerain_edge.profiling.html.summary import groups
 from spikerain_edge.profiling.records import NeuronRow, Row
+from spikerain_edge.profiling.whole_energy import activation_bits, rival_name
 
 HEAT_LIMITS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Firing rates at which the heat map changes its colour. They are the same in every report, so
@@ -33,6 +34,7 @@ def render(report: Report) -> str:
         report=report,
         machine=device.name or device.cpu or device.architecture,
         largest=_headline(rows),
+        rival=rival_name(activation_bits(report.model.timesteps)),
         groups=groups(report),
         growth=growth(report),
         counted=counted,

@@ -11,6 +11,7 @@ from spikerain_edge.profiling.energy_records import WholeEnergy
 from spikerain_edge.profiling.html.text import GAP, TIMES
 from spikerain_edge.profiling.memory_prices import PRECISIONS, Precision
 from spikerain_edge.profiling.records import Latency, Macs, Row
+from spikerain_edge.profiling.whole_energy import activation_bits, rival_name
 
 Figure = Callable[[Row], float | None]
 
@@ -70,7 +71,7 @@ def groups(report: Report) -> list[Group]:
         Group("Spikes", shown, _spike_lines(), _unwatched),
         Group(
             "Energy, estimated with memory",
-            "beside a quantised ANN of the same topology, run once",
+            f"beside {rival_name(activation_bits(report.model.timesteps))}, run once",
             [line for precision in PRECISIONS for line in _whole_lines(precision)],
             _unwatched,
         ),
