@@ -91,7 +91,7 @@ def _add_whole_energy(table: Table, whole: dict[str, Any]) -> None:
     spiking, rival = whole["spiking_mj"], whole["quantised_ann_mj"]
     table.add_row("energy per frame with memory, estimated", f"{spiking:.2f} mJ")
     table.add_row(
-        f"the same as {rival_name(whole['activation_bits'])}",
+        f"as {rival_name(whole['activation_bits'])}",
         f"{rival:.2f} mJ, {whole['ratio']:.2f} times as much",
     )
     rate = whole["break_even_rate"]
