@@ -155,6 +155,16 @@ def test_estimates_and_measurements_are_kept_apart(report: dict[str, Any]) -> No
     assert "0.750" in text[measured:]  # 1.25 J at 10 W, of which 4 W are idle
 
 
+def test_with_one_timestep_the_rival_is_called_the_same_network(report: dict[str, Any]) -> None:
+    assert "as a quantised ANN" in Page(drawn(report)).text
+    report["model"]["timesteps"] = 1
+    page = Page(drawn(report))
+    assert "as the same network with multiplications" in page.text
+    heads = [head.strip() for head in page.row_heads]
+    assert any(head.startswith("the same network with multiplications") for head in heads)
+    assert "quantised ANN" not in page.text
+
+
 def test_a_board_outlook_is_marked_as_a_bound(report: dict[str, Any]) -> None:
     assert "A bound, not a measurement" in Page(drawn(report)).text
     report["outlook"] = None

@@ -15,7 +15,7 @@ from spikerain_edge.profiling.live import CostMeter, FrameCost
 from spikerain_edge.profiling.memory_prices import MemoryPrices
 from spikerain_edge.profiling.operations import count_operations
 from spikerain_edge.profiling.spikes import count_spikes
-from spikerain_edge.profiling.whole_energy import compare
+from spikerain_edge.profiling.whole_energy import activation_bits, compare
 from spikerain_edge.spec import ModelSpec
 
 # Per pixel 100 analogue MACs and 400 + 30 spiking ones, and 5000 spiking ones per image.
@@ -107,6 +107,7 @@ def test_energy_with_memory_is_that_of_a_profile() -> None:
     cost = meter.mean()
     assert cost is not None
     assert cost.whole is not None
+    assert cost.whole.activation_bits == activation_bits(SPEC.timesteps)
     assert cost.whole.spiking_mj == pytest.approx(expected.spiking.total * 1e-9)
     assert cost.whole.quantised_ann_mj == pytest.approx(expected.rival.total * 1e-9)
     assert cost.whole.ratio == pytest.approx(expected.rival.total / expected.spiking.total)

@@ -64,6 +64,7 @@ def groups(report: Report) -> list[Group]:
     frames = report.settings.frames
     shown = f"means of {frames} frames" if frames != 1 else "on one frame"
     bytes_line = Line("moved at least", lambda row: row.bytes_moved_mb, "MB")
+    rival = rival_name(activation_bits(report.model.timesteps))
     peak = Line("peak, resident", lambda row: row.peak_memory_mb, "MB", strong=True)
     return [
         Group("Time", "pre- and post-processing included", _time_lines(), _untimed),
@@ -71,8 +72,8 @@ def groups(report: Report) -> list[Group]:
         Group("Spikes", shown, _spike_lines(), _unwatched),
         Group(
             "Energy, estimated with memory",
-            f"beside {rival_name(activation_bits(report.model.timesteps))}, run once",
-            [line for precision in PRECISIONS for line in _whole_lines(precision)],
+            f"beside {rival}, run once",
+            [line for precision in PRECISIONS for line in _whole_lines(precision, rival)],
             _unwatched,
         ),
         Group(
@@ -161,7 +162,7 @@ def _price_lines(prices: str) -> list[Line]:
     ]
 
 
-def _whole_lines(precision: Precision) -> list[Line]:
+def _whole_lines(precision: Precision, rival: str) -> list[Line]:
     def figure(value: Callable[[WholeEnergy], float | None]) -> Figure:
         return lambda row: next(
             (value(each) for each in row.whole_energy if each.precision == precision), None
@@ -170,7 +171,7 @@ def _whole_lines(precision: Precision) -> list[Line]:
     return [
         Line(f"{precision}, spiking", figure(lambda each: each.spiking.total), "mJ", strong=True),
         Line("of this memory", figure(lambda each: each.spiking.memory), "mJ"),
-        Line("quantised ANN", figure(lambda each: each.quantised_ann.total), "mJ"),
+        Line(rival, figure(lambda each: each.quantised_ann.total), "mJ"),
         Line("times less than that", figure(lambda each: each.ratio), TIMES, digits=2),
         Line("even at a firing rate of", figure(_break_even), "%"),
     ]
