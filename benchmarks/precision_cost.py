@@ -22,7 +22,13 @@ from spikerain_edge.images import Image
 from spikerain_edge.images.metrics import psnr
 from spikerain_edge.models import find_model
 from spikerain_edge.spec import METADATA_KEY, ModelSpec
-from spikerain_export.precision import to_half, to_int8
+from spikerain_export.precision import (
+    Int8Target,
+    rounded_weights,
+    to_half,
+    to_int8,
+    with_constants,
+)
 from spikerain_export.truth import Scene
 
 Described = tuple[onnx.ModelProto, ModelSpec]
@@ -109,14 +115,22 @@ def main() -> int:
             f"{options.calibrate} are needed; use a smaller --calibrate"
         )
     seen, measured = images[: options.calibrate], images[options.calibrate :]
+    scenes = list(map(Scene, seen))
+
+    def in_int8(target: Int8Target) -> Described:
+        weights = rounded_weights(model, spec, scenes, joined=target != "tensorrt")
+        return to_int8(with_constants(model, weights), spec, target, scenes)
+
     rewrites: dict[str, Callable[[], Described]] = {
         "fp16": lambda: to_half(model, spec),
         "fp16, nothing kept in fp32": lambda: to_half(model, spec, keep=()),
         "fp16, potentials in fp32 too": lambda: to_half(
             model, spec, keep=("neurons", "means", "picture")
         ),
-        "int8 for tensorrt": lambda: to_int8(model, spec, "tensorrt"),
-        "int8 for onnxruntime": lambda: to_int8(model, spec, "onnxruntime", list(map(Scene, seen))),
+        "int8 for tensorrt": lambda: in_int8("tensorrt"),
+        "int8 for tensorrt, nearest weights": lambda: to_int8(model, spec, "tensorrt"),
+        "int8 for onnxruntime": lambda: in_int8("onnxruntime"),
+        "the same, nearest weights": lambda: to_int8(model, spec, "onnxruntime", scenes),
     }
     expected = outcome((model, spec), measured)
     print(f"{spec.name}, {len(measured)} images of at most {options.side}x{options.side}")

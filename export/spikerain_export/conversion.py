@@ -17,10 +17,12 @@ from spikerain_export.precision import (
     integer_convolutions,
     output_scales,
     require_openvino_integers,
+    rounded_weights,
     to_half,
     to_int8,
+    with_constants,
 )
-from spikerain_export.precision.graph import opset_of
+from spikerain_export.precision.graph import Array, opset_of
 from spikerain_export.truth import Scene
 
 _FULL = "spikerain-edge export nano"
@@ -72,7 +74,8 @@ def rewrite(origin: Origin, request: Request, scenes: Sequence[Scene] = ()) -> G
     Args:
         origin: the FP32 model.
         request: the requested precision and target.
-        scenes: rainy scenes, for the scales of ONNX Runtime's INT8.
+        scenes: rainy scenes that choose how INT8 is rounded. Without them, weights of a trained
+            model are rounded to the nearest level, as those of untrained models always are.
 
     Raises:
         InputError: the model cannot be converted as requested.
@@ -81,15 +84,27 @@ def rewrite(origin: Origin, request: Request, scenes: Sequence[Scene] = ()) -> G
     require_convertible(origin, request)
     if request.precision == "fp32":
         return Graphs(origin.graph, origin.probe)
+    if request.precision == "int8":
+        return _in_int8(origin, request.target, scenes)
+
+    def halved(graph: Graph) -> Graph:
+        return Graph(*to_half(graph.model, graph.spec, source_sha256=origin.sha256))
+
+    return Graphs(halved(origin.graph), origin.probe and halved(origin.probe))
+
+
+def _in_int8(origin: Origin, target: Int8Target, scenes: Sequence[Scene]) -> Graphs:
+    model, spec = origin.graph.model, origin.graph.spec
+    weights: dict[str, Array] = {}
+    if scenes and origin.trained:
+        weights = rounded_weights(model, spec, scenes, joined=target != "tensorrt")
     scales = None
-    if (request.precision, request.target) == ("int8", "onnxruntime"):
-        scales = output_scales(origin.graph.model, origin.graph.spec, scenes)
+    if target == "onnxruntime":
+        scales = output_scales(with_constants(model, weights), spec, scenes)
 
     def rewritten(graph: Graph) -> Graph:
-        model, spec, source = graph.model, graph.spec, origin.sha256
-        if request.precision == "fp16":
-            return Graph(*to_half(model, spec, source_sha256=source))
-        made = to_int8(model, spec, request.target, source_sha256=source, scales=scales)
+        rounded = with_constants(graph.model, weights)
+        made = to_int8(rounded, graph.spec, target, source_sha256=origin.sha256, scales=scales)
         return Graph(*made)
 
     return Graphs(rewritten(origin.graph), origin.probe and rewritten(origin.probe))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from onnx import helper, numpy_helper
 from skimage import data
 
 from spikerain_edge.spec import ModelSpec
+from spikerain_export.precision import with_constants
 from spikerain_export.unroll import unroll
 from spikerain_training.network import SpikeRain
 
@@ -58,16 +59,6 @@ def tapped(model: onnx.ModelProto, tensors: Sequence[str], kind: int) -> onnx.Mo
 
 def constants(model: onnx.ModelProto) -> dict[str, Array]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-
-
-def with_constants(model: onnx.ModelProto, changed: Mapping[str, Array]) -> onnx.ModelProto:
-    """The model with some constants replaced."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    for tensor in copy.graph.initializer:
-        if tensor.name in changed:
-            tensor.CopyFrom(numpy_helper.from_array(changed[tensor.name], tensor.name))
-    return copy
 
 
 def with_unknown_operator(model: onnx.ModelProto) -> onnx.ModelProto:

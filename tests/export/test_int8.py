@@ -19,16 +19,23 @@ from precision_parts import (
     run,
     tapped,
     types,
-    with_constants,
     with_unknown_operator,
 )
+from skimage import data
 
 from spikerain_edge import Derainer, InputError, ModelError
 from spikerain_edge.images.metrics import psnr
 from spikerain_edge.models import find_model
 from spikerain_edge.spec import METADATA_KEY, ModelSpec
 from spikerain_export.artefact import seal
-from spikerain_export.precision import Int8Target, integer_convolutions, output_scales, to_int8
+from spikerain_export.precision import (
+    Int8Target,
+    integer_convolutions,
+    output_scales,
+    rounded_weights,
+    to_int8,
+    with_constants,
+)
 from spikerain_export.truth import Scene
 from spikerain_training.network import SpikeRain
 
@@ -88,6 +95,35 @@ def test_the_shipped_model_in_int8_produces_the_same_picture(target: Int8Target)
     (expected,), (actual,) = (run(graph, ["derained"], image) for graph in (model, int8))
     # At least the gate, and clearly better than a graph that returns its input.
     assert psnr(actual[0], expected[0]) >= max(35, psnr(expected[0], image) + 2)
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_weights_that_are_exact_in_int8_are_not_rounded_again(
+    nano: SpikeRain, joined: bool
+) -> None:
+    model, spec = described(nano)
+    once = rounded_weights(model, spec, [Scene(SMALL)], joined=joined)
+    assert set(once) == {f"{each.name}/weight" for each in spec.operations if each.spiking}
+    rounded = with_constants(model, once)
+    for name, weight in rounded_weights(rounded, spec, [Scene(SMALL)], joined=joined).items():
+        np.testing.assert_allclose(weight, once[name], rtol=1e-5, atol=1e-7, err_msg=name)
+
+
+@pytest.mark.parametrize("target", ["tensorrt", "openvino"])
+def test_weights_rounded_on_scenes_flip_fewer_spikes(target: Int8Target) -> None:
+    model, spec = shipped()
+    scenes, joined = [Scene(photograph(160, 160))], target == "openvino"
+    rounded = with_constants(model, rounded_weights(model, spec, scenes, joined=joined))
+    image = np.ascontiguousarray(data.coffee()[100:260, 200:360, ::-1])
+    # The first spikes of the first units, before a flipped spike can flip others.
+    names = [f"encoder1.0.neurons.{unit}/spikes/0" for unit in (1, 2)]
+    kind = TensorProto.UINT8 if joined else TensorProto.FLOAT
+    expected = run(tapped(model, names, TensorProto.FLOAT), names, image)
+    differ = []
+    for graph in (model, rounded):
+        actual = run(tapped(to_int8(graph, spec, target)[0], names, kind), names, image)
+        differ.append(np.mean([np.mean(a != b) for a, b in zip(actual, expected, strict=True)]))
+    assert 0 < differ[1] < 0.7 * differ[0]
 
 
 def test_every_spiking_convolution_reads_signed_bytes(network: SpikeRain) -> None:

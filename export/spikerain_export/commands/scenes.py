@@ -1,4 +1,4 @@
-"""Collects the images that verify an export and those that choose its INT8 scales."""
+"""Collects the images that verify an export and those that choose how INT8 rounds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ExportImages:
     Attributes:
         proof: rainy scenes for verification, grouped by size: many of the first size, a few of
             each other size.
-        scales: rainy scenes that choose INT8 scales; empty if not requested.
+        scales: rainy scenes that choose how INT8 rounds; empty if not requested.
         note: a remark on this choice for the user; empty if there is none.
     """
 
@@ -77,7 +77,7 @@ def collect_images(
         return ExportImages(_proof(pictures, sizes, draw, seed), [])
     if len(pictures) == 1:
         note = (
-            f"{data} has only one image: it chooses the INT8 scales, and the built-in scenes "
+            f"{data} has only one image: it chooses how INT8 rounds, and the built-in scenes "
             "verify the export"
         )
         return ExportImages(_proof([], sizes, draw, seed), _sized(pictures, sizes[0]), note)

@@ -90,9 +90,8 @@ def run_export(order: Order, aside: Console) -> None:
 def _deliver(order: Order, origin: Origin, output: Path, progress: Progress) -> Delivery:
     request = order.request
     usual = None if order.settings is None else USUAL_SIZE
-    scaled = (request.precision, request.target) == ("int8", "onnxruntime")
     sizes, video = sizes_for(order.size or usual), origin.graph.spec.reads_video
-    material = collect_images(order.data, sizes, scales=scaled, video=video)
+    material = collect_images(order.data, sizes, scales=request.precision == "int8", video=video)
     say(material.note)
     return deliver(
         origin,

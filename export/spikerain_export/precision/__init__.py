@@ -8,6 +8,7 @@ from spikerain_export.precision.int8 import Int8Target, output_scales, to_int8
 from spikerain_export.precision.integer import integer_convolutions, require_openvino_integers
 from spikerain_export.precision.overflow import require_half_range
 from spikerain_export.precision.scales import OutputScale
+from spikerain_export.precision.weights import rounded_weights, with_constants
 
 __all__ = [
     "Int8Target",
@@ -16,6 +17,8 @@ __all__ = [
     "output_scales",
     "require_half_range",
     "require_openvino_integers",
+    "rounded_weights",
     "to_half",
     "to_int8",
+    "with_constants",
 ]

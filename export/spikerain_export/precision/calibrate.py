@@ -73,8 +73,7 @@ def calibrate(
             steps[layer.name] = list(layer.currents)
             only_neurons[layer.name] = True
     sampled = _sampled(model, sorted({name for names in steps.values() for name in names}))
-    middles = [[_middle(frame, spec.stride) for frame in scene.frames] for scene in scenes]
-    seen = [sampled(*frames) for frames in middles]
+    seen = [sampled(*frames) for frames in middles(scenes, spec.stride)]
     neuron = Neuron(1 - 1 / spec.tau, spec.threshold)
     scales = {}
     for owner, names in steps.items():
@@ -99,6 +98,15 @@ def _sampled(model: onnx.ModelProto, tensors: list[str]) -> Tapped:
         return [helper.make_node("Slice", [name, *map(tap_name, bounds)], [made])]
 
     return Tapped(model, tensors, summary, constants)
+
+
+def middles(scenes: Sequence[Scene], stride: int) -> list[list[Image]]:
+    """Cuts out the centre of all frames of scenes, at most 256x256.
+
+    Raises:
+        InputError: an image is too small.
+    """
+    return [[_middle(frame, stride) for frame in scene.frames] for scene in scenes]
 
 
 def _middle(image: Image, stride: int) -> Image:

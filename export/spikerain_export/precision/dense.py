@@ -27,6 +27,14 @@ from spikerain_export.precision.graph import (
 
 
 @dataclass(frozen=True)
+class WeightPart:
+    """The rows of an initializer (outputs, inputs, k, k) that a joined weight holds."""
+
+    name: str
+    rows: slice
+
+
+@dataclass(frozen=True)
 class SpikingConvolution:
     """One timestep of a convolution on spikes.
 
@@ -37,6 +45,7 @@ class SpikingConvolution:
         weight: float32 (outputs, inputs, k, k).
         bias: float32 (outputs,).
         settings: attributes of the node: `kernel_shape`, `strides`, `pads`.
+        parts: where the inputs of `weight` come from, in their order.
         only_neurons: whether only neurons read the output.
     """
 
@@ -46,6 +55,7 @@ class SpikingConvolution:
     weight: Array
     bias: Array
     settings: dict[str, Any]
+    parts: tuple[WeightPart, ...]
     only_neurons: bool = False
 
 
@@ -103,8 +113,9 @@ class SpikingConvolutions:
             if len(node.input) > 2
             else np.zeros(len(weight), np.float32)
         )
+        parts = (WeightPart(node.input[1], slice(0, len(weight))),)
         return SpikingConvolution(
-            layer_of(node), node.output[0], leaves, weight, bias, attributes(node)
+            layer_of(node), node.output[0], leaves, weight, bias, attributes(node), parts
         )
 
     def _join_units(self, split: onnx.NodeProto) -> None:
@@ -113,14 +124,16 @@ class SpikingConvolutions:
         entry = self._single(entry_node)
         if entry is None:
             return
-        rows = np.split(np.arange(len(entry.weight)), len(split.output))
-        for part, mine in zip(split.output, rows, strict=True):
+        count = len(entry.weight) // len(split.output)
+        for number, part in enumerate(split.output):
+            mine = slice(number * count, (number + 1) * count)
             unit = replace(
                 entry,
                 layer=part.rpartition("/")[0].removesuffix(".entry"),
                 output=part,
                 weight=entry.weight[mine],
                 bias=entry.bias[mine],
+                parts=(WeightPart(entry_node.input[1], mine),),
             )
             self._add_recurrent(split, unit)
         self.replaced |= {entry_node.name, split.name}
@@ -147,5 +160,6 @@ class SpikingConvolutions:
             spikes=unit.spikes + recurrent.spikes,
             weight=np.concatenate([unit.weight, recurrent.weight], axis=1),
             bias=unit.bias + recurrent.bias,
+            parts=unit.parts + recurrent.parts,
         )
         self._emit_at(total, joined)

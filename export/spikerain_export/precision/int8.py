@@ -2,13 +2,15 @@
 
 All targets round weights per output channel to symmetric signed bytes and leave the analogue
 layers (patch embedding, attention, enhancement, output) in float32. Integer convolutions of
-TensorRT and OpenVINO return float32, so nothing else is rounded and no images are needed. Fast
-integer convolutions of ONNX Runtime also round their output to bytes, with a scale chosen on
-images.
+TensorRT and OpenVINO return float32, so nothing else is rounded. Fast integer convolutions of ONNX
+Runtime also round their output to bytes, with a scale chosen on images.
+
+`to_int8` rounds weights to the nearest level. Give it a graph `with_constants` that
+`rounded_weights` returned, and it keeps them: these are rounded so that the currents change least.
 
 Cost for `nano` on real rainy photographs, measured with
-`python benchmarks/precision_cost.py --images FOLDER` (the middle 256x256 pixels of ten, scales
-chosen on four others, both run by ONNX Runtime):
+`python benchmarks/precision_cost.py --images FOLDER` (the middle 256x256 pixels of ten, weights and
+scales chosen on four others, all run by ONNX Runtime):
 
 | target      | PSNR to FP32 | worst image | spikes that differ |
 |-------------|--------------|-------------|--------------------|

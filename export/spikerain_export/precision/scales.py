@@ -71,6 +71,13 @@ def quantise_weight(
     Returns:
         int8 of the same shape in -127..127, and float32 (outputs,): `weight ~ bytes * scale`.
     """
+    scale = weight_scales(weight, bias)
+    levels = np.rint(weight / scale)
+    return np.clip(levels, -_LARGEST, _LARGEST).astype(np.int8), scale.ravel()
+
+
+def weight_scales(weight: Array, bias: Array | None = None) -> Floats:
+    """Returns the scales (outputs, 1, 1, 1) with which `quantise_weight` rounds."""
     peak = np.abs(weight).max(axis=(1, 2, 3)).astype(np.float64)
     offset = np.zeros_like(peak) if bias is None else np.abs(bias.astype(np.float64))
     scale = np.where(
@@ -78,9 +85,8 @@ def quantise_weight(
     )
     # A channel without weights and bias may have any scale except 0.
     scale = np.where((peak > 0) | (offset > 0), scale, 1)
-    scale = np.maximum(scale, np.finfo(np.float32).tiny).astype(np.float32)
-    levels = np.rint(weight / scale[:, None, None, None])
-    return np.clip(levels, -_LARGEST, _LARGEST).astype(np.int8), scale
+    scales: Floats = np.maximum(scale, np.finfo(np.float32).tiny).astype(np.float32)
+    return scales[:, None, None, None]
 
 
 def scale_for_features(values: Floats) -> OutputScale:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import onnxruntime
 
 from spikerain_edge.images import Image
 
-Floats = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
 Summary = Callable[[str, str], list[onnx.NodeProto]]
 """Returns the nodes that compute a summary of a tensor, from its name and the summary's name."""
 
@@ -40,17 +41,15 @@ class Tapped:
         tapped.graph.initializer.extend(constants)
         for name in self._tensors:
             tapped.graph.node.extend(summary(name, tap_name(name)))
-            # Without a shape: ONNX Runtime infers it.
-            tapped.graph.output.append(
-                onnx.helper.make_tensor_value_info(tap_name(name), onnx.TensorProto.FLOAT, None)
-            )
+            # Without type and shape: ONNX Runtime infers them.
+            tapped.graph.output.append(onnx.ValueInfoProto(name=tap_name(name)))
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
             tapped.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
-    def __call__(self, image: Image, previous: Image | None = None) -> dict[str, Floats]:
+    def __call__(self, image: Image, previous: Image | None = None) -> dict[str, Array]:
         """Returns the summary of each tensor by the tensor's name.
 
         Args:

@@ -53,7 +53,7 @@ def test_the_output_is_named_after_the_model_and_the_options(
 def test_a_single_image_chooses_the_scales_and_the_command_says_so(export: Export) -> None:
     done = export("nano", "--int8", "--no-verify", "--data", "pairs/rain/1.png")
     assert done.returncode == 0, done.stderr
-    assert "pairs/rain/1.png has only one image: it chooses the INT8 scales" in done.stderr
+    assert "pairs/rain/1.png has only one image: it chooses how INT8 rounds" in done.stderr
 
 
 @pytest.mark.slow
