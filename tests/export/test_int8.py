@@ -283,6 +283,18 @@ def test_scales_need_images(nano: SpikeRain) -> None:
         to_int8(*described(nano), "onnxruntime")
 
 
+def test_features_of_rainy_and_of_restored_pictures_do_not_saturate() -> None:
+    model, spec = shipped()
+    image, layer = photograph(160, 160), "merge1.convolve"
+    scale = output_scales(model, spec, [Scene(image)])[layer]
+    names = [f"{layer}/{step}" for step in range(spec.timesteps)]
+    watched = tapped(model, names, TensorProto.FLOAT)
+    restored, *rainy = run(watched, ["derained", *names], image)
+    for features in (*rainy, *run(watched, names, np.asarray(restored[0], np.uint8))):
+        seen = np.asarray(features, np.float32)[:, :, ::3, ::3]
+        assert np.abs(scale.round(seen) - seen).max() <= scale.scale * 1.0001
+
+
 def test_an_image_that_is_too_small_for_scales_is_rejected(nano: SpikeRain) -> None:
     with pytest.raises(InputError, match="4x40"):
         output_scales(*described(nano), [Scene(photograph(40, 4))])

@@ -38,8 +38,9 @@ def calibrate(
 ) -> dict[str, OutputScale]:
     """Chooses the scale of every output and current that is rounded, by layer.
 
-    Scales of values that only neurons read minimise the number of flipped spikes; all others
-    minimise the mean square error. Only the central 256x256 pixels of larger images are used.
+    Scales of values that only neurons read minimise the number of flipped spikes; the range of all
+    others holds every value seen. Only the central 256x256 pixels of larger images are used, rainy
+    and as the graph restores them.
 
     Args:
         model: FP32 graph.
@@ -72,22 +73,27 @@ def calibrate(
         if not direct.issuperset(layer.currents):
             steps[layer.name] = list(layer.currents)
             only_neurons[layer.name] = True
-    sampled = _sampled(model, sorted({name for names in steps.values() for name in names}))
+    tensors = sorted({name for names in steps.values() for name in names})
+    sampled = _sampled(model, tensors, spec.image_output)
     seen = [sampled(*frames) for frames in middles(scenes, spec.stride)]
+    # A picture without rain has sharper edges, and so larger features.
+    seen += [sampled(found[spec.image_output][0]) for found in seen]
     neuron = Neuron(1 - 1 / spec.tau, spec.threshold)
     scales = {}
     for owner, names in steps.items():
-        values = _thinned(
-            np.stack([np.concatenate([found[name].ravel() for found in seen]) for name in names])
+        values = np.stack(
+            [np.concatenate([found[name].ravel() for found in seen]) for name in names]
         )
         scales[owner] = (
-            scale_for_neurons(values, neuron) if only_neurons[owner] else scale_for_features(values)
+            scale_for_neurons(_thinned(values), neuron)
+            if only_neurons[owner]
+            else scale_for_features(values)
         )
     return scales
 
 
-def _sampled(model: onnx.ModelProto, tensors: list[str]) -> Tapped:
-    """Returns the graph with every third pixel of some tensors (1, C, H, W) as outputs."""
+def _sampled(model: onnx.ModelProto, tensors: list[str], picture: str) -> Tapped:
+    """Returns the graph with every third pixel of tensors (1, C, H, W), and its picture."""
     bounds = {"from": [0, 0], "to": [2**31] * 2, "axes": [2, 3], "every": [_EVERY] * 2}
     constants = [
         numpy_helper.from_array(np.array(value, np.int64), tap_name(name))
@@ -95,9 +101,11 @@ def _sampled(model: onnx.ModelProto, tensors: list[str]) -> Tapped:
     ]
 
     def summary(name: str, made: str) -> list[onnx.NodeProto]:
+        if name == picture:
+            return [helper.make_node("Identity", [name], [made])]
         return [helper.make_node("Slice", [name, *map(tap_name, bounds)], [made])]
 
-    return Tapped(model, tensors, summary, constants)
+    return Tapped(model, [*tensors, picture], summary, constants)
 
 
 def middles(scenes: Sequence[Scene], stride: int) -> list[list[Image]]:

@@ -90,11 +90,11 @@ def weight_scales(weight: Array, bias: Array | None = None) -> Floats:
 
 
 def scale_for_features(values: Floats) -> OutputScale:
-    """Returns the scale that rounds `values` with the least mean square error."""
-    return min(
-        (_scale(low, high) for low, high in _ranges(values)),
-        key=lambda scale: float(np.square(scale.round(values) - values).mean()),
-    )
+    """Returns the smallest scale with which no value saturates.
+
+    Few values are large, but at edges of the picture: to cut them off costs more than it saves.
+    """
+    return _scale(min(float(values.min()), 0.0), max(float(values.max()), 0.0))
 
 
 def scale_for_neurons(currents: Floats, neuron: Neuron) -> OutputScale:
