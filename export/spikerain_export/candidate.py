@@ -21,7 +21,7 @@ class Candidate:
         full: the FP32 graph, for one image of free size.
         free: the graph in the requested precision, for one image of free size.
         artefact: the graph in the requested precision and shape, which is written.
-        scale_images: number of images that its INT8 weights and scales were chosen on.
+        scale_images: number of images that chose how it rounds, if it is INT8.
     """
 
     origin: Origin
@@ -43,7 +43,7 @@ def make(
     Args:
         origin: the FP32 model.
         request: precision, target and shape.
-        calibration: rainy scenes that choose the weights and scales of INT8.
+        calibration: rainy scenes that choose how INT8 rounds; see `conversion.rewrite`.
         progress: called with each step.
 
     Raises:

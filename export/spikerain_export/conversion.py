@@ -96,7 +96,8 @@ def rewrite(origin: Origin, request: Request, scenes: Sequence[Scene] = ()) -> G
 def _in_int8(origin: Origin, target: Int8Target, scenes: Sequence[Scene]) -> Graphs:
     model, spec = origin.graph.model, origin.graph.spec
     weights: dict[str, Array] = {}
-    if scenes and origin.trained:
+    # What an untrained network loses says nothing, and its many layers would take minutes.
+    if origin.trained:
         weights = rounded_weights(model, spec, scenes, joined=target != "tensorrt")
     scales = None
     if target == "onnxruntime":

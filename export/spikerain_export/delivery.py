@@ -72,7 +72,8 @@ def deliver(
         output: file to write, an ONNX graph or an engine. The graph of an engine and the probe
             graph are written to the same folder.
         scenes: rainy images at several sizes, to verify the export on.
-        calibration: other rainy scenes, that choose the weights and scales of INT8.
+        calibration: other rainy scenes, that choose how INT8 rounds. Without them, INT8 for ONNX
+            Runtime is refused, and the weights of other targets get the nearest level.
         verify: whether to verify the export and to fail if it misses its gate.
         engine: settings of a TensorRT engine to build; None to write a graph only.
         plan: whether to write the bare plan of the engine beside it, for other programs.

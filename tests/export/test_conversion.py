@@ -12,9 +12,10 @@ from precision_parts import photograph
 
 from spikerain_edge import InputError, ModelError
 from spikerain_edge.inference import Derainer, OnnxRuntimeEngine
-from spikerain_export.conversion import Request, convert
+from spikerain_export.conversion import Request, convert, rewrite
 from spikerain_export.opset import at_opset
 from spikerain_export.origin import Origin, open_origin
+from spikerain_export.precision import Int8Target
 from spikerain_export.precision.graph import opset_of
 from spikerain_training.network import SpikeRain
 
@@ -32,6 +33,18 @@ def origin(folder: Path) -> Origin:
 def made(origin: Origin, **request: Any) -> OnnxRuntimeEngine:
     artefact = convert(origin, Request(**request), rainy_scenes())
     return OnnxRuntimeEngine(artefact.content, "the export")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["tensorrt", "openvino"])
+def test_scenes_choose_how_weights_are_rounded_only_of_trained_models(
+    origin: Origin, target: Int8Target
+) -> None:
+    request = Request("int8", target)
+    nearest = rewrite(origin, request).graph.model
+    assert rewrite(origin, request, rainy_scenes()).graph.model != nearest
+    untrained = replace(origin, trained=False)
+    assert rewrite(untrained, request, rainy_scenes()).graph.model == nearest
 
 
 @pytest.mark.slow

@@ -291,8 +291,8 @@ def test_features_of_rainy_and_of_restored_pictures_do_not_saturate() -> None:
     watched = tapped(model, names, TensorProto.FLOAT)
     restored, *rainy = run(watched, ["derained", *names], image)
     for features in (*rainy, *run(watched, names, np.asarray(restored[0], np.uint8))):
-        seen = np.asarray(features, np.float32)[:, :, ::3, ::3]
-        assert np.abs(scale.round(seen) - seen).max() <= scale.scale * 1.0001
+        seen = np.asarray(features, np.float32)
+        assert np.abs(scale.round(seen) - seen).max() <= scale.scale * 0.5001
 
 
 def test_an_image_that_is_too_small_for_scales_is_rejected(nano: SpikeRain) -> None:

@@ -57,6 +57,31 @@ def test_every_part_is_exact_in_8_bits(parts: list[int]) -> None:
             np.testing.assert_allclose(*peaks, rtol=1e-6)
 
 
+def one_by_one(weight: Floats, counts: Doubles) -> Floats:
+    """GPTQ as its derivation has it: no blocks, no factor, each rounded input is eliminated."""
+    rows = weight.reshape(len(weight), -1).astype(np.float64)
+    peak = np.abs(rows).max(axis=1)
+    step, levels = peak / 127, np.zeros_like(rows)
+    damped = counts + 0.01 * np.trace(counts) / len(counts) * np.eye(len(counts))
+    inverse, wanted = np.linalg.inv(damped), rows.copy()
+    for place in np.argsort(-np.diag(counts), kind="stable"):
+        source = np.where(np.abs(rows[:, place]) == peak, rows[:, place], wanted[:, place])
+        levels[:, place] = np.clip(np.rint(source / step), -127, 127)
+        error = (wanted[:, place] - levels[:, place] * step) / inverse[place, place]
+        wanted -= np.outer(error, inverse[place])
+        inverse -= np.outer(inverse[:, place], inverse[place]) / inverse[place, place]
+    return (levels * step[:, None]).reshape(weight.shape).astype(np.float32)
+
+
+def test_blocks_make_the_levels_that_rounding_one_by_one_makes() -> None:
+    weight, counts = kernels(6, 20), moments(spikes(3000, 180))
+    expected = one_by_one(weight, counts)
+    rounded = round_to_inputs(weight, counts, [20])
+    step = np.abs(weight).max(axis=(1, 2, 3), keepdims=True) / 127
+    # A value that lies half-way between two levels may go either way.
+    assert np.mean(np.abs(rounded - expected) > 0.5 * step) < 0.01
+
+
 def test_inputs_that_fire_independently_are_rounded_to_the_nearest_levels() -> None:
     weight = kernels(8, 10)
     rounded = round_to_inputs(weight, np.diag(np.linspace(0.1, 1, 90)), [10])

@@ -65,9 +65,8 @@ def test_the_scale_for_neurons_puts_the_threshold_between_two_levels() -> None:
 def test_features_do_not_saturate() -> None:
     values = np.random.default_rng(4).standard_t(3, 5000).astype(np.float32)
     scale = scale_for_features(values)
-    assert scale.scale == pytest.approx((values.max() - values.min()) / 255, rel=1e-6)
-    # The byte of zero is rounded too, so the largest and the least value move by up to one step.
-    assert np.abs(scale.round(values) - values).max() <= scale.scale * 1.0001
+    assert scale.scale == pytest.approx((values.max() - values.min()) / 254, rel=1e-6)
+    assert np.abs(scale.round(values) - values).max() <= scale.scale * 0.5001
 
 
 def test_currents_that_never_reach_the_threshold_still_get_a_scale() -> None:

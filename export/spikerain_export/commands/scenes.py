@@ -51,14 +51,14 @@ def collect_images(
     video: bool = False,
     seed: int = _PROOF_SEED,
 ) -> ExportImages:
-    """Collects images for an export: every other one for verification, the rest for scales.
+    """Collects images for an export: every other one verifies, the rest choose how INT8 rounds.
 
     Args:
         data: image, folder, glob or folder of pairs; generated scenes if None. If fewer than 24
             have a known clean image, generated scenes are added until 24 have.
         sizes: (height, width) of the many scenes first, then of the few; images for scales get
             the first size.
-        scales: whether to keep images for choosing scales; otherwise all serve verification.
+        scales: whether images are needed to round INT8; otherwise all serve verification.
         video: whether the model also reads the previous frame. Images of `data` count as still,
             unless they are frames of one video.
         seed: seed of the generated scenes.

@@ -91,7 +91,10 @@ def _deliver(order: Order, origin: Origin, output: Path, progress: Progress) -> 
     request = order.request
     usual = None if order.settings is None else USUAL_SIZE
     sizes, video = sizes_for(order.size or usual), origin.graph.spec.reads_video
-    material = collect_images(order.data, sizes, scales=request.precision == "int8", video=video)
+    # Weights of untrained networks are not rounded on images.
+    rounded = origin.trained or request.target == "onnxruntime"
+    scales = request.precision == "int8" and rounded
+    material = collect_images(order.data, sizes, scales=scales, video=video)
     say(material.note)
     return deliver(
         origin,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import onnx
@@ -26,6 +26,8 @@ from spikerain_export.truth import Scene
 # Every third pixel: an odd step samples all phases of features that were doubled or shuffled.
 _EVERY = 3
 _LARGEST_SIDE = 256
+# Prefix of the name of a tensor of which only the least and the largest value are needed.
+_EXTREMES = "extremes/"
 _LARGEST_SAMPLE = 1 << 13
 
 
@@ -54,11 +56,6 @@ def calibrate(
         InputError: there are no images, an image is too small, or the graph does not take one
             image of any size.
     """
-    if (spec.batch, spec.height, spec.width) != (1, 0, 0):
-        raise InputError(
-            "INT8 scales can only be chosen on a graph for one image of any size",
-            "convert the graph to int8 first, then fix its size",
-        )
     if not scenes:
         raise InputError(
             "INT8 for ONNX Runtime needs rainy images to choose its scales",
@@ -66,34 +63,36 @@ def calibrate(
         )
     steps: dict[str, list[str]] = {}
     for convolution in convolutions:
-        steps.setdefault(convolution.layer, []).append(convolution.output)
-    only_neurons = {found.layer: found.only_neurons for found in convolutions}
+        prefix = "" if convolution.only_neurons else _EXTREMES
+        steps.setdefault(convolution.layer, []).append(prefix + convolution.output)
     direct = {found.output for found in convolutions if found.only_neurons}
     for layer in layers:
         if not direct.issuperset(layer.currents):
             steps[layer.name] = list(layer.currents)
-            only_neurons[layer.name] = True
-    tensors = sorted({name for names in steps.values() for name in names})
-    sampled = _sampled(model, tensors, spec.image_output)
-    seen = [sampled(*frames) for frames in middles(scenes, spec.stride)]
-    # A picture without rain has sharper edges, and so larger features.
-    seen += [sampled(found[spec.image_output][0]) for found in seen]
+    tapped = _tapped(model, {name for names in steps.values() for name in names}, spec.image_output)
+    columns = max(1, _LARGEST_SAMPLE // (2 * len(scenes)))
+    seen: dict[str, list[Floats]] = {owner: [] for owner in steps}
+    for frames in middles(scenes, spec):
+        rainy = tapped(*frames)
+        # Features of a picture without rain may be larger.
+        for found in (rainy, tapped(rainy[spec.image_output][0])):
+            for owner, names in steps.items():
+                values = np.stack([found[name].ravel() for name in names])
+                seen[owner].append(_thinned(values, columns))
     neuron = Neuron(1 - 1 / spec.tau, spec.threshold)
     scales = {}
-    for owner, names in steps.items():
-        values = np.stack(
-            [np.concatenate([found[name].ravel() for found in seen]) for name in names]
-        )
-        scales[owner] = (
-            scale_for_neurons(_thinned(values), neuron)
-            if only_neurons[owner]
-            else scale_for_features(values)
-        )
+    for owner, parts in seen.items():
+        values = np.concatenate(parts, axis=1)
+        feature = steps[owner][0].startswith(_EXTREMES)
+        scales[owner] = scale_for_features(values) if feature else scale_for_neurons(values, neuron)
     return scales
 
 
-def _sampled(model: onnx.ModelProto, tensors: list[str], picture: str) -> Tapped:
-    """Returns the graph with every third pixel of tensors (1, C, H, W), and its picture."""
+def _tapped(model: onnx.ModelProto, names: Collection[str], picture: str) -> Tapped:
+    """Returns the graph with summaries of tensors (1, C, H, W), and its picture.
+
+    The summary is every third pixel; if the name has the prefix, the least and largest value.
+    """
     bounds = {"from": [0, 0], "to": [2**31] * 2, "axes": [2, 3], "every": [_EVERY] * 2}
     constants = [
         numpy_helper.from_array(np.array(value, np.int64), tap_name(name))
@@ -103,18 +102,34 @@ def _sampled(model: onnx.ModelProto, tensors: list[str], picture: str) -> Tapped
     def summary(name: str, made: str) -> list[onnx.NodeProto]:
         if name == picture:
             return [helper.make_node("Identity", [name], [made])]
-        return [helper.make_node("Slice", [name, *map(tap_name, bounds)], [made])]
+        if not name.startswith(_EXTREMES):
+            return [helper.make_node("Slice", [name, *map(tap_name, bounds)], [made])]
+        tensor, ends = name.removeprefix(_EXTREMES), [f"{made}/least", f"{made}/most"]
+        return [
+            helper.make_node("ReduceMin", [tensor], ends[:1]),
+            helper.make_node("ReduceMax", [tensor], ends[1:]),
+            helper.make_node("Concat", ends, [made], axis=0),
+        ]
 
-    return Tapped(model, [*tensors, picture], summary, constants)
+    return Tapped(model, [*sorted(names), picture], summary, constants)
 
 
-def middles(scenes: Sequence[Scene], stride: int) -> list[list[Image]]:
+def middles(scenes: Sequence[Scene], spec: ModelSpec) -> list[list[Image]]:
     """Cuts out the centre of all frames of scenes, at most 256x256.
 
+    Args:
+        scenes: rainy scenes.
+        spec: description of the graph that will read them.
+
     Raises:
-        InputError: an image is too small.
+        InputError: an image is too small, or the graph does not take one image of any size.
     """
-    return [[_middle(frame, stride) for frame in scene.frames] for scene in scenes]
+    if (spec.batch, spec.height, spec.width) != (1, 0, 0):
+        raise InputError(
+            "images choose how INT8 rounds only for a graph that takes one image of any size",
+            "convert the graph to int8 first, then fix its size",
+        )
+    return [[_middle(frame, spec.stride) for frame in scene.frames] for scene in scenes]
 
 
 def _middle(image: Image, stride: int) -> Image:
@@ -123,13 +138,13 @@ def _middle(image: Image, stride: int) -> Image:
     if 0 in sides:
         height, width = image.shape[:2]
         raise InputError(
-            f"an image of {width}x{height} is too small to choose INT8 scales",
+            f"an image of {width}x{height} is too small to choose how INT8 rounds",
             f"use images of at least {stride}x{stride} with --data",
         )
     top, left = ((whole - side) // 2 for whole, side in zip(image.shape, sides, strict=False))
     return np.ascontiguousarray(image[top : top + sides[0], left : left + sides[1]])
 
 
-def _thinned(values: Floats) -> Floats:
-    """Keeps at most 8192 evenly spaced columns of (T, N), so that choosing a scale is fast."""
-    return values[:, :: -(-values.shape[1] // _LARGEST_SAMPLE)]
+def _thinned(values: Floats, columns: int) -> Floats:
+    """Keeps about so many evenly spaced columns of (T, N): more would hardly change a scale."""
+    return values[:, :: -(-values.shape[1] // columns)]

@@ -29,12 +29,16 @@ def round_to_inputs(weight: Floats, moments: Doubles, parts: Sequence[int]) -> F
 
     Args:
         weight: float32 (outputs, inputs, k, k).
-        moments: (inputs k k, inputs k k): the mean of `x x^T` over patches `x` of the inputs.
+        moments: float64 (inputs k k, inputs k k): the sum or mean of `x x^T` over patches `x` of
+            the inputs. Means of `x` are not taken out, so that a shift of the sums counts too.
         parts: how many inputs share one scale per output; their sum is `inputs`.
 
     Returns:
         float32 of the same shape. `quantise_weight` represents each part of it exactly: the largest
         weight of each output keeps its value, which determines the scale.
+
+    Raises:
+        LinAlgError: a moment is not finite.
     """
     pieces = np.split(weight, np.cumsum(parts)[:-1], axis=1)
     scale = np.concatenate([np.broadcast_to(weight_scales(part), part.shape) for part in pieces], 1)
@@ -77,6 +81,7 @@ def _levels(
 
 def _factor_of_inverse(moments: Doubles) -> Doubles:
     """Returns the upper Cholesky factor of the inverse of damped second moments."""
+    # Without any spike, all weights are rounded to the nearest level.
     damping = _DAMPING * np.trace(moments) / len(moments) or 1.0
     inverse = np.linalg.inv(moments + damping * np.eye(len(moments)))
     return np.linalg.cholesky(inverse).T

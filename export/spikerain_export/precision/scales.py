@@ -90,11 +90,9 @@ def weight_scales(weight: Array, bias: Array | None = None) -> Floats:
 
 
 def scale_for_features(values: Floats) -> OutputScale:
-    """Returns the smallest scale with which no value saturates.
-
-    Few values are large, but at edges of the picture: to cut them off costs more than it saves.
-    """
-    return _scale(min(float(values.min()), 0.0), max(float(values.max()), 0.0))
+    """Returns a scale with which none of `values` saturates."""
+    # One level is left for the rounding of the level that represents 0.
+    return _scale(min(float(values.min()), 0.0), max(float(values.max()), 0.0), _LEVELS - 1)
 
 
 def scale_for_neurons(currents: Floats, neuron: Neuron) -> OutputScale:
@@ -125,8 +123,8 @@ def _ranges(values: Floats) -> Iterator[tuple[float, float]]:
     return product(np.unique(lows).tolist(), np.unique(highs).tolist())
 
 
-def _scale(low: float, high: float) -> OutputScale:
-    scale = float(np.float32((high - low) / _LEVELS)) or 1.0
+def _scale(low: float, high: float, levels: int = _LEVELS) -> OutputScale:
+    scale = float(np.float32((high - low) / levels)) or 1.0
     return OutputScale(scale, round(min(max(-low / scale, 0), _LEVELS)))
 
 

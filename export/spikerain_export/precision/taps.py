@@ -22,7 +22,7 @@ class Tapped:
 
     Args:
         model: a graph that takes one image, and perhaps the frame before it.
-        tensors: names of the float32 tensors to summarise.
+        tensors: names of the tensors to summarise.
         summary: returns the nodes of one summary.
         constants: initializers that the summaries read.
     """

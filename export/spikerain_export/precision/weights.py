@@ -12,7 +12,7 @@ from spikerain_edge.spec import ModelSpec
 from spikerain_export.precision.calibrate import middles
 from spikerain_export.precision.dense import SpikingConvolution, SpikingConvolutions
 from spikerain_export.precision.graph import Array, SourceGraph
-from spikerain_export.precision.rounding import Doubles, round_to_inputs
+from spikerain_export.precision.rounding import round_to_inputs
 from spikerain_export.precision.scales import Floats
 from spikerain_export.precision.taps import Tapped
 from spikerain_export.truth import Scene
@@ -31,16 +31,18 @@ def rounded_weights(
     Args:
         model: FP32 graph for one image of any size.
         spec: its description.
-        scenes: rainy scenes, at least one.
+        scenes: rainy scenes.
         joined: whether the unit of a dense block is one convolution with one scale per output, as
             in INT8 for ONNX Runtime and OpenVINO, or two, as for TensorRT.
 
     Returns:
-        The rounded initializers by name, for the graph and its probe graph.
+        The rounded initializers by name, for the graph and its probe graph; none without scenes.
 
     Raises:
-        InputError: an image is too small.
+        InputError: an image is too small, or the graph does not take one image of any size.
     """
+    if not scenes:
+        return {}
     source = SourceGraph(model)
     layers: dict[str, list[SpikingConvolution]] = {}
     for found in SpikingConvolutions(source, spec).all:
@@ -50,7 +52,7 @@ def rounded_weights(
     for layer, (first, *_) in layers.items():
         sizes = [source.constants[part.name].shape[1] for part in first.parts]
         shared = [sum(sizes)] if joined else sizes
-        weight = round_to_inputs(first.weight, moments[layer], shared)
+        weight = round_to_inputs(first.weight, moments.pop(layer).astype(np.float64), shared)
         pieces = np.split(weight, np.cumsum(sizes)[:-1], axis=1)
         for part, piece in zip(first.parts, pieces, strict=True):
             whole = rounded.setdefault(part.name, source.constants[part.name].copy())
@@ -73,18 +75,20 @@ def _moments(
     spec: ModelSpec,
     layers: Mapping[str, Sequence[SpikingConvolution]],
     scenes: Sequence[Scene],
-) -> dict[str, Doubles]:
-    """Returns the mean of `x x^T` over patches `x` of the spikes that each layer reads."""
+) -> dict[str, Floats]:
+    """Returns the sum of `x x^T` over patches `x` of the spikes that each layer reads.
+
+    These are counts below 2^24, which are exact in float32.
+    """
     steps = [step for each in layers.values() for step in each]
     tapped = Tapped(model, sorted({name for step in steps for name in step.spikes}), _as_bytes)
     count = -(-_PATCHES // (len(scenes) * spec.timesteps))
-    moments: dict[str, Doubles] = {}
-    for frames in middles(scenes, spec.stride):
-        patches = _Patches(tapped(*frames), count)
+    moments: dict[str, Floats] = {}
+    for frames in middles(scenes, spec):
+        patches = SpikePatches(tapped(*frames), count)
         for step in steps:
             rows = patches.read_by(step)
-            product = (rows.T @ rows / (len(rows) * len(scenes))).astype(np.float64)
-            moments[step.layer] = moments.get(step.layer, 0) + product
+            moments[step.layer] = moments.get(step.layer, 0) + rows.T @ rows
     return moments
 
 
@@ -92,8 +96,8 @@ def _as_bytes(name: str, made: str) -> list[onnx.NodeProto]:
     return [helper.make_node("Cast", [name], [made], to=TensorProto.UINT8)]
 
 
-class _Patches:
-    """Patches of spikes at `count` evenly spread places, or at all places of small maps.
+class SpikePatches:
+    """Patches of spikes at `count` random places, or at all places of small maps.
 
     Args:
         spikes: uint8 (1, C, H, W) by name.
@@ -130,6 +134,8 @@ class _Patches:
         windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(1, 2))
         windows = windows[:, :: strides[0], :: strides[1]]
         height, width = windows.shape[1:3]
-        places = np.linspace(0, height * width - 1, min(self._count, height * width))
-        rows, columns = np.divmod(places.astype(np.intp), width)
+        # The same places in all maps of one size, so that patches of several maps can be joined.
+        rng, pixels = np.random.default_rng(0), height * width
+        places = rng.choice(pixels, min(self._count, pixels), replace=False)
+        rows, columns = np.divmod(places, width)
         return np.moveaxis(windows[:, rows, columns], 0, 1)

@@ -57,6 +57,15 @@ def test_a_single_image_chooses_the_scales_and_the_command_says_so(export: Expor
 
 
 @pytest.mark.slow
+def test_an_untrained_network_is_rounded_without_images(export: Export) -> None:
+    flags = ("--int8", "--target", "openvino", "--no-verify", "--data", "pairs/rain/1.png")
+    done = export("s", *flags, "--json", "-")
+    assert done.returncode == 0, done.stderr
+    assert "it chooses" not in done.stderr
+    assert json.loads(done.stdout)["scale_images"] == 0
+
+
+@pytest.mark.slow
 def test_a_graph_from_a_file_is_reported_as_not_compared_with_pytorch(export: Export) -> None:
     done = export("nano", "--output", "mine.onnx", "--json", "-")
     assert done.returncode == 0, done.stderr
