@@ -118,7 +118,7 @@ def main() -> int:
     scenes = list(map(Scene, seen))
 
     def in_int8(target: Int8Target) -> Described:
-        weights = rounded_weights(model, spec, scenes, joined=target != "tensorrt")
+        weights = rounded_weights(model, spec, scenes, target)
         return to_int8(with_constants(model, weights), spec, target, scenes)
 
     rewrites: dict[str, Callable[[], Described]] = {

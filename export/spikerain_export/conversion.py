@@ -93,12 +93,18 @@ def rewrite(origin: Origin, request: Request, scenes: Sequence[Scene] = ()) -> G
     return Graphs(halved(origin.graph), origin.probe and halved(origin.probe))
 
 
+def reads_scenes(origin: Origin, request: Request) -> bool:
+    """Whether scenes choose how a model is rounded; the weights of untrained ones never are."""
+    rounded = origin.trained or request.target == "onnxruntime"
+    return request.precision == "int8" and rounded
+
+
 def _in_int8(origin: Origin, target: Int8Target, scenes: Sequence[Scene]) -> Graphs:
     model, spec = origin.graph.model, origin.graph.spec
     weights: dict[str, Array] = {}
     # What an untrained network loses says nothing, and its many layers would take minutes.
     if origin.trained:
-        weights = rounded_weights(model, spec, scenes, joined=target != "tensorrt")
+        weights = rounded_weights(model, spec, scenes, target)
     scales = None
     if target == "onnxruntime":
         scales = output_scales(with_constants(model, weights), spec, scenes)

@@ -11,7 +11,8 @@ import onnxruntime
 from onnx import helper, numpy_helper
 from skimage import data
 
-from spikerain_edge.spec import ModelSpec
+from spikerain_edge.models import find_model
+from spikerain_edge.spec import METADATA_KEY, ModelSpec
 from spikerain_export.precision import with_constants
 from spikerain_export.unroll import unroll
 from spikerain_training.network import SpikeRain
@@ -28,6 +29,12 @@ def photograph(height: int = 64, width: int = 80) -> npt.NDArray[np.uint8]:
 def described(network: SpikeRain, *, probe: bool = False) -> Described:
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
     return unroll(network.config, weights, name="test", probe=probe)
+
+
+def shipped() -> Described:
+    model = onnx.load_from_string(find_model("nano").graph.read())
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    return model, ModelSpec.from_json(metadata[METADATA_KEY])
 
 
 def run(

@@ -10,29 +10,26 @@ import pytest
 from onnx import TensorProto, helper
 from precision_parts import (
     Array,
-    Described,
     constants,
     described,
     names_of_spikes,
     photograph,
     representable,
     run,
+    shipped,
     tapped,
     types,
     with_unknown_operator,
 )
-from skimage import data
 
-from spikerain_edge import Derainer, InputError, ModelError
+from spikerain_edge import Derainer, ModelError
 from spikerain_edge.images.metrics import psnr
-from spikerain_edge.models import find_model
-from spikerain_edge.spec import METADATA_KEY, ModelSpec
+from spikerain_edge.spec import ModelSpec
 from spikerain_export.artefact import seal
 from spikerain_export.precision import (
     Int8Target,
     integer_convolutions,
     output_scales,
-    rounded_weights,
     to_int8,
     with_constants,
 )
@@ -54,12 +51,6 @@ def network(request: pytest.FixtureRequest) -> SpikeRain:
 def spikes(model: onnx.ModelProto, spec: ModelSpec, kind: int) -> dict[str, Array]:
     names = names_of_spikes(spec)
     return dict(zip(names, run(tapped(model, names, kind), names), strict=True))
-
-
-def shipped() -> Described:
-    model = onnx.load_from_string(find_model("nano").graph.read())
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    return model, ModelSpec.from_json(metadata[METADATA_KEY])
 
 
 def test_weights_that_are_exact_in_int8_change_nothing_for_tensorrt(network: SpikeRain) -> None:
@@ -95,35 +86,6 @@ def test_the_shipped_model_in_int8_produces_the_same_picture(target: Int8Target)
     (expected,), (actual,) = (run(graph, ["derained"], image) for graph in (model, int8))
     # At least the gate, and clearly better than a graph that returns its input.
     assert psnr(actual[0], expected[0]) >= max(35, psnr(expected[0], image) + 2)
-
-
-@pytest.mark.parametrize("joined", [True, False])
-def test_weights_that_are_exact_in_int8_are_not_rounded_again(
-    nano: SpikeRain, joined: bool
-) -> None:
-    model, spec = described(nano)
-    once = rounded_weights(model, spec, [Scene(SMALL)], joined=joined)
-    assert set(once) == {f"{each.name}/weight" for each in spec.operations if each.spiking}
-    rounded = with_constants(model, once)
-    for name, weight in rounded_weights(rounded, spec, [Scene(SMALL)], joined=joined).items():
-        np.testing.assert_allclose(weight, once[name], rtol=1e-5, atol=1e-7, err_msg=name)
-
-
-@pytest.mark.parametrize("target", ["tensorrt", "openvino"])
-def test_weights_rounded_on_scenes_flip_fewer_spikes(target: Int8Target) -> None:
-    model, spec = shipped()
-    scenes, joined = [Scene(photograph(160, 160))], target == "openvino"
-    rounded = with_constants(model, rounded_weights(model, spec, scenes, joined=joined))
-    image = np.ascontiguousarray(data.coffee()[100:260, 200:360, ::-1])
-    # The first spikes of the first units, before a flipped spike can flip others.
-    names = [f"encoder1.0.neurons.{unit}/spikes/0" for unit in (1, 2)]
-    kind = TensorProto.UINT8 if joined else TensorProto.FLOAT
-    expected = run(tapped(model, names, TensorProto.FLOAT), names, image)
-    differ = []
-    for graph in (model, rounded):
-        actual = run(tapped(to_int8(graph, spec, target)[0], names, kind), names, image)
-        differ.append(np.mean([np.mean(a != b) for a, b in zip(actual, expected, strict=True)]))
-    assert 0 < differ[1] < 0.7 * differ[0]
 
 
 def test_every_spiking_convolution_reads_signed_bytes(network: SpikeRain) -> None:
@@ -276,28 +238,6 @@ def test_an_int8_file_has_no_unused_constants_or_nodes(nano: SpikeRain, target: 
     assert written - read == {"derained"}
     full, _ = described(nano)
     assert int8.ByteSize() < 0.6 * full.ByteSize()
-
-
-def test_scales_need_images(nano: SpikeRain) -> None:
-    with pytest.raises(InputError, match="--data"):
-        to_int8(*described(nano), "onnxruntime")
-
-
-def test_features_of_rainy_and_of_restored_pictures_do_not_saturate() -> None:
-    model, spec = shipped()
-    image, layer = photograph(160, 160), "merge1.convolve"
-    scale = output_scales(model, spec, [Scene(image)])[layer]
-    names = [f"{layer}/{step}" for step in range(spec.timesteps)]
-    watched = tapped(model, names, TensorProto.FLOAT)
-    restored, *rainy = run(watched, ["derained", *names], image)
-    for features in (*rainy, *run(watched, names, np.asarray(restored[0], np.uint8))):
-        seen = np.asarray(features, np.float32)
-        assert np.abs(scale.round(seen) - seen).max() <= scale.scale * 0.5001
-
-
-def test_an_image_that_is_too_small_for_scales_is_rejected(nano: SpikeRain) -> None:
-    with pytest.raises(InputError, match="4x40"):
-        output_scales(*described(nano), [Scene(photograph(40, 4))])
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from onnx import TensorProto
-from precision_parts import Array, described, photograph, run, tapped
+from precision_parts import Array, described, photograph, run, shipped, tapped
+from skimage import data
 
 from spikerain_edge import InputError
-from spikerain_export.precision import rounded_weights
+from spikerain_export.precision import Int8Target, rounded_weights, to_int8, with_constants
 from spikerain_export.precision.dense import SpikingConvolution, SpikingConvolutions
 from spikerain_export.precision.graph import SourceGraph
 from spikerain_export.precision.weights import SpikePatches
@@ -57,17 +58,47 @@ def test_few_patches_come_from_all_over_the_map() -> None:
 def test_scenes_of_several_sizes_choose_the_weights(nano: SpikeRain) -> None:
     model, spec = described(nano)
     scenes = [Scene(photograph(40, 48)), Scene(photograph(64, 72))]
-    both = rounded_weights(model, spec, scenes, joined=True)
-    first = rounded_weights(model, spec, scenes[:1], joined=True)
+    both = rounded_weights(model, spec, scenes, "openvino")
+    first = rounded_weights(model, spec, scenes[:1], "openvino")
     assert any((both[name] != first[name]).any() for name in both)
 
 
 def test_without_scenes_no_weight_is_rounded(nano: SpikeRain) -> None:
-    assert rounded_weights(*described(nano), [], joined=True) == {}
+    assert rounded_weights(*described(nano), [], "openvino") == {}
 
 
 def test_only_graphs_of_free_size_are_rounded(nano: SpikeRain) -> None:
     model, spec = described(nano)
     fixed = replace(spec, height=64, width=64)
     with pytest.raises(InputError, match="one image of any size"):
-        rounded_weights(model, fixed, [Scene(photograph(64, 64))], joined=True)
+        rounded_weights(model, fixed, [Scene(photograph(64, 64))], "openvino")
+
+
+@pytest.mark.parametrize("target", ["tensorrt", "openvino"])
+def test_weights_that_are_exact_in_int8_are_not_rounded_again(
+    nano: SpikeRain, target: Int8Target
+) -> None:
+    model, spec = described(nano)
+    scenes = [Scene(photograph(40, 48))]
+    once = rounded_weights(model, spec, scenes, target)
+    assert set(once) == {f"{each.name}/weight" for each in spec.operations if each.spiking}
+    rounded = with_constants(model, once)
+    for name, weight in rounded_weights(rounded, spec, scenes, target).items():
+        np.testing.assert_allclose(weight, once[name], rtol=1e-5, atol=1e-7, err_msg=name)
+
+
+@pytest.mark.parametrize("target", ["tensorrt", "openvino"])
+def test_weights_rounded_on_scenes_flip_fewer_spikes(target: Int8Target) -> None:
+    model, spec = shipped()
+    scenes = [Scene(photograph(160, 160))]
+    rounded = with_constants(model, rounded_weights(model, spec, scenes, target))
+    image = np.ascontiguousarray(data.coffee()[100:260, 200:360, ::-1])
+    # The first spikes of the first units, before a flipped spike can flip others.
+    names = [f"encoder1.0.neurons.{unit}/spikes/0" for unit in (1, 2)]
+    kind = TensorProto.UINT8 if target == "openvino" else TensorProto.FLOAT
+    expected = run(tapped(model, names, TensorProto.FLOAT), names, image)
+    differ = []
+    for graph in (model, rounded):
+        actual = run(tapped(to_int8(graph, spec, target)[0], names, kind), names, image)
+        differ.append(np.mean([np.mean(a != b) for a, b in zip(actual, expected, strict=True)]))
+    assert 0 < differ[1] < 0.7 * differ[0]

@@ -103,7 +103,7 @@ def export(
         str | None,
         typer.Option(
             help="Rainy images: an image, a folder, a glob or a folder of pairs. They verify the "
-            "export; with --int8, every other one chooses how to round instead. Default: the demo."
+            "export; with --int8, every other one chooses the rounding instead. Default: the demo."
         ),
     ] = None,
     output: Annotated[

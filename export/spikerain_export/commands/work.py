@@ -14,7 +14,7 @@ from spikerain_edge.sizes import Size
 from spikerain_export.commands.flags import USUAL_SIZE, Format, default_output, sizes_for
 from spikerain_export.commands.report import require_report_place, say, write_report
 from spikerain_export.commands.scenes import collect_images
-from spikerain_export.conversion import Request
+from spikerain_export.conversion import Request, reads_scenes
 from spikerain_export.delivery import Delivery, deliver
 from spikerain_export.origin import Origin, open_origin
 from spikerain_export.output_files import output_files
@@ -91,9 +91,7 @@ def _deliver(order: Order, origin: Origin, output: Path, progress: Progress) -> 
     request = order.request
     usual = None if order.settings is None else USUAL_SIZE
     sizes, video = sizes_for(order.size or usual), origin.graph.spec.reads_video
-    # Weights of untrained networks are not rounded on images.
-    rounded = origin.trained or request.target == "onnxruntime"
-    scales = request.precision == "int8" and rounded
+    scales = reads_scenes(origin, request)
     material = collect_images(order.data, sizes, scales=scales, video=video)
     say(material.note)
     return deliver(

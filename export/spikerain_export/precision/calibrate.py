@@ -126,7 +126,7 @@ def middles(scenes: Sequence[Scene], spec: ModelSpec) -> list[list[Image]]:
     """
     if (spec.batch, spec.height, spec.width) != (1, 0, 0):
         raise InputError(
-            "images choose how INT8 rounds only for a graph that takes one image of any size",
+            "INT8 can only be made from a graph that takes one image of any size",
             "convert the graph to int8 first, then fix its size",
         )
     return [[_middle(frame, spec.stride) for frame in scene.frames] for scene in scenes]
@@ -138,7 +138,7 @@ def _middle(image: Image, stride: int) -> Image:
     if 0 in sides:
         height, width = image.shape[:2]
         raise InputError(
-            f"an image of {width}x{height} is too small to choose how INT8 rounds",
+            f"an image of {width}x{height} is too small to round INT8 on",
             f"use images of at least {stride}x{stride} with --data",
         )
     top, left = ((whole - side) // 2 for whole, side in zip(image.shape, sides, strict=False))

@@ -13,11 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from spikerain_export.precision.scales import Floats, weight_scales
+from spikerain_export.precision.scales import LARGEST_LEVEL, Floats, weight_scales
 
 Doubles = npt.NDArray[np.float64]
 
-_LARGEST = 127
 # Share of the mean second moment that is added to all: an input that never fires keeps its weight.
 _DAMPING = 0.01
 # Errors reach the inputs behind a block in one product, which is faster than one by one.
@@ -70,7 +69,7 @@ def _levels(
         for place, column in enumerate(range(block.start, block.stop)):
             source = np.where(fixed[:, column], rows[:, column], wanted[:, column])
             nearest = np.rint(source / steps[:, column])
-            levels[:, column] = np.clip(nearest, -_LARGEST, _LARGEST)
+            levels[:, column] = np.clip(nearest, -LARGEST_LEVEL, LARGEST_LEVEL)
             error = wanted[:, column] - levels[:, column] * steps[:, column]
             errors[:, place] = error / factor[column, column]
             later = slice(column + 1, block.stop)

@@ -14,7 +14,8 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
 _LEVELS = 255
-_LARGEST = 127
+LARGEST_LEVEL = 127
+"""Largest signed level; the least is its negative."""
 # Largest bias in steps of the weights: a quarter of the range of a 32-bit accumulator. A channel
 # without weights gets a step with which float32 represents the bias exactly.
 _MOST_BIAS, _USUAL_BIAS = 1 << 30, 1 << 20
@@ -73,7 +74,7 @@ def quantise_weight(
     """
     scale = weight_scales(weight, bias)
     levels = np.rint(weight / scale)
-    return np.clip(levels, -_LARGEST, _LARGEST).astype(np.int8), scale.ravel()
+    return np.clip(levels, -LARGEST_LEVEL, LARGEST_LEVEL).astype(np.int8), scale.ravel()
 
 
 def weight_scales(weight: Array, bias: Array | None = None) -> Floats:
@@ -81,7 +82,7 @@ def weight_scales(weight: Array, bias: Array | None = None) -> Floats:
     peak = np.abs(weight).max(axis=(1, 2, 3)).astype(np.float64)
     offset = np.zeros_like(peak) if bias is None else np.abs(bias.astype(np.float64))
     scale = np.where(
-        peak > 0, np.maximum(peak / _LARGEST, offset / _MOST_BIAS), offset / _USUAL_BIAS
+        peak > 0, np.maximum(peak / LARGEST_LEVEL, offset / _MOST_BIAS), offset / _USUAL_BIAS
     )
     # A channel without weights and bias may have any scale except 0.
     scale = np.where((peak > 0) | (offset > 0), scale, 1)
@@ -133,6 +134,6 @@ def _align(scale: OutputScale, threshold: float) -> OutputScale:
 
     At most 127 levels lie below the threshold: neurons in bytes count in half levels.
     """
-    steps = min(max(round(threshold / scale.scale - 0.5), 0), _LARGEST) + 0.5
+    steps = min(max(round(threshold / scale.scale - 0.5), 0), LARGEST_LEVEL) + 0.5
     room = int(steps + 0.5)
     return OutputScale(float(np.float32(threshold / steps)), min(scale.zero, _LEVELS - room))

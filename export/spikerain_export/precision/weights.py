@@ -12,6 +12,7 @@ from spikerain_edge.spec import ModelSpec
 from spikerain_export.precision.calibrate import middles
 from spikerain_export.precision.dense import SpikingConvolution, SpikingConvolutions
 from spikerain_export.precision.graph import Array, SourceGraph
+from spikerain_export.precision.int8 import Int8Target
 from spikerain_export.precision.rounding import round_to_inputs
 from spikerain_export.precision.scales import Floats
 from spikerain_export.precision.taps import Tapped
@@ -22,7 +23,7 @@ _PATCHES = 1 << 13
 
 
 def rounded_weights(
-    model: onnx.ModelProto, spec: ModelSpec, scenes: Sequence[Scene], *, joined: bool
+    model: onnx.ModelProto, spec: ModelSpec, scenes: Sequence[Scene], target: Int8Target
 ) -> dict[str, Array]:
     """Rounds the weights of all spiking convolutions so that their currents change least.
 
@@ -32,8 +33,8 @@ def rounded_weights(
         model: FP32 graph for one image of any size.
         spec: its description.
         scenes: rainy scenes.
-        joined: whether the unit of a dense block is one convolution with one scale per output, as
-            in INT8 for ONNX Runtime and OpenVINO, or two, as for TensorRT.
+        target: runtime that will run the graph. For TensorRT, the unit of a dense block stays two
+            convolutions, each with its own scales; for the others it becomes one.
 
     Returns:
         The rounded initializers by name, for the graph and its probe graph; none without scenes.
@@ -51,7 +52,7 @@ def rounded_weights(
     rounded: dict[str, Array] = {}
     for layer, (first, *_) in layers.items():
         sizes = [source.constants[part.name].shape[1] for part in first.parts]
-        shared = [sum(sizes)] if joined else sizes
+        shared = sizes if target == "tensorrt" else [sum(sizes)]
         weight = round_to_inputs(first.weight, moments.pop(layer).astype(np.float64), shared)
         pieces = np.split(weight, np.cumsum(sizes)[:-1], axis=1)
         for part, piece in zip(first.parts, pieces, strict=True):
