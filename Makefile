@@ -10,8 +10,6 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Two processes of one thread are faster than one of two: most tests do not keep two cores busy.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: run test test-fast test-neuromorphic fuzz lint format bench docs release licences clean
@@ -20,10 +18,13 @@ run: $(VENV)/.base
 	$(BIN)/spikerain-edge run --camera demo --output demo_derained.mp4 --side-by-side
 
 test: $(VENV)/.test $(VENV)/spikingjelly2
-	$(PYTEST) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+# Two processes of one thread are faster than one of two. The slow tests start programs of many
+# processes, Ray among them, that need the cores for themselves.
 test-fast: $(VENV)/.test
-	$(PYTEST) -m "not slow and not neuromorphic" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
+		-m "not slow and not neuromorphic" $(PYTEST_ARGS)
 
 test-neuromorphic: $(VENV)/.neuromorphic $(VENV)/.brian2 $(VENV)/spikingjelly2
 	$(BIN)/python -m pytest -m neuromorphic tests/neuromorphic tests/export $(PYTEST_ARGS)
