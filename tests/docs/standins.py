@@ -28,6 +28,9 @@ REPLACED = (
 )
 
 FIVE_STEPS = "--set steps=5 --set batch=2 --set crop=48 --set warmup=2 --set compile=false"
+FEW_PICTURES = "--limit 3"
+# Smaller than the frames of the demo, which check an export otherwise.
+SMALL_PICTURES = "--data rainy_photos/"
 FEW_FRAMES = "--iterations 2 --warmup 1 --no-power"
 RUN_FILES = ("config.json", "weights.safetensors", "run.json", "log.csv")
 A_RUN = tuple(f"{{output}}/{name}" for name in RUN_FILES)
@@ -83,6 +86,8 @@ RULES = (
         says="Would install spikerain-edge",
     ),
     Rule("spikerain-edge run"),
+    # make run, a step of .ci/run, shows the whole clip.
+    Rule("spikerain-edge run --camera demo", "--max-frames 9"),
     Rule(
         "spikerain-edge run --camera rtsp://camera/stream --max-frames 25 --output - |",
         says="Video: h264",
@@ -132,14 +137,25 @@ RULES = (
         replaced=("16 32 256", "16"),
         says="SpiNNaker",
     ),
-    Rule("spikerain-edge export run", output="nano.onnx", leaves=("{stem}.probe.onnx",)),
+    Rule(
+        "spikerain-edge export run",
+        SMALL_PICTURES,
+        output="nano.onnx",
+        leaves=("{stem}.probe.onnx",),
+    ),
+    Rule(
+        "spikerain-edge export run/ --output mine.onnx --data rainy_photos/",
+        leaves=("{stem}.probe.onnx",),
+    ),
     Rule(
         "spikerain-edge export nano --int8",
+        SMALL_PICTURES,
         output="nano-int8.onnx",
         leaves=("{stem}.probe.onnx",),
     ),
     Rule(
         "spikerain-edge export nano --int8 --target openvino",
+        SMALL_PICTURES,
         output="nano-int8-openvino.onnx",
         leaves=("nano-int8-openvino.probe.onnx",),
         needs="openvino",
@@ -151,12 +167,14 @@ RULES = (
     ),
     Rule(
         "spikerain-edge export nano --half",
+        SMALL_PICTURES,
         output="nano-fp16.onnx",
         leaves=("{stem}.probe.onnx",),
     ),
     Rule(
         "spikerain-edge export nano --half --imgsz 640x480",
-        output="nano-fp16-640x480.onnx",
+        replaced=("640x480", "160x120"),
+        output="nano-fp16-160x120.onnx",
         leaves=("{stem}.probe.onnx",),
     ),
     Rule(
@@ -166,6 +184,7 @@ RULES = (
     ),
     Rule(
         "spikerain-edge export nano --format engine --int8 --capability",
+        SMALL_PICTURES,
         output="nano-int8-tensorrt.engine",
         leaves=("{stem}.onnx", "{stem}.probe.onnx"),
         says="has not been run",
@@ -206,9 +225,10 @@ RULES = (
     Rule(
         "spikerain-train average", leaves=("{output}/config.json", "{output}/weights.safetensors")
     ),
-    Rule("spikerain-train evaluate", says="medium"),
-    Rule("spikerain-train evaluate --model nano --model tiny", says="paired"),
-    Rule("spikerain-train evaluate --weather curtain", says="curtain"),
+    Rule("spikerain-train evaluate", FEW_PICTURES, says="medium"),
+    Rule("spikerain-train evaluate --model nano --model tiny", FEW_PICTURES, says="paired"),
+    Rule("spikerain-train evaluate --video", "--limit 2", says="medium"),
+    Rule("spikerain-train evaluate --weather curtain", FEW_PICTURES, says="curtain"),
     Rule("training/gpu.sh", not_run="needs a GPU for its minutes"),
     Rule("STEPS=10", not_run="tests/training/test_gpu_script.py runs it with fewer steps"),
     Rule("tensorboard", "--inspect", says="scalars"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pytest
 from documents import ROOT, Block
 from standins import (
     CLIPS,
@@ -26,7 +28,7 @@ from standins import (
     stood_in,
 )
 
-SECONDS = 900
+SECONDS = 300
 
 
 @dataclass
@@ -99,10 +101,10 @@ class Session:
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         """Runs one command with its stand-ins in the shell."""
-        for name in named_inputs(command):
-            self.workshop.bring(name, self.folder)
         rule = rule_for(command)
         assert rule is not None
+        for name in named_inputs(f"{command} {rule.appended}"):
+            self.workshop.bring(name, self.folder)
         rtsp = self.workshop.rtsp() if "camera/stream" in command else ""
         host = rtsp.removeprefix("rtsp://")
         line = stood_in(command, rule, rtsp=rtsp, host=host, root=str(ROOT))
@@ -110,18 +112,29 @@ class Session:
 
 
 def execute(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a command in a folder, with the programs of this Python's environment first."""
+    """Runs a command in a folder, with the programs of this Python's environment first.
+
+    After too long, it is killed with all that it has started: whoever kept its pipes open would be
+    waited for.
+    """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "XDG_CACHE_HOME": str(folder / ".cache")}
-    return subprocess.run(
+    with subprocess.Popen(
         command,
         cwd=folder,
         env=environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=SECONDS,
-    )
+        start_new_session=True,
+    ) as process:
+        try:
+            out, error = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            out, error = process.communicate(timeout=SECONDS)
+            pytest.fail(f"{command} has not ended after {SECONDS} seconds: {out}{error}")
+    return subprocess.CompletedProcess(command, process.returncode, out, error)
 
 
 def photograph(seed: int) -> npt.NDArray[np.uint8]:
