@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 
 import onnx
 import pytest
@@ -31,6 +32,7 @@ PROFILES = {
     "dynamic": Profile((16, 16), (64, 64), (128, 128)),
 }
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+SMALL = ("nano", "tiny", "nano-video")
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,8 @@ class Graph:
     spec: ModelSpec
 
 
-@pytest.fixture(scope="module", params=["nano", "tiny", "s", "nano-video"])
-def model(request: pytest.FixtureRequest) -> tuple[onnx.ModelProto, ModelSpec]:
+def model(name: str) -> tuple[onnx.ModelProto, ModelSpec]:
     """The shipped `nano`, and untrained variants: types and shapes do not depend on weights."""
-    name = str(request.param)
     if name == "nano":
         content = find_model(name).graph.read()
         with OnnxRuntimeEngine(content, name, threads=1) as engine:
@@ -55,16 +55,26 @@ def model(request: pytest.FixtureRequest) -> tuple[onnx.ModelProto, ModelSpec]:
     return unroll(network.config, weights, name=name)
 
 
-@pytest.fixture(scope="module", params=PRECISIONS)
-def graph(request: pytest.FixtureRequest, model: tuple[onnx.ModelProto, ModelSpec]) -> Graph:
+@pytest.fixture(scope="module")
+def graph(request: pytest.FixtureRequest) -> Graph:
+    """The file of a model in a precision, which the parameter names."""
+    precision, name = request.param
+    fp32 = model(name)
     made = {
-        "fp32": lambda: model,
-        "fp16": lambda: to_half(*model),
-        "int8": lambda: to_int8(*model, "tensorrt"),
-    }[request.param]()
+        "fp32": lambda: fp32,
+        "fp16": lambda: to_half(*fp32),
+        "int8": lambda: to_int8(*fp32, "tensorrt"),
+    }[precision]()
     return Graph(*seal(*made))
 
 
+def of_graphs(*pairs: tuple[str, str]) -> pytest.MarkDecorator:
+    """Runs a test once for every precision and model that is given."""
+    return pytest.mark.parametrize("graph", pairs, indirect=True, ids="-".join)
+
+
+# An engine of `s` takes a minute: it is built once, and parsed in every precision.
+@of_graphs(*product(PRECISIONS, SMALL), ("int8", "s"))
 def test_every_model_can_be_built_in_every_precision(library: Library, graph: Graph) -> None:
     def build(profile: Profile) -> EngineFile:
         settings = BuildSettings((profile,), capability="8.6")
@@ -83,6 +93,7 @@ def test_every_model_can_be_built_in_every_precision(library: Library, graph: Gr
     assert files["static"].plan != files["dynamic"].plan
 
 
+@of_graphs(*product(PRECISIONS, (*SMALL, "s")))
 def test_convolutions_of_the_parsed_network_have_the_requested_types(
     library: Library, graph: Graph
 ) -> None:
