@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 run: $(VENV)/.base
 	$(BIN)/spikerain-edge run --camera demo --output demo_derained.mp4 --side-by-side
 
-test: $(VENV)/.test $(VENV)/spikingjelly2
+test: $(VENV)/.test $(VENV)/.cyclonedx $(VENV)/spikingjelly2
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 # Two processes of one thread are faster than one of two. The slow tests start programs of many
@@ -52,13 +52,13 @@ bench: $(VENV)/.test $(VENV)/spikingjelly2
 	$(BIN)/python benchmarks/unrolled_vs_spikingjelly.py
 
 # The components are those of an environment that has nothing but the wheel.
-release: $(VENV)/.test
+release: $(VENV)/.test $(VENV)/.cyclonedx
 	rm -rf dist build
 	$(BIN)/python -m hatchling build -d dist
 	$(BIN)/python -m twine check --strict dist/*
 	$(PYTHON) -m venv --without-pip build/.environment
 	$(PIP) --python build/.environment/bin/python install --quiet dist/*.whl
-	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	$(VENV)/cyclonedx/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 		--output-file build/sbom.cdx.json build/.environment/bin/python
 
 licences: $(VENV)/.test
@@ -79,6 +79,13 @@ $(VENV)/.neuromorphic: pyproject.toml constraints.txt | $(VENV)/.test
 $(VENV)/.brian2: | $(VENV)/bin/python
 	$(PYTHON) -m venv --clear $(VENV)/brian2
 	$(VENV)/brian2/bin/python -m pip --disable-pip-version-check install --quiet brian2==2.9.0 'numpy<2.4'
+	touch $@
+
+# A parser that cyclonedx-bom brings adds two seconds to every import of jsonschema, and so to each
+# of Ray's six processes: it has an environment of its own.
+$(VENV)/.cyclonedx: | $(VENV)/bin/python
+	$(PYTHON) -m venv --clear $(VENV)/cyclonedx
+	$(VENV)/cyclonedx/bin/python -m pip --disable-pip-version-check install --quiet 'cyclonedx-bom>=7'
 	touch $@
 
 clean:
