@@ -195,6 +195,16 @@ def test_ctrl_c_leaves_neither_processes_nor_partial_files(
     assert list(Path(environment["TMPDIR"]).glob("spikerain-ray-*")) == []
 
 
+def test_workers_are_not_held_back_behind_other_programs(tmp_path: Path, launch: Launch) -> None:
+    output = tmp_path / "out"
+    batch = launch(output, "--workers", "1")
+    processes = wait_for_a_record(output, batch)
+    levels = {os.getpriority(os.PRIO_PROCESS, number) for number, _ in alive(processes)}
+    assert levels == {os.getpriority(os.PRIO_PROCESS, batch.pid)}
+    os.killpg(batch.pid, signal.SIGINT)
+    batch.communicate(timeout=PATIENCE)
+
+
 @pytest.mark.parametrize(
     ("address", "code", "told"),
     [
