@@ -21,7 +21,7 @@ test: $(VENV)/.test $(VENV)/.cyclonedx $(VENV)/spikingjelly2
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 # Two processes of one thread are faster than one of two. The slow tests start programs of many
-# processes, Ray among them, that need the cores for themselves.
+# processes, such as Ray, which need the cores.
 test-fast: $(VENV)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
 		-m "not slow and not neuromorphic" $(PYTEST_ARGS)
@@ -81,8 +81,8 @@ $(VENV)/.brian2: | $(VENV)/bin/python
 	$(VENV)/brian2/bin/python -m pip --disable-pip-version-check install --quiet brian2==2.9.0 'numpy<2.4'
 	touch $@
 
-# A parser that cyclonedx-bom brings adds two seconds to every import of jsonschema, and so to each
-# of Ray's six processes: it has an environment of its own.
+# cyclonedx-bom installs a parser that makes every import of jsonschema, and so each of Ray's six
+# processes, two seconds slower. It has an environment of its own.
 $(VENV)/.cyclonedx: | $(VENV)/bin/python
 	$(PYTHON) -m venv --clear $(VENV)/cyclonedx
 	$(VENV)/cyclonedx/bin/python -m pip --disable-pip-version-check install --quiet 'cyclonedx-bom>=7'

@@ -23,6 +23,6 @@ def isolate() -> None:
         RAY_agent_register_timeout_ms="600000",
         RAY_health_check_failure_threshold="100",
         RAY_gcs_server_port_wait_time_s="300",
-        # Ray would give workers the least share of the cores; `nice` is the user's to choose.
+        # Ray's default is 15, with which workers starve while other programs keep the cores busy.
         RAY_worker_niceness="0",
     )

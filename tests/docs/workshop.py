@@ -114,8 +114,8 @@ class Session:
 def execute(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Runs a command in a folder, with the programs of this Python's environment first.
 
-    After too long, it is killed with all that it has started: whoever kept its pipes open would be
-    waited for.
+    A command that takes too long is killed, and so are the programs that it started: they keep its
+    pipes open, and the test would wait for them.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "XDG_CACHE_HOME": str(folder / ".cache")}
